@@ -1,0 +1,168 @@
+"""Which kinds of field can an event have, and which fields bear a mark?
+
+A mark says of a field what every part of the program must know of it: that it refers
+to another stream, takes a code of a dated list, names a community, holds personal
+data, or is filled in by a decision. It stands once, at the field's type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from domain.kernel import Value
+from domain.vocabulary import Approximation
+
+REFERS_TO: Final = "refers_to"
+CODE_LIST: Final = "code_list"
+COMMUNITY: Final = "community"
+PERSONAL: Final = "personal"
+DERIVED: Final = "derived"
+
+
+def _marked(base: Any, mark: str, value: str, **limits: Any) -> Any:  # noqa: ANN401
+    """The type ``base`` with limits on its values and a mark."""
+    return Annotated[base, Meta(extra={mark: value}, **limits)]
+
+
+ShortText = Annotated[str, Meta(min_length=1, max_length=100)]
+"""A title or a name of something, at most 100 characters."""
+LongText = Annotated[str, Meta(max_length=5000)]
+"""A narrative that names no person, at most 5,000 characters."""
+Count = Annotated[int, Meta(ge=0, le=100_000)]
+Minutes = Annotated[int, Meta(gt=0, le=1440)]
+"""A duration in whole minutes, at most a day."""
+Fen = Annotated[int, Meta(gt=0, le=10**12)]
+"""Money in integer fen (1/100 元)."""
+EntryVersion = Annotated[int, Meta(ge=1)]
+"""The version of an earlier entry of the same stream."""
+LocalId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$")]
+"""An identifier that is unique within its stream."""
+
+PersonalName = Annotated[str, Meta(min_length=1, max_length=50, extra={PERSONAL: "name"})]
+PersonalIdNumber = Annotated[
+    str, Meta(min_length=1, max_length=40, extra={PERSONAL: "id_number"})
+]
+PersonalPhone = Annotated[
+    str, Meta(pattern=r"^[0-9+ -]{5,20}$", extra={PERSONAL: "phone"})
+]
+PersonalAddress = Annotated[str, Meta(max_length=200, extra={PERSONAL: "address"})]
+PersonalText = Annotated[str, Meta(max_length=5000, extra={PERSONAL: "note"})]
+"""Notes, needs and health: free text about persons."""
+
+PersonId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$", extra={"person": "id"})]
+"""A person's own id: the same person keeps it when moving to another household."""
+HouseholdId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "household"})]
+VolunteerId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "volunteer"})]
+VolunteerTeamId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "volunteer_team"})]
+ActivityId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "activity"})]
+ProjectId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "project"})]
+TaskBookId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "task_book"})]
+CaseId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "case"})]
+
+Community = Annotated[str, Meta(min_length=1, max_length=50, extra={COMMUNITY: "name"})]
+"""A community of the station, by its name or an alias; stored by its name."""
+
+AssistanceCategory = Annotated[str, Meta(extra={CODE_LIST: "assistance_categories"})]
+ServiceContent = Annotated[str, Meta(extra={CODE_LIST: "service_contents"})]
+VisitMode = Annotated[str, Meta(extra={CODE_LIST: "visit_modes"})]
+VisitPurpose = Annotated[str, Meta(extra={CODE_LIST: "visit_purposes"})]
+VisitOutcome = Annotated[str, Meta(extra={CODE_LIST: "visit_outcomes"})]
+SurveyKind = Annotated[str, Meta(extra={CODE_LIST: "survey_kinds"})]
+SupervisionKind = Annotated[str, Meta(extra={CODE_LIST: "supervision_kinds"})]
+SupervisionSource = Annotated[str, Meta(extra={CODE_LIST: "supervision_sources"})]
+DeliveryMode = Annotated[str, Meta(extra={CODE_LIST: "delivery_modes"})]
+ActivityKind = Annotated[str, Meta(extra={CODE_LIST: "activity_kinds"})]
+ActivityRole = Annotated[str, Meta(extra={CODE_LIST: "activity_roles"})]
+Audience = Annotated[str, Meta(extra={CODE_LIST: "audiences"})]
+ClosingReason = Annotated[str, Meta(extra={CODE_LIST: "closing_reasons"})]
+RemovalReason = Annotated[str, Meta(extra={CODE_LIST: "removal_reasons"})]
+Relation = Annotated[str, Meta(extra={CODE_LIST: "relations"})]
+BenefitKind = Annotated[str, Meta(extra={CODE_LIST: "benefit_kinds"})]
+ResourceKind = Annotated[str, Meta(extra={CODE_LIST: "resource_kinds"})]
+MeetingKind = Annotated[str, Meta(extra={CODE_LIST: "meeting_kinds"})]
+
+Derived = Meta(extra={DERIVED: "yes"})
+"""``Annotated[..., Derived]``: a decision fills this in, nobody states it."""
+
+
+class Quantity(Value):
+    """An amount as people state it: exact, 近, 约, 余, or not stated at all.
+
+    An unstated quantity (``value`` is null) prints 未填报 and never 0.
+    """
+
+    value: Annotated[int, Meta(ge=0)] | None = None
+    approximation: Approximation = Approximation.EXACT
+
+
+@cache
+def marks_of(struct: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
+    """The marks of each field of a struct, wherever in the field's type they stand."""
+    hints = get_type_hints(struct, include_extras=True)
+    return {name: _marks(hints[name]) for name in struct.__struct_fields__}
+
+
+def _marks(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - type expressions have no type
+    found: dict[str, Any] = {}
+    if get_origin(hint) is Annotated:
+        for meta in hint.__metadata__:
+            found |= (meta.extra or {}) if isinstance(meta, Meta) else {}
+    for inner in get_args(hint):
+        if inner is not Ellipsis and not isinstance(inner, Meta):
+            found |= _marks(inner)
+    return found
+
+
+def marked_values(value: object, mark: str) -> Iterator[tuple[str, str, str]]:
+    """Every marked text below a value: (path like ``members.0.name``, mark, text)."""
+    if isinstance(value, msgspec.Struct):
+        for name, marks in marks_of(type(value)).items():
+            for path, text in _texts(getattr(value, name), mark, marks):
+                yield (f"{name}.{path[0]}" if path[0] else name), path[1], text
+
+
+def _texts(
+    value: object, mark: str, marks: dict[str, Any]
+) -> Iterator[tuple[tuple[str, str], str]]:
+    if isinstance(value, str) and mark in marks:
+        yield ("", marks[mark]), value
+    elif isinstance(value, msgspec.Struct):
+        for path, found, text in marked_values(value, mark):
+            yield (path, found), text
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            for (path, found), text in _texts(item, mark, marks):
+                yield (f"{index}.{path}" if path else str(index), found), text
+
+
+def rewritten(
+    value: Any, mark: str, rewrite: Callable[[str], str]  # noqa: ANN401 - any struct
+) -> Any:  # noqa: ANN401 - gives back what it was given
+    """A copy of a struct in which every text that bears the mark is rewritten."""
+    changes = {}
+    for name, marks in marks_of(type(value)).items():
+        old = getattr(value, name)
+        new = _rewritten(old, mark, marks, rewrite)
+        if new is not old:
+            changes[name] = new
+    return msgspec.structs.replace(value, **changes) if changes else value
+
+
+def _rewritten(
+    value: object, mark: str, marks: dict[str, Any], rewrite: Callable[[str], str]
+) -> object:
+    if isinstance(value, str) and mark in marks:
+        text = rewrite(value)
+        return value if text == value else text
+    if isinstance(value, msgspec.Struct):
+        return rewritten(value, mark, rewrite)
+    if isinstance(value, tuple):
+        items = tuple(_rewritten(item, mark, marks, rewrite) for item in value)
+        same = all(new is old for new, old in zip(items, value, strict=True))
+        return value if same else items
+    return value

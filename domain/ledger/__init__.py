@@ -1,0 +1,32 @@
+"""The event log: the only part of the program that knows the event-sourcing library."""
+
+from domain.ledger.application import (
+    Busy,
+    Instruction,
+    KeyReused,
+    Ledger,
+    NewEntry,
+    Receipt,
+    StaleVersion,
+    StoreUnavailable,
+    by_stream,
+    recorded_from,
+    referred_streams,
+)
+from domain.ledger.recorders import BadDatabaseUrlError, RequestKey
+
+__all__ = [
+    "BadDatabaseUrlError",
+    "Busy",
+    "Instruction",
+    "KeyReused",
+    "Ledger",
+    "NewEntry",
+    "Receipt",
+    "RequestKey",
+    "StaleVersion",
+    "StoreUnavailable",
+    "by_stream",
+    "recorded_from",
+    "referred_streams",
+]

@@ -1,0 +1,348 @@
+"""How is a statement decided and appended, and how is the log read?
+
+The ledger is an application of the `eventsourcing` library: its recorders, mapper
+interface, repository (with its aggregate cache) and optimistic concurrency are used
+as they are. This is the only module through which the rest of the program writes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+from eventsourcing.application import AggregateNotFoundError, Application
+from eventsourcing.persistence import (
+    IntegrityError,
+    Mapper,
+    Notification,
+    PersistenceError,
+    StoredEvent,
+)
+
+from domain import catalog
+from domain.fields import REFERS_TO, marked_values
+from domain.kernel import (
+    KINDS,
+    Context,
+    Envelope,
+    Event,
+    Occurrence,
+    Recorded,
+    Refused,
+    Related,
+    Statement,
+    Stream,
+    StreamKind,
+    stream_id,
+    stream_kind,
+)
+from domain.ledger.recorders import KeyAlreadyUsedError, Recorder, RequestKey, library_settings
+from domain.record_keeping import Command, Correct, Record, decide, fold
+
+MAX_ATTEMPTS: Final = 5
+"""How often a decision is taken again when another writer was faster."""
+PAGE: Final = 5_000
+"""How many events are read at once."""
+CACHED_STREAMS: Final = "2000"
+
+T = TypeVar("T")
+
+
+class StaleVersion(
+    Refused, code="stale_version", status=412, title="内容已被他人更新",
+    detail="您看到的是第 {got} 版，现在已是第 {current} 版；请刷新后再试。",
+):
+    """The caller acted on a version that is no longer the newest."""
+
+
+class Busy(
+    Refused, code="busy", status=503, title="系统繁忙",
+    detail="同一份档案正被多人同时修改，请稍后重试。",
+):
+    """Other writers were faster every time."""
+
+
+class KeyReused(
+    Refused, code="idempotency_key_reused", title="请求编号已用于另一内容",
+    detail="Idempotency-Key“{key}”已用于另一个内容不同的请求，请换一个新的编号。",
+):
+    """The same idempotency key with another body."""
+
+
+class StoreUnavailable(
+    Refused, code="store_unavailable", status=503, title="暂时无法保存",
+    detail="存储暂时不可用（{because}），本次内容没有保存，已保存的内容不受影响；请稍后重试。",
+):
+    """The disk is full, or the database is locked or away. Nothing was recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEntry:
+    """An event on its way into the log; ``originator_*`` are the library's names."""
+
+    originator_id: str
+    originator_version: int
+    occurred: Occurrence
+    envelope: Envelope
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was recorded: the answer to a command, the same for the same request key."""
+
+    stream: str
+    version: int
+    position: int
+    recorded: Recorded
+    is_repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """A command for one stream, with the version that its sender saw."""
+
+    kind: StreamKind[Any]
+    subject: str
+    command: Command
+    expected_version: int | None = None
+
+    def fingerprint(self) -> str:
+        """A hash of what is asked; the same request has the same one."""
+        said = catalog.to_builtins(self.command)
+        body = [self.kind.name, type(self.command).__name__, said]
+        return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()
+
+
+class LedgerMapper(Mapper[str]):
+    """Writes entries as canonical JSON and reads them back as typed events."""
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - the library's
+        """The stored form of a new entry."""
+        entry = cast("NewEntry", domain_event)
+        return StoredEvent(
+            originator_id=entry.originator_id,
+            originator_version=entry.originator_version,
+            topic=entry.event.topic,
+            state=catalog.encode_state(entry.event, entry.occurred, entry.envelope),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401 - the library's
+        """The entry that was stored; its position is 0 where it was read by stream."""
+        return recorded_from(stored_event)
+
+
+def recorded_from(stored: StoredEvent) -> Recorded:
+    """Read a stored event, as typed as it was written.
+
+    :raises ValueError: for a topic or shape that this program cannot read.
+    """
+    event, occurred, envelope = catalog.decode_state(stored.topic, stored.state)
+    return Recorded(
+        position=stored.id if isinstance(stored, Notification) else 0,
+        stream=str(stored.originator_id),
+        version=stored.originator_version,
+        occurred=occurred,
+        envelope=envelope,
+        event=event,
+    )
+
+
+class Ledger(Application[str]):
+    """The event log and the decisions that lead to it."""
+
+    name = "taizhang"
+
+    def __init__(self, database_url: str) -> None:
+        """Open (and on first use create) the log of a database."""
+        super().__init__(
+            library_settings(database_url)
+            | {
+                "AGGREGATE_CACHE_MAXSIZE": CACHED_STREAMS,
+                "DEEPCOPY_FROM_AGGREGATE_CACHE": "n",
+            }
+        )
+
+    def construct_mapper(self) -> LedgerMapper:
+        """Use the ledger's own canonical form."""
+        return LedgerMapper(self.construct_transcoder())
+
+    @property
+    def store(self) -> Recorder:
+        """The recorder with the ledger's own queries."""
+        return cast("Recorder", self.recorder)
+
+    # ---- reading ----
+
+    def stream(self, station: str, kind: str, subject: str) -> Stream[Any] | None:
+        """A stream as it stands, or ``None`` where it was never begun."""
+        return self._stream(stream_id(station, kind, subject))
+
+    def _stream(self, name: str) -> Stream[Any] | None:
+        kind = KINDS[stream_kind(name)]
+        try:
+            return self.repository.get(name, projector_func=lambda stream, events: fold(
+                kind, cast("Stream[Any] | None", stream), cast("Iterable[Recorded]", events)
+            ))
+        except AggregateNotFoundError:
+            return None
+
+    def history(self, stream: str) -> list[Recorded]:
+        """Every event of a stream with its position, oldest first."""
+        return [recorded_from(n) for n in self.notifications_of([stream])]
+
+    def notifications_of(
+        self, streams: Sequence[str], up_to: int = 2**62
+    ) -> Sequence[Notification]:
+        """The stored events of some streams up to a position, in order of position."""
+        return self.store.select_streams(streams, up_to)
+
+    def head(self) -> int:
+        """The position of the newest event; 0 for an empty log."""
+        return self.store.max_notification_id() or 0
+
+    def notifications(self, after: int, limit: int = PAGE) -> Sequence[Notification]:
+        """The stored events after a position, in order of position."""
+        return self.store.select_notifications(after, limit, inclusive_of_start=False)
+
+    def recorded(self, after: int = 0) -> Iterator[Recorded]:
+        """Every event after a position, read in pages."""
+        while page := self.notifications(after):
+            yield from map(recorded_from, page)
+            after = page[-1].id
+
+    # ---- writing ----
+
+    def execute(self, instruction: Instruction, context: Context) -> Receipt:
+        """Decide a command and append what it leads to.
+
+        :raises Refused: where the rules do not accept it, with nothing recorded.
+        """
+        return _guarded(lambda: self._execute(instruction, context))
+
+    def _execute(self, instruction: Instruction, context: Context) -> Receipt:
+        request = self._request(instruction, context)
+        for _attempt in range(MAX_ATTEMPTS):
+            earlier = self._answered(request)
+            if earlier is not None:
+                return earlier
+            entries = self._decided(instruction, context)
+            keys = [(request, 0)] if request else []
+            try:
+                recordings = self.save(*cast("Any", entries), request_keys=keys)
+            except KeyAlreadyUsedError:
+                continue
+            except IntegrityError:
+                if instruction.expected_version is not None:
+                    self._check_version(instruction, context)
+                continue
+            return _receipt(entries[0], recordings[0].notification.id)
+        raise Busy
+
+    def _request(self, instruction: Instruction, context: Context) -> RequestKey | None:
+        if context.idempotency_key is None:
+            return None
+        scope = f"{context.station}/{context.actor}"
+        return RequestKey(scope, context.idempotency_key, instruction.fingerprint())
+
+    def _answered(self, request: RequestKey | None) -> Receipt | None:
+        """The first answer to the same request, or a refusal of another under its key."""
+        answered = request and self.store.answered(request.scope, request.key)
+        if not request or not answered:
+            return None
+        if answered.fingerprint != request.fingerprint:
+            raise KeyReused(key=request.key)
+        recorded = next(r for r in self.history(answered.stream) if r.version == answered.version)
+        return Receipt(
+            answered.stream, answered.version, recorded.position, recorded, is_repeated=True
+        )
+
+    def _check_version(self, instruction: Instruction, context: Context) -> Stream[Any] | None:
+        name = stream_id(context.station, instruction.kind.name, instruction.subject)
+        stream = self._stream(name)
+        current = stream.version if stream else 0
+        if instruction.expected_version not in {None, current}:
+            raise StaleVersion(got=instruction.expected_version, current=current)
+        return stream
+
+    def _decided(self, instruction: Instruction, context: Context) -> list[NewEntry]:
+        name = stream_id(context.station, instruction.kind.name, instruction.subject)
+        stream = self._check_version(instruction, context)
+        related = self.related(instruction.command, stream, context)
+        statements = decide(
+            instruction.kind, instruction.command, stream, related, instruction.subject
+        )
+        version = stream.version if stream else 0
+        return [
+            NewEntry(name, version + n, s.occurred, context.envelope(), s.event)
+            for n, s in enumerate(statements, start=1)
+        ]
+
+    def related(
+        self, command: Command, stream: Stream[Any] | None, context: Context
+    ) -> Related:
+        """The streams that a command's statement, or a stream it changes, refers to."""
+        names = referred_streams(command, stream, context.station)
+        found = {name: self._stream(name) for name in names}
+        return Related(context, {name: s for name, s in found.items() if s is not None})
+
+    def append(
+        self, entries: Sequence[NewEntry], request_keys: Sequence[tuple[RequestKey, int]]
+    ) -> int:
+        """Append many decided entries in one transaction: all of them or none.
+
+        Answers the position of the last. ``request_keys`` name, by index, the entry
+        that answers each request.
+        """
+        recordings = _guarded(
+            lambda: self.save(*cast("Any", entries), request_keys=request_keys)
+        )
+        return recordings[-1].notification.id
+
+
+def referred_streams(
+    command: Command, stream: Stream[Any] | None, station: str
+) -> set[str]:
+    """The names of the streams that must be loaded before a command is decided."""
+    statements: list[Statement] = []
+    if isinstance(command, Record | Correct):
+        statements.append(command.statement)
+    if stream is not None and not isinstance(command, Record):
+        statements += [entry.statement for entry in stream.entries.values()]
+    names = {stream_id(station, "station", station)}
+    for statement in statements:
+        for _path, kind, subject in marked_values(statement.event, REFERS_TO):
+            names.add(stream_id(station, kind, subject))
+    return names
+
+
+def _receipt(entry: NewEntry, position: int) -> Receipt:
+    recorded = Recorded(
+        position=position, stream=entry.originator_id, version=entry.originator_version,
+        occurred=entry.occurred, envelope=entry.envelope, event=entry.event,
+    )
+    return Receipt(entry.originator_id, entry.originator_version, position, recorded)
+
+
+def _guarded(write: Any) -> Any:  # noqa: ANN401 - gives back what the call gives
+    """Turn a store that cannot take the write into a refusal; nothing was recorded."""
+    try:
+        return write()
+    except (IntegrityError, Refused):
+        raise
+    except PersistenceError as error:
+        cause = "磁盘已满" if "full" in str(error) else "数据库繁忙或无法访问"
+        raise StoreUnavailable(because=cause) from error
+
+
+def by_stream(notifications: Iterable[Notification]) -> Mapping[str, list[Notification]]:
+    """Group stored events by stream, keeping their order."""
+    groups: dict[str, list[Notification]] = {}
+    for notification in notifications:
+        groups.setdefault(str(notification.originator_id), []).append(notification)
+    return groups
+
+

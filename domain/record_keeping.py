@@ -1,0 +1,388 @@
+"""How is a record corrected, voided and reinstated, and what does a stream then say?
+
+One mechanism serves every kind of record. A correction names an earlier entry of its
+stream and carries the statement before and after; a void carries the statement that
+no longer counts. Nothing is updated in place: the stream's state is folded anew from
+its entries as they stand, and later entries that the change contradicts are either
+corrected with it (a derived field) or forbid it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any, Final, assert_never
+
+import msgspec
+from msgspec import Meta
+
+from domain.code_lists import check_code
+from domain.fields import CODE_LIST, COMMUNITY, DERIVED, EntryVersion, marked_values, marks_of, rewritten
+from domain.kernel import (
+    KIND_OF_TOPIC,
+    Context,
+    Entry,
+    Event,
+    Occurrence,
+    Recorded,
+    Refused,
+    Related,
+    S,
+    Statement,
+    Stream,
+    StreamKind,
+    UnknownRecord,
+    Value,
+    stream_subject,
+)
+
+EARLIEST: Final = date(1990, 1, 1)
+"""No station is older: an earlier day of service is a slip of the pen."""
+
+Reason = Annotated[str, Meta(min_length=1, max_length=500)]
+
+
+class EntryCorrected(Event, topic="record.corrected", label="更正"):
+    """An earlier entry of the stream said something else than it should have."""
+
+    entry: EntryVersion
+    before: Statement
+    after: Statement
+    reason: Reason
+
+
+class EntryVoided(Event, topic="record.voided", label="作废"):
+    """An earlier entry of the stream does not count."""
+
+    entry: EntryVersion
+    voided: Statement
+    reason: Reason
+
+
+class EntryReinstated(Event, topic="record.reinstated", label="恢复"):
+    """A voided entry counts again."""
+
+    entry: EntryVersion
+    reinstated: Statement
+    reason: Reason
+
+
+RecordKeeping = EntryCorrected | EntryVoided | EntryReinstated
+
+# ---- commands ----
+
+
+class Record(Value):
+    """State that something happened."""
+
+    statement: Statement
+
+
+class Correct(Value):
+    """State an earlier entry anew."""
+
+    entry: EntryVersion
+    statement: Statement
+    reason: Reason
+
+
+class Void(Value):
+    """Take an earlier entry out of all figures."""
+
+    entry: EntryVersion
+    reason: Reason
+
+
+class Reinstate(Value):
+    """Let a voided entry count again."""
+
+    entry: EntryVersion
+    reason: Reason
+
+
+Command = Record | Correct | Void | Reinstate
+
+# ---- refusals ----
+
+
+class DateInFuture(
+    Refused, code="date_in_future", title="日期晚于今天",
+    detail="发生日期 {got} 晚于今天（{today}），尚未发生的服务不能登记。",
+):
+    """A service dated tomorrow has not happened."""
+
+
+class BadDateRange(
+    Refused, code="bad_date_range", title="日期范围颠倒",
+    detail="结束日期 {until} 早于开始日期 {on}。",
+):
+    """A range that ends before it begins."""
+
+
+class DateTooEarly(
+    Refused, code="date_too_early", title="日期过早",
+    detail="发生日期 {got} 早于 {earliest}，请核对年份。",
+):
+    """A year that is a slip of the pen."""
+
+
+class AlreadyRegistered(
+    Refused, code="already_exists", status=409, title="编号已被使用",
+    detail="编号为 {id} 的{kind}已经存在。",
+):
+    """A stream is opened once."""
+
+
+class UnknownEntry(
+    Refused, code="unknown_entry", status=404, title="没有这一条记录",
+    detail="{kind} {id} 没有第 {entry} 条记录。",
+):
+    """The entry to correct does not exist, or is itself a correction."""
+
+
+class AlreadyVoided(
+    Refused, code="already_voided", status=409, title="该记录已作废",
+    detail="第 {entry} 条记录已经作废，不能再次作废或更正。",
+):
+    """A voided entry is neither voided again nor corrected."""
+
+
+class NotVoided(
+    Refused, code="not_voided", status=409, title="该记录未作废",
+    detail="第 {entry} 条记录没有作废，无需恢复。",
+):
+    """Only a voided entry is reinstated."""
+
+
+class NothingChanged(
+    Refused, code="nothing_changed", title="内容没有变化",
+    detail="更正前后的内容完全相同，没有需要更正的地方。",
+):
+    """A correction that corrects nothing."""
+
+
+class KindChanged(
+    Refused, code="kind_changed", title="不能更正为另一种记录",
+    detail="这条记录是“{was}”，不能更正为“{got}”；请作废后另行登记。",
+):
+    """A correction keeps the kind of its record."""
+
+
+class LaterRecordsDepend(
+    Refused, code="later_records_depend", status=409, title="后面的记录以它为前提",
+    detail="改动后第 {later} 条记录（{label}）不再成立：{because}请先更正或作废该条。",
+):
+    """The change would contradict a later entry of the stream."""
+
+
+# ---- folding ----
+
+
+def fold(
+    kind: StreamKind[S], stream: Stream[S] | None, recorded: Iterable[Recorded]
+) -> Stream[S] | None:
+    """Continue a stream with what was recorded since; ``None`` is a stream not begun."""
+    entries = dict(stream.entries) if stream else {}
+    state = stream.state if stream else kind.initial
+    identity, version = (stream.id, stream.version) if stream else ("", 0)
+    is_stale = False
+    for item in recorded:
+        identity, version = item.stream, item.version
+        if isinstance(item.event, RecordKeeping):
+            entries[item.event.entry] = _kept(entries[item.event.entry], item.event)
+            is_stale = True
+        else:
+            entry = Entry(version, item.statement, item.envelope.recorded_at, item.envelope.actor)
+            entries[version] = entry
+            state = state if is_stale else kind.evolve(state, entry.statement)
+    if not version:
+        return None
+    refolded = _state(kind, entries.values()) if is_stale else state
+    return Stream(identity, version, refolded, entries)
+
+
+def _kept(entry: Entry, event: RecordKeeping) -> Entry:
+    """An entry after a record-keeping event acted on it."""
+    match event:
+        case EntryCorrected():
+            times = entry.corrected_times + 1
+            return replace(entry, statement=event.after, corrected_times=times)
+        case EntryVoided():
+            return replace(entry, is_voided=True)
+        case EntryReinstated():
+            return replace(entry, is_voided=False)
+        case _:
+            assert_never(event)
+
+
+def _state(kind: StreamKind[S], entries: Iterable[Entry]) -> S:
+    state = kind.initial
+    for entry in entries:
+        if not entry.is_voided:
+            state = kind.evolve(state, entry.statement)
+    return state
+
+
+# ---- deciding ----
+
+
+def decide(
+    kind: StreamKind[Any],
+    command: Command,
+    stream: Stream[Any] | None,
+    related: Related,
+    subject: str = "",
+) -> tuple[Statement, ...]:
+    """The statements to append, or a refusal. Pure: reads no clock, writes nothing.
+
+    The first statement answers the command; a correction may be followed by
+    corrections of later entries whose derived fields change with it.
+    """
+    match command:
+        case Record():
+            return (_recorded(kind, command.statement, stream, related, subject),)
+        case Correct():
+            return _corrected(kind, command, _existing(kind, stream, subject), related)
+        case Void():
+            stream = _existing(kind, stream, subject)
+            entry = _entry(kind, stream, command.entry)
+            if entry.is_voided:
+                raise AlreadyVoided(entry=entry.version)
+            event: Event = EntryVoided(
+                entry=entry.version, voided=entry.statement, reason=command.reason
+            )
+            changed = replace(entry, is_voided=True)
+            return _with_consequences(kind, stream, changed, event, related)
+        case Reinstate():
+            stream = _existing(kind, stream, subject)
+            entry = _entry(kind, stream, command.entry)
+            if not entry.is_voided:
+                raise NotVoided(entry=entry.version)
+            event = EntryReinstated(
+                entry=entry.version, reinstated=entry.statement, reason=command.reason
+            )
+            _restated(kind, stream, entry, related)
+            changed = replace(entry, is_voided=False)
+            return _with_consequences(kind, stream, changed, event, related)
+        case _:
+            assert_never(command)
+
+
+def _existing(kind: StreamKind[S], stream: Stream[S] | None, subject: str) -> Stream[S]:
+    if stream is None:
+        raise UnknownRecord(id=subject, kind=kind.label)
+    return stream
+
+
+def _entry(kind: StreamKind[S], stream: Stream[S], version: int) -> Entry:
+    entry = stream.entries.get(version)
+    if entry is None:
+        raise UnknownEntry(kind=kind.label, id=stream_subject(stream.id), entry=version)
+    return entry
+
+
+def _recorded(
+    kind: StreamKind[S], statement: Statement, stream: Stream[S] | None,
+    related: Related, subject: str,
+) -> Statement:
+    is_opening = isinstance(statement.event, kind.opener)
+    if stream is None and not is_opening:
+        raise UnknownRecord(id=subject, kind=kind.label)
+    if stream is not None and is_opening:
+        raise AlreadyRegistered(id=subject, kind=kind.label)
+    state = kind.initial if stream is None else stream.state
+    return _accepted(kind, statement, state, related)
+
+
+def _corrected(
+    kind: StreamKind[S], command: Correct, stream: Stream[S], related: Related
+) -> tuple[Statement, ...]:
+    entry = _entry(kind, stream, command.entry)
+    if entry.is_voided:
+        raise AlreadyVoided(entry=entry.version)
+    if type(command.statement.event) is not type(entry.statement.event):
+        raise KindChanged(
+            was=entry.statement.event.label, got=command.statement.event.label
+        )
+    after = _restated(kind, stream, replace(entry, statement=command.statement), related)
+    if after == entry.statement:
+        raise NothingChanged
+    event = EntryCorrected(
+        entry=entry.version, before=entry.statement, after=after, reason=command.reason
+    )
+    changed = replace(entry, statement=after)
+    return _with_consequences(kind, stream, changed, event, related)
+
+
+def _restated(
+    kind: StreamKind[S], stream: Stream[S], entry: Entry, related: Related
+) -> Statement:
+    """The entry's statement, decided anew in the state in which it was made."""
+    earlier = (e for e in stream.entries.values() if e.version < entry.version)
+    return _accepted(kind, entry.statement, _state(kind, earlier), related)
+
+
+def _with_consequences(
+    kind: StreamKind[S], stream: Stream[S], changed: Entry, event: Event, related: Related
+) -> tuple[Statement, ...]:
+    """The record-keeping event, and those corrections of later entries it entails."""
+    now = Occurrence.at_instant(related.context.now)
+    statements = [Statement(event, now)]
+    entries = dict(stream.entries) | {changed.version: changed}
+    for later in sorted(v for v in entries if v > changed.version):
+        entry = entries[later]
+        if entry.is_voided:
+            continue
+        try:
+            after = _restated(kind, replace(stream, entries=entries), entry, related)
+        except Refused as refusal:
+            raise LaterRecordsDepend(
+                later=later, label=entry.statement.event.label, because=str(refusal)
+            ) from refusal
+        if after != entry.statement:
+            entries[later] = replace(entry, statement=after)
+            consequence = EntryCorrected(
+                entry=later, before=entry.statement, after=after,
+                reason=f"随第 {changed.version} 条记录的改动更正",
+            )
+            statements.append(Statement(consequence, now))
+    return tuple(statements)
+
+
+# ---- the rules that hold for every statement ----
+
+
+def _accepted(
+    kind: StreamKind[S], statement: Statement, state: S, related: Related
+) -> Statement:
+    """A statement that keeps the common rules and those of its stream."""
+    assert KIND_OF_TOPIC[statement.event.topic] is kind
+    _check_occurrence(statement, related.context)
+    for _path, name, got in marked_values(statement.event, CODE_LIST):
+        check_code(name, got, statement.occurred.on)
+    event = without_derived(statement.event)
+    event = rewritten(event, COMMUNITY, _community_of(related))
+    return statement.stating(kind.decide(statement.stating(event), state, related))
+
+
+def without_derived(event: Event) -> Event:
+    """The event as a person stated it, before a decision completed it."""
+    derived = {name: None for name, marks in marks_of(type(event)).items() if DERIVED in marks}
+    return msgspec.structs.replace(event, **derived) if derived else event
+
+
+def _check_occurrence(statement: Statement, context: Context) -> None:
+    occurred = statement.occurred
+    if occurred.last_day < occurred.on:
+        raise BadDateRange(on=occurred.on, until=occurred.until)
+    if occurred.on < EARLIEST:
+        raise DateTooEarly(got=occurred.on, earliest=EARLIEST)
+    is_late_instant = occurred.at is not None and occurred.at > context.now
+    if occurred.last_day > context.today or is_late_instant:
+        raise DateInFuture(got=occurred.last_day, today=context.today)
+
+
+def _community_of(related: Related) -> Callable[[str], str]:
+    """Resolves the name or alias of a community of the station."""
+    return lambda name: str(related.station.community(name))
