@@ -13,10 +13,22 @@ from typing import Any
 import msgspec
 
 from domain import (  # noqa: F401 - loading a module registers its stream and events
+    activity,
+    case,
+    group,
     household,
+    meeting,
+    programme,
     record_keeping,
+    referral,
+    resource,
     station,
+    station_month,
+    supervision,
+    survey,
+    training,
     visit,
+    volunteer,
 )
 from domain.kernel import EVENTS, KIND_OF_TOPIC, Envelope, Event, Occurrence, Statement, Value
 from domain.upcasting import upcast
@@ -55,7 +67,7 @@ def _encode_statement(value: object) -> object:
     raise NotImplementedError
 
 
-def _decode_statement(kind: type, value: Any) -> object:  # noqa: ANN401 - msgspec's hook
+def _decode_statement(kind: type, value: Any) -> object:
     if kind is Statement:
         topic, version = value["topic"], value["class_version"]
         data = _encoder.encode(value["data"])
@@ -116,7 +128,7 @@ def event_class(topic: str) -> type[Event]:
     return EVENTS[topic]
 
 
-def to_builtins(value: object) -> Any:  # noqa: ANN401 - plain JSON data of any shape
+def to_builtins(value: object) -> Any:
     """Plain JSON data of a value: what the API, the audit trail and exports show."""
     return msgspec.json.decode(_encoder.encode(value))
 

@@ -7,7 +7,7 @@ data, or is filled in by a decision. It stands once, at the field's type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
@@ -22,9 +22,10 @@ CODE_LIST: Final = "code_list"
 COMMUNITY: Final = "community"
 PERSONAL: Final = "personal"
 DERIVED: Final = "derived"
+PERSON_MARK: Final = "person"
 
 
-def _marked(base: Any, mark: str, value: str, **limits: Any) -> Any:  # noqa: ANN401
+def _marked(base: Any, mark: str, value: str, **limits: Any) -> Any:
     """The type ``base`` with limits on its values and a mark."""
     return Annotated[base, Meta(extra={mark: value}, **limits)]
 
@@ -54,7 +55,7 @@ PersonalAddress = Annotated[str, Meta(max_length=200, extra={PERSONAL: "address"
 PersonalText = Annotated[str, Meta(max_length=5000, extra={PERSONAL: "note"})]
 """Notes, needs and health: free text about persons."""
 
-PersonId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$", extra={"person": "id"})]
+PersonId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$", extra={PERSON_MARK: "id"})]
 """A person's own id: the same person keeps it when moving to another household."""
 HouseholdId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "household"})]
 VolunteerId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "volunteer"})]
@@ -101,13 +102,15 @@ class Quantity(Value):
 
 
 @cache
-def marks_of(struct: type[msgspec.Struct]) -> dict[str, dict[str, Any]]:
+def marks_of(struct: Hashable) -> dict[str, dict[str, Any]]:
     """The marks of each field of a struct, wherever in the field's type they stand."""
+    assert isinstance(struct, type)
+    assert issubclass(struct, msgspec.Struct)
     hints = get_type_hints(struct, include_extras=True)
     return {name: _marks(hints[name]) for name in struct.__struct_fields__}
 
 
-def _marks(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - type expressions have no type
+def _marks(hint: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if get_origin(hint) is Annotated:
         for meta in hint.__metadata__:
@@ -141,8 +144,8 @@ def _texts(
 
 
 def rewritten(
-    value: Any, mark: str, rewrite: Callable[[str], str]  # noqa: ANN401 - any struct
-) -> Any:  # noqa: ANN401 - gives back what it was given
+    value: Any, mark: str, rewrite: Callable[[str], str]
+) -> Any:
     """A copy of a struct in which every text that bears the mark is rewritten."""
     changes = {}
     for name, marks in marks_of(type(value)).items():

@@ -30,7 +30,7 @@ from domain.fields import (
     ShortText,
 )
 from domain.identity_number import check_id_number
-from domain.kernel import Event, Occurrence, Refused, Related, Statement, StreamKind, Value
+from domain.kernel import Entry, Event, Occurrence, Refused, Related, Statement, StreamKind, Value
 
 UpdateField = Annotated[str, Meta(extra={CODE_LIST: "update_fields"})]
 EndReason = Annotated[str, Meta(extra={CODE_LIST: "end_reasons"})]
@@ -328,9 +328,9 @@ class Household:
         return person in self.members or person in self.former_members
 
 
-def evolve(household: Household, statement: Statement) -> Household:  # noqa: PLR0911, C901 - one arm an event
+def evolve(household: Household, entry: Entry) -> Household:  # noqa: PLR0911, PLR0912, C901 - one arm an event
     """The household after a statement about it."""
-    event, on = statement.event, statement.occurred.on
+    event, on = entry.statement.event, entry.statement.occurred.on
     assert isinstance(event, HouseholdEvent)
     match event:
         case HouseholdRegistered():
@@ -395,7 +395,7 @@ def _later(one: date | None, other: date) -> date:
 # ---- decisions ----
 
 
-def decide(statement: Statement, household: Household, related: Related) -> Event:  # noqa: PLR0911, C901 - one arm an event
+def decide(statement: Statement, household: Household, related: Related) -> Event:  # noqa: PLR0911, PLR0912, C901 - one arm an event
     """The event to record of a household, or a refusal."""
     event = statement.event
     assert isinstance(event, HouseholdEvent)

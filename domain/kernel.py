@@ -32,8 +32,8 @@ class ValueMeta(msgspec.StructMeta):
         name: str,
         bases: tuple[type, ...],
         namespace: dict[str, Any],
-        **options: Any,  # noqa: ANN401 - handed on to msgspec as they are
-    ) -> Any:  # noqa: ANN401 - a metaclass gives back the class it made
+        **options: Any,
+    ) -> Any:
         defaults = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True}
         return super().__new__(mcs, name, bases, namespace, **(defaults | options))
 
@@ -86,8 +86,8 @@ class EventMeta(ValueMeta):
         topic: str = "",
         label: str = "",
         class_version: int = 1,
-        **options: Any,  # noqa: ANN401 - handed on to msgspec as they are
-    ) -> Any:  # noqa: ANN401 - a metaclass gives back the class it made
+        **options: Any,
+    ) -> Any:
         cls = super().__new__(mcs, name, bases, namespace, **options)
         if topic:
             cls.topic, cls.label, cls.class_version = topic, label, class_version
@@ -302,16 +302,17 @@ class StreamKind(Generic[S]):
     """The rules of one kind of stream.
 
     ``decide(statement, state, related)`` answers the event to record, completed with
-    its derived fields, or raises :class:`Refused`. ``evolve(state, statement)`` never
+    its derived fields, or raises :class:`Refused`. ``evolve(state, entry)`` never
     refuses: what is recorded has happened.
     """
 
     name: str
     label: str
     initial: S
-    evolve: Callable[[S, Statement], S]
+    evolve: Callable[[S, Entry], S]
     decide: Callable[[Statement, S, Related], Event]
     events: tuple[type[Event], ...]
+    also_opening: tuple[type[Event], ...] = ()
 
     def __post_init__(self) -> None:
         """Register the kind, and its events as belonging to it."""
@@ -322,9 +323,13 @@ class StreamKind(Generic[S]):
             KIND_OF_TOPIC[event.topic] = self
 
     @property
-    def opener(self) -> type[Event]:
-        """The event that starts a stream of this kind."""
-        return self.events[0]
+    def openers(self) -> tuple[type[Event], ...]:
+        """The events with which a stream of this kind may begin.
+
+        The first of ``events`` only ever begins one; those ``also_opening`` may come
+        later as well.
+        """
+        return (self.events[0], *self.also_opening)
 
 
 KINDS: Final[dict[str, StreamKind[Any]]] = {}
@@ -372,8 +377,10 @@ class Related:
 
     context: Context
     streams: Mapping[str, Stream[Any]] = field(default_factory=dict)
+    subject: str = ""
+    """The id of the stream that the statement is about."""
 
-    def state(self, kind: str, subject: str) -> Any:  # noqa: ANN401 - a registry
+    def state(self, kind: str, subject: str) -> Any:
         """The state of a stream that a statement refers to; refuses an unknown one."""
         stream = self.streams.get(stream_id(self.context.station, kind, subject))
         if stream is None or not any(stream.active()):
@@ -382,7 +389,7 @@ class Related:
         return stream.state
 
     @property
-    def station(self) -> Any:  # noqa: ANN401 - domain/station.py defines it
+    def station(self) -> Any:
         """The station at which the statement is made."""
         return self.state("station", self.context.station)
 

@@ -18,7 +18,15 @@ import msgspec
 from msgspec import Meta
 
 from domain.code_lists import check_code
-from domain.fields import CODE_LIST, COMMUNITY, DERIVED, EntryVersion, marked_values, marks_of, rewritten
+from domain.fields import (
+    CODE_LIST,
+    COMMUNITY,
+    DERIVED,
+    EntryVersion,
+    marked_values,
+    marks_of,
+    rewritten,
+)
 from domain.kernel import (
     KIND_OF_TOPIC,
     Context,
@@ -195,7 +203,7 @@ def fold(
         else:
             entry = Entry(version, item.statement, item.envelope.recorded_at, item.envelope.actor)
             entries[version] = entry
-            state = state if is_stale else kind.evolve(state, entry.statement)
+            state = state if is_stale else kind.evolve(state, entry)
     if not version:
         return None
     refolded = _state(kind, entries.values()) if is_stale else state
@@ -220,7 +228,7 @@ def _state(kind: StreamKind[S], entries: Iterable[Entry]) -> S:
     state = kind.initial
     for entry in entries:
         if not entry.is_voided:
-            state = kind.evolve(state, entry.statement)
+            state = kind.evolve(state, entry)
     return state
 
 
@@ -232,16 +240,16 @@ def decide(
     command: Command,
     stream: Stream[Any] | None,
     related: Related,
-    subject: str = "",
 ) -> tuple[Statement, ...]:
     """The statements to append, or a refusal. Pure: reads no clock, writes nothing.
 
     The first statement answers the command; a correction may be followed by
     corrections of later entries whose derived fields change with it.
     """
+    subject = related.subject
     match command:
         case Record():
-            return (_recorded(kind, command.statement, stream, related, subject),)
+            return (_recorded(kind, command.statement, stream, related),)
         case Correct():
             return _corrected(kind, command, _existing(kind, stream, subject), related)
         case Void():
@@ -284,12 +292,13 @@ def _entry(kind: StreamKind[S], stream: Stream[S], version: int) -> Entry:
 
 def _recorded(
     kind: StreamKind[S], statement: Statement, stream: Stream[S] | None,
-    related: Related, subject: str,
+    related: Related,
 ) -> Statement:
-    is_opening = isinstance(statement.event, kind.opener)
-    if stream is None and not is_opening:
+    subject = related.subject
+    if stream is None and not isinstance(statement.event, kind.openers):
         raise UnknownRecord(id=subject, kind=kind.label)
-    if stream is not None and is_opening:
+    is_second_opening = isinstance(statement.event, kind.events[0])
+    if stream is not None and is_second_opening and kind.events[0] not in kind.also_opening:
         raise AlreadyRegistered(id=subject, kind=kind.label)
     state = kind.initial if stream is None else stream.state
     return _accepted(kind, statement, state, related)

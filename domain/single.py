@@ -26,7 +26,7 @@ def single(
         name,
         label or event.label,
         None,
-        lambda _state, statement: statement.event,
+        lambda _state, entry: entry.statement.event,
         lambda statement, _state, related: decide(statement, related),
         (event,),
     )

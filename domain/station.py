@@ -8,7 +8,7 @@ from typing import Annotated, assert_never
 from msgspec import Meta
 
 from domain.fields import LocalId, LongText, ShortText
-from domain.kernel import Event, Refused, Related, Statement, StreamKind, Value
+from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind, Value
 
 
 class CommunityServed(Value):
@@ -86,9 +86,9 @@ class Station:
         return name
 
 
-def evolve(_state: Station, statement: Statement) -> Station:
+def evolve(_state: Station, entry: Entry) -> Station:
     """The station after a statement about it."""
-    event = statement.event
+    event = entry.statement.event
     assert isinstance(event, StationEvent)
     return Station(event, dict(_names(event)))
 
@@ -117,4 +117,6 @@ def decide(statement: Statement, _state: Station, _related: Related) -> Event:
             assert_never(event)
 
 
-STATION = StreamKind("station", "社工站", Station(), evolve, decide, (StationRegistered, StationRevised))
+STATION = StreamKind(
+    "station", "社工站", Station(), evolve, decide, (StationRegistered, StationRevised)
+)

@@ -34,8 +34,8 @@ class VisitRecorded(Event, topic="visit.recorded", label="走访"):
 
     mode: VisitMode
     purpose: VisitPurpose
-    outcome: VisitOutcome = "met"
     persons_met: Count
+    outcome: VisitOutcome = "met"
     household: HouseholdId | None = None
     persons: Annotated[tuple[PersonId, ...], Meta(max_length=50)] = ()
     workers: Annotated[tuple[ShortText, ...], Meta(max_length=20)] = ()
@@ -75,7 +75,9 @@ def decide(statement: Statement, related: Related) -> Event:
     if visit.outcome == "met" and visit.persons_met == 0:
         raise PersonsMetContradictsOutcome(outcome="见到", wanted="至少为 1", got=0)
     if visit.outcome != "met" and visit.persons_met:
-        raise PersonsMetContradictsOutcome(outcome="未遇或拒访", wanted="为 0", got=visit.persons_met)
+        raise PersonsMetContradictsOutcome(
+            outcome="未遇或拒访", wanted="为 0", got=visit.persons_met
+        )
     if visit.outcome == "met" and len(visit.persons) > visit.persons_met:
         raise MorePersonsThanMet(named=len(visit.persons), got=visit.persons_met)
     if visit.household is None:

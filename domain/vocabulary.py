@@ -21,6 +21,14 @@ class Labelled(StrEnum):
         member.label = label
         return member
 
+    @classmethod
+    def of(cls, code: str) -> Self:
+        """The member of a code.
+
+        :raises KeyError: where there is none.
+        """
+        return {member.value: member for member in cls}[code]
+
 
 class Role(Labelled):
     """Who acts: what each may do stands in ``api/identity.py``."""

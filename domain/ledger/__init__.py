@@ -1,5 +1,7 @@
 """The event log: the only part of the program that knows the event-sourcing library."""
 
+from eventsourcing.persistence import Notification
+
 from domain.ledger.application import (
     Busy,
     Instruction,
@@ -22,6 +24,7 @@ __all__ = [
     "KeyReused",
     "Ledger",
     "NewEntry",
+    "Notification",
     "Receipt",
     "RequestKey",
     "StaleVersion",

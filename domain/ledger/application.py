@@ -8,7 +8,7 @@ as they are. This is the only module through which the rest of the program write
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
 
@@ -120,7 +120,7 @@ class Instruction:
 class LedgerMapper(Mapper[str]):
     """Writes entries as canonical JSON and reads them back as typed events."""
 
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401 - the library's
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """The stored form of a new entry."""
         entry = cast("NewEntry", domain_event)
         return StoredEvent(
@@ -130,7 +130,7 @@ class LedgerMapper(Mapper[str]):
             state=catalog.encode_state(entry.event, entry.occurred, entry.envelope),
         )
 
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401 - the library's
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:
         """The entry that was stored; its position is 0 where it was read by stream."""
         return recorded_from(stored_event)
 
@@ -185,7 +185,7 @@ class Ledger(Application[str]):
         kind = KINDS[stream_kind(name)]
         try:
             return self.repository.get(name, projector_func=lambda stream, events: fold(
-                kind, cast("Stream[Any] | None", stream), cast("Iterable[Recorded]", events)
+                kind, stream, cast("Iterable[Recorded]", events)
             ))
         except AggregateNotFoundError:
             return None
@@ -271,10 +271,8 @@ class Ledger(Application[str]):
     def _decided(self, instruction: Instruction, context: Context) -> list[NewEntry]:
         name = stream_id(context.station, instruction.kind.name, instruction.subject)
         stream = self._check_version(instruction, context)
-        related = self.related(instruction.command, stream, context)
-        statements = decide(
-            instruction.kind, instruction.command, stream, related, instruction.subject
-        )
+        related = self.related(instruction, stream, context)
+        statements = decide(instruction.kind, instruction.command, stream, related)
         version = stream.version if stream else 0
         return [
             NewEntry(name, version + n, s.occurred, context.envelope(), s.event)
@@ -282,12 +280,13 @@ class Ledger(Application[str]):
         ]
 
     def related(
-        self, command: Command, stream: Stream[Any] | None, context: Context
+        self, instruction: Instruction, stream: Stream[Any] | None, context: Context
     ) -> Related:
         """The streams that a command's statement, or a stream it changes, refers to."""
-        names = referred_streams(command, stream, context.station)
+        names = referred_streams(instruction.command, stream, context.station)
         found = {name: self._stream(name) for name in names}
-        return Related(context, {name: s for name, s in found.items() if s is not None})
+        streams = {name: s for name, s in found.items() if s is not None}
+        return Related(context, streams, instruction.subject)
 
     def append(
         self, entries: Sequence[NewEntry], request_keys: Sequence[tuple[RequestKey, int]]
@@ -327,7 +326,7 @@ def _receipt(entry: NewEntry, position: int) -> Receipt:
     return Receipt(entry.originator_id, entry.originator_version, position, recorded)
 
 
-def _guarded(write: Any) -> Any:  # noqa: ANN401 - gives back what the call gives
+def _guarded(write: Callable[[], T]) -> T:
     """Turn a store that cannot take the write into a refusal; nothing was recorded."""
     try:
         return write()

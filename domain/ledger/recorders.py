@@ -89,18 +89,24 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         """The log, the request keys, and triggers that keep both append-only."""
         table = self.events_table_name
         refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
-        return [
+        events = (
             f"CREATE TABLE IF NOT EXISTS {table} ("
             "position INTEGER PRIMARY KEY AUTOINCREMENT, "
             "originator_id TEXT NOT NULL, "
             "originator_version INTEGER NOT NULL, "
             "topic TEXT NOT NULL, "
             "state BLOB NOT NULL, "
-            "UNIQUE (originator_id, originator_version))",
+            "UNIQUE (originator_id, originator_version))"
+        )
+        keys = (
             "CREATE TABLE IF NOT EXISTS request_keys ("
             "scope TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, "
             "originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, "
-            "PRIMARY KEY (scope, key)) WITHOUT ROWID",
+            "PRIMARY KEY (scope, key)) WITHOUT ROWID"
+        )
+        return [
+            events,
+            keys,
             *(
                 f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} "
                 f"BEFORE {verb} ON {table} {refuse}"
@@ -114,7 +120,7 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         stored_events: Sequence[StoredEvent],
         *,
         request_keys: Sequence[tuple[RequestKey, int]] = (),
-        **kwargs: Any,  # noqa: ANN401 - the library's signature
+        **kwargs: Any,
     ) -> Sequence[int] | None:
         for request, index in request_keys:
             row = _key_row(request, stored_events[index])
@@ -199,9 +205,9 @@ def _key_row(request: RequestKey, event: StoredEvent) -> tuple[str, str, str, st
 class LedgerSQLiteFactory(SQLiteFactory):
     """Builds the ledger's recorder over the ledger's pool."""
 
-    application_recorder_class: ClassVar[type[SQLiteApplicationRecorder]] = LedgerSQLiteRecorder
+    application_recorder_class = LedgerSQLiteRecorder
 
-    def __init__(self, env: Any) -> None:  # noqa: ANN401 - the library's signature
+    def __init__(self, env: Any) -> None:
         """Replace the library's pool by one that synchronises fully."""
         super().__init__(env)
         old = self.datastore.pool
@@ -277,23 +283,24 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         stored_events: Sequence[StoredEvent],
         *,
         request_keys: Sequence[tuple[RequestKey, int]] = (),
-        **kwargs: Any,  # noqa: ANN401 - the library's signature
+        **kwargs: Any,
     ) -> None:
         super()._insert_events(curs, stored_events, **kwargs)
         for request, index in request_keys:
             curs.execute(self._insert_key, _key_row(request, stored_events[index]))
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], **kwargs: Any  # noqa: ANN401 - the library's
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
         """Insert events and request keys in one transaction."""
         try:
-            return super().insert_events(stored_events, **kwargs)
+            positions: Sequence[int] | None = super().insert_events(stored_events, **kwargs)
         except IntegrityError as error:
             cause = error.__cause__
             if isinstance(cause, psycopg.Error) and cause.diag.table_name == "request_keys":
                 raise KeyAlreadyUsedError(str(error)) from error
             raise
+        return positions
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""
@@ -319,9 +326,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
 class LedgerPostgresFactory(PostgresFactory):
     """Builds the ledger's recorder."""
 
-    application_recorder_class: ClassVar[type[PostgresApplicationRecorder]] = (
-        LedgerPostgresRecorder
-    )
+    application_recorder_class = LedgerPostgresRecorder
 
 
 Recorder = LedgerSQLiteRecorder | LedgerPostgresRecorder

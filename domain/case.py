@@ -1,0 +1,235 @@
+"""How does a case run, from intake to closing and after?
+
+The stages are 接案 → 预估 → 计划 → 介入 → 评估 → 结案; one is skipped only with a reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, TypeVar, assert_never
+
+from msgspec import Meta
+from msgspec.structs import replace as with_fields
+
+from domain.fields import (
+    ClosingReason,
+    Count,
+    Derived,
+    HouseholdId,
+    LocalId,
+    Minutes,
+    PersonalText,
+    PersonId,
+    ShortText,
+    VisitMode,
+)
+from domain.household import Household
+from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind
+from domain.visit import PersonNotOfHousehold
+from domain.vocabulary import Labelled
+
+
+class Stage(Labelled):
+    """Where a case stands."""
+
+    NONE = "none", "未接案"
+    INTAKE = "intake", "接案"
+    ASSESSED = "assessed", "预估"
+    PLANNED = "planned", "计划"
+    INTERVENING = "intervening", "介入"
+    REVIEWED = "reviewed", "评估"
+    CLOSED = "closed", "结案"
+
+
+ORDER: Final = tuple(Stage)
+
+# ---- events ----
+
+
+class CaseIntaken(Event, topic="case.intake", label="接案"):
+    """A household, or one person of it, becomes a case of a worker."""
+
+    household: HouseholdId
+    worker: ShortText
+    problem: PersonalText
+    person: PersonId | None = None
+    source: ShortText | None = None
+    number: LocalId | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CaseAssessed(Event, topic="case.assessed", label="预估"):
+    """The situation was assessed."""
+
+    summary: PersonalText | None = None
+    skipping_because: ShortText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CasePlanned(Event, topic="case.planned", label="制定计划"):
+    """Goals were agreed."""
+
+    goals: Annotated[tuple[PersonalText, ...], Meta(min_length=1, max_length=20)]
+    skipping_because: ShortText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CaseSessionHeld(Event, topic="case.session_held", label="个案服务"):
+    """A session (节) of the case."""
+
+    persons_met: Count = 1
+    minutes: Minutes | None = None
+    summary: PersonalText | None = None
+    skipping_because: ShortText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CaseReviewed(Event, topic="case.reviewed", label="个案评估"):
+    """What the sessions achieved was reviewed."""
+
+    summary: PersonalText | None = None
+    skipping_because: ShortText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CaseClosed(Event, topic="case.closed", label="结案"):
+    """The case was closed."""
+
+    reason: ClosingReason
+    summary: PersonalText | None = None
+    skipping_because: ShortText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CaseReopened(Event, topic="case.reopened", label="重新接案"):
+    """A closed case was taken up again."""
+
+    because: ShortText
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class CaseFollowedUp(Event, topic="case.followed_up", label="个案回访"):
+    """The person was contacted after the closing."""
+
+    mode: VisitMode
+    summary: PersonalText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+StageEvent = CaseAssessed | CasePlanned | CaseSessionHeld | CaseReviewed | CaseClosed
+CaseEvent = CaseIntaken | StageEvent | CaseReopened | CaseFollowedUp
+C = TypeVar("C", bound=CaseEvent)
+
+STAGE_OF: Final[dict[type[Event], Stage]] = {
+    CaseIntaken: Stage.INTAKE,
+    CaseAssessed: Stage.ASSESSED,
+    CasePlanned: Stage.PLANNED,
+    CaseSessionHeld: Stage.INTERVENING,
+    CaseReviewed: Stage.REVIEWED,
+    CaseClosed: Stage.CLOSED,
+    CaseReopened: Stage.PLANNED,
+}
+
+# ---- refusals ----
+
+
+class CaseIsClosed(
+    Refused, code="case_closed", status=409, title="个案已结案",
+    detail="个案已结案，不能再登记“{label}”；如需继续请先重新接案。",
+):
+    """A closed case takes no more of its stages; a second close is refused."""
+
+
+class CaseNotClosed(
+    Refused, code="case_not_closed", status=409, title="个案尚未结案",
+    detail="个案尚未结案，不能登记“{label}”。",
+):
+    """Only a closed case is reopened or followed up."""
+
+
+class StageSkipped(
+    Refused, code="stage_skipped", title="跳过了个案阶段",
+    detail="个案现在处于“{stage}”，直接登记“{label}”跳过了“{skipped}”，请先补登或写明跳过原因。",
+):
+    """A stage is skipped only with a reason."""
+
+
+# ---- state and decisions ----
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The case as it stands."""
+
+    household: str = ""
+    stage: Stage = Stage.NONE
+    category: str | None = None
+    community: str | None = None
+
+
+def evolve(case: Case, entry: Entry) -> Case:
+    """The case after a statement about it."""
+    event: Any = entry.statement.event
+    if isinstance(event, CaseIntaken):
+        return Case(event.household, Stage.INTAKE, event.category, event.community)
+    stage = STAGE_OF.get(type(event))
+    return case if stage is None else replace(case, stage=stage)
+
+
+def decide(statement: Statement, state: Case, related: Related) -> Event:
+    """The event to record of a case, or a refusal."""
+    event = statement.event
+    assert isinstance(event, CaseEvent)
+    match event:
+        case CaseIntaken():
+            return _take_in(event, related.state("household", event.household))
+        case CaseReopened() | CaseFollowedUp():
+            if state.stage is not Stage.CLOSED:
+                raise CaseNotClosed(label=event.label)
+            return _counted(event, state)
+        case CaseAssessed() | CasePlanned() | CaseSessionHeld() | CaseReviewed() | CaseClosed():
+            if state.stage is Stage.CLOSED:
+                raise CaseIsClosed(label=event.label)
+            _check_stage(event, state)
+            return _counted(event, state)
+        case _:
+            assert_never(event)
+
+
+def _take_in(event: CaseIntaken, household: Household) -> CaseIntaken:
+    if event.person is not None and not household.has_known(event.person):
+        raise PersonNotOfHousehold(person=event.person)
+    return with_fields(event, category=household.category, community=household.community)
+
+
+def _check_stage(event: StageEvent, case: Case) -> None:
+    """The stages between where the case stands and the new one are not left out silently."""
+    now, wanted = ORDER.index(case.stage), ORDER.index(STAGE_OF[type(event)])
+    skipped = ORDER[now + 1 : wanted]
+    if skipped and event.skipping_because is None:
+        raise StageSkipped(
+            stage=case.stage.label, label=event.label,
+            skipped="、".join(stage.label for stage in skipped),
+        )
+
+
+def _counted(event: C, case: Case) -> C:
+    """An event that carries what it is counted by."""
+    return with_fields(event, category=case.category, community=case.community)
+
+
+CASE = StreamKind(
+    "case", "个案", Case(), evolve, decide,
+    (
+        CaseIntaken, CaseAssessed, CasePlanned, CaseSessionHeld, CaseReviewed, CaseClosed,
+        CaseReopened, CaseFollowedUp,
+    ),
+)

@@ -1,0 +1,142 @@
+"""To whom was a need passed on, on which ground, and what became of it?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated, Final, assert_never
+
+from msgspec import Meta
+from msgspec.structs import replace as with_fields
+
+from domain.fields import CODE_LIST, Derived, HouseholdId, PersonalText, PersonId, ShortText
+from domain.household import Household
+from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind
+from domain.visit import PersonNotOfHousehold
+from domain.vocabulary import Labelled
+
+Need = Annotated[str, Meta(extra={CODE_LIST: "needs"})]
+Basis = Annotated[str, Meta(extra={CODE_LIST: "referral_bases"})]
+
+
+class ReferralStatus(Labelled):
+    """Where a referral stands."""
+
+    NONE = "none", "未转介"
+    MADE = "made", "已转出"
+    ACCEPTED = "accepted", "已接收"
+    DECLINED = "declined", "被拒绝"
+    COMPLETED = "completed", "已完成"
+    CLOSED = "closed", "已关闭"
+
+
+class ReferralMade(Event, topic="referral.made", label="转介"):
+    """A household's need is passed on, with consent or in an emergency."""
+
+    household: HouseholdId
+    to_agency: ShortText
+    need: Need
+    basis: Basis
+    person: PersonId | None = None
+    worker: ShortText | None = None
+    note: PersonalText | None = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+
+class ReferralAccepted(Event, topic="referral.accepted", label="转介接收"):
+    """The other agency took it on."""
+
+    community: Annotated[str | None, Derived] = None
+
+
+class ReferralDeclined(Event, topic="referral.declined", label="转介被拒"):
+    """The other agency did not take it on."""
+
+    because: ShortText
+    community: Annotated[str | None, Derived] = None
+
+
+class ReferralCompleted(Event, topic="referral.completed", label="转介完成"):
+    """The need was answered."""
+
+    outcome: ShortText
+    community: Annotated[str | None, Derived] = None
+
+
+class ReferralClosed(Event, topic="referral.closed", label="转介关闭"):
+    """The referral is no longer followed."""
+
+    because: ShortText | None = None
+    community: Annotated[str | None, Derived] = None
+
+
+ReferralStep = ReferralAccepted | ReferralDeclined | ReferralCompleted | ReferralClosed
+ReferralEvent = ReferralMade | ReferralStep
+
+
+class ReferralStepRefused(
+    Refused, code="referral_step_refused", status=409, title="转介状态不允许",
+    detail="转介现为“{status}”，不能登记“{label}”。",
+):
+    """Each step follows the one before; a second close is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """The referral as it stands."""
+
+    status: ReferralStatus = ReferralStatus.NONE
+    household: str = ""
+    community: str | None = None
+
+
+AFTER: Final[dict[type[Event], ReferralStatus]] = {
+    ReferralMade: ReferralStatus.MADE,
+    ReferralAccepted: ReferralStatus.ACCEPTED,
+    ReferralDeclined: ReferralStatus.DECLINED,
+    ReferralCompleted: ReferralStatus.COMPLETED,
+    ReferralClosed: ReferralStatus.CLOSED,
+}
+ALLOWED_FROM: Final[dict[type[Event], tuple[ReferralStatus, ...]]] = {
+    ReferralAccepted: (ReferralStatus.MADE,),
+    ReferralDeclined: (ReferralStatus.MADE,),
+    ReferralCompleted: (ReferralStatus.ACCEPTED,),
+    ReferralClosed: (
+        ReferralStatus.MADE, ReferralStatus.ACCEPTED, ReferralStatus.DECLINED,
+        ReferralStatus.COMPLETED,
+    ),
+}
+
+
+def evolve(referral: Referral, entry: Entry) -> Referral:
+    """The referral after a statement about it."""
+    event = entry.statement.event
+    if isinstance(event, ReferralMade):
+        return Referral(ReferralStatus.MADE, event.household, event.community)
+    return replace(referral, status=AFTER[type(event)])
+
+
+def decide(statement: Statement, referral: Referral, related: Related) -> Event:
+    """The event to record of a referral, or a refusal."""
+    event = statement.event
+    assert isinstance(event, ReferralEvent)
+    match event:
+        case ReferralMade():
+            household: Household = related.state("household", event.household)
+            if event.person is not None and not household.has_known(event.person):
+                raise PersonNotOfHousehold(person=event.person)
+            return with_fields(
+                event, category=household.category, community=household.community
+            )
+        case ReferralAccepted() | ReferralDeclined() | ReferralCompleted() | ReferralClosed():
+            if referral.status not in ALLOWED_FROM[type(event)]:
+                raise ReferralStepRefused(status=referral.status.label, label=event.label)
+            return with_fields(event, community=referral.community)
+        case _:
+            assert_never(event)
+
+
+REFERRAL = StreamKind(
+    "referral", "转介", Referral(), evolve, decide,
+    (ReferralMade, ReferralAccepted, ReferralDeclined, ReferralCompleted, ReferralClosed),
+)

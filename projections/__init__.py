@@ -1,0 +1,1 @@
+"""What do the events add up to, and what is true now?"""

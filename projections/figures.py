@@ -1,0 +1,232 @@
+"""What are a station's figures for a period, as of a day and as known at a moment?
+
+One definition serves the API, the pages, the report and every replay: a figure is a
+sum over postings. Where the whole month is asked as it is known today, the monthly
+sums are read instead of the single postings; both are sums of the same postings.
+"""
+
+from __future__ import annotations
+
+import calendar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final, assert_never
+
+from sqlalchemy import ColumnElement, Connection, Table, func, select
+
+from domain.kernel import Refused
+from domain.vocabulary import UNSTATED as UNSTATED_LABEL
+from domain.vocabulary import Approximation
+from projections.indicators import Indicator, IndicatorSet
+from projections.measures import MEASURES, UNSTATED, Kind
+from projections.monthly_counts import monthly_counts
+from projections.postings import postings
+
+KnownAt = datetime | int
+"""An instant of recording, or a position of the log."""
+
+
+class BadMonth(
+    Refused, code="bad_month", status=400, title="月份格式不正确",
+    detail="“{got}”不是月份，应写作 2024-11 这样的形式。",
+):
+    """A month that is no month."""
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days that a figure is about, both included."""
+
+    first: date
+    last: date
+
+    @classmethod
+    def of_month(cls, month: str) -> Period:
+        """The days of a month like ``2024-11``.
+
+        :raises BadMonth: where it is no month.
+        """
+        try:
+            first = datetime.strptime(month, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+        except ValueError:
+            raise BadMonth(got=month[:20]) from None
+        if first.strftime("%Y-%m") != month:
+            raise BadMonth(got=month[:20])
+        return cls(first, first.replace(day=calendar.monthrange(first.year, first.month)[1]))
+
+    def until(self, as_of: date | None) -> Period:
+        """The period cut off after a day; before its first day nothing is left of it."""
+        return self if as_of is None else Period(self.first, min(self.last, as_of))
+
+    @property
+    def is_whole_months(self) -> bool:
+        """Whether the period begins and ends with a month."""
+        return self.first.day == 1 and (self.last + timedelta(days=1)).day == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure as it is printed: ``value`` is ``None`` where nobody stated it (未填报)."""
+
+    indicator: Indicator
+    value: int | Decimal | None
+    approximation: Approximation = Approximation.EXACT
+    unstated: int = 0
+
+    @property
+    def display(self) -> str:
+        """The figure as the report prints it: 近70, 125, 未填报."""
+        if self.value is None:
+            return UNSTATED_LABEL
+        stated = f"{self.approximation.label}{self.value}"
+        return f"{stated}(另有{self.unstated}项{UNSTATED_LABEL})" if self.unstated else stated
+
+
+def figures(
+    connection: Connection,
+    station: str,
+    indicators: IndicatorSet,
+    period: Period,
+    *,
+    as_of: date | None = None,
+    known_at: KnownAt | None = None,
+) -> list[Figure]:
+    """The figures of a set for a station and period, in the set's order.
+
+    ``as_of`` leaves out services after that day, ``known_at`` what was recorded after
+    that moment (an instant, or a position of the log).
+    """
+    cut = period.until(as_of)
+    is_monthly = known_at is None and cut.is_whole_months
+    source = monthly_counts if is_monthly else postings
+    found: dict[str, Figure] = {}
+    for indicator in indicators.indicators:
+        if indicator.measure is None:
+            found[indicator.code] = _remainder(indicator, found)
+        else:
+            wanted = conditions(source, station, indicator, cut, known_at)
+            found[indicator.code] = _figure(connection, source, indicator, wanted)
+    return list(found.values())
+
+
+def conditions(
+    source: Table, station: str, indicator: Indicator, period: Period, known_at: KnownAt | None
+) -> list[ColumnElement[bool]]:
+    """Which postings an indicator counts: the same for the figure and for its evidence."""
+    assert indicator.measure is not None
+    wanted = [source.c.station == station, source.c.measure == indicator.measure]
+    if MEASURES[indicator.measure].kind is not Kind.STOCK:
+        wanted.append(source.c.effective_on >= period.first)
+    wanted.append(source.c.effective_on <= period.last)
+    for dimension, value in indicator.filter.items():
+        values = (value,) if isinstance(value, str) else value
+        wanted.append(source.c[dimension].in_(values))
+    match known_at:
+        case datetime():
+            wanted.append(source.c.recorded_at <= known_at)
+        case int():
+            wanted.append(source.c.position <= known_at)
+        case None:
+            pass
+        case _:
+            assert_never(known_at)
+    return wanted
+
+
+def _figure(
+    connection: Connection, source: Table, indicator: Indicator, wanted: list[ColumnElement[bool]]
+) -> Figure:
+    assert indicator.measure is not None
+    if MEASURES[indicator.measure].kind is Kind.DISTINCT:
+        entities = (
+            select(source.c.entity).where(*wanted).group_by(source.c.entity)
+            .having(func.sum(source.c.amount) > 0).subquery()
+        )
+        count = connection.execute(select(func.count()).select_from(entities)).scalar_one()
+        return Figure(indicator, count)
+    rows = connection.execute(
+        select(source.c.approximation, func.sum(source.c.amount).label("amount"))
+        .where(*wanted).group_by(source.c.approximation)
+    ).all()
+    return _summed(indicator, {row.approximation: int(row.amount) for row in rows})
+
+
+def _summed(indicator: Indicator, amounts: dict[str, int]) -> Figure:
+    """A figure from its amounts by approximation."""
+    unstated = amounts.pop(UNSTATED, 0)
+    stated = {approximation: amount for approximation, amount in amounts.items() if amount}
+    total = sum(stated.values())
+    if unstated and not stated:
+        return Figure(indicator, None, unstated=unstated)
+    approximations = set(stated) - {""}
+    match len(stated), len(approximations):
+        case _, 0:
+            meant = Approximation.EXACT
+        case 1, 1:
+            meant = Approximation.of(approximations.pop())
+        case _:
+            meant = Approximation.ABOUT
+    return Figure(indicator, _divided(total, indicator.divide_by), meant, unstated)
+
+
+def _divided(total: int, divide_by: int) -> int | Decimal:
+    """The amount in the indicator's unit: whole where it comes out even, else 2 places."""
+    whole, rest = divmod(total, divide_by)
+    return whole if not rest else round(Decimal(total) / divide_by, 2)
+
+
+def _remainder(indicator: Indicator, found: dict[str, Figure]) -> Figure:
+    """What the named parts leave of a total, so that the report's sums close."""
+    assert indicator.remainder_of is not None
+    parts = [found[code].value for code in (indicator.remainder_of, *indicator.minus)]
+    if any(value is None for value in parts):
+        return Figure(indicator, None, unstated=1)
+    total, *minus = (value for value in parts if value is not None)
+    return Figure(indicator, total - sum(minus))
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One posting behind a figure: where it comes from and what it adds."""
+
+    position: int
+    stream: str
+    entry: int
+    effective_on: date
+    recorded_at: datetime
+    amount: int
+    approximation: str
+    entity: str
+    community: str
+    actor: str
+
+
+EVIDENCE_LIMIT: Final = 500
+
+
+def evidence(
+    connection: Connection,
+    station: str,
+    indicator: Indicator,
+    period: Period,
+    *,
+    as_of: date | None = None,
+    known_at: KnownAt | None = None,
+    after: int = 0,
+    limit: int = EVIDENCE_LIMIT,
+) -> Sequence[Evidence]:
+    """The postings that make a figure, in the order in which they were recorded."""
+    if indicator.measure is None:
+        return ()
+    wanted = conditions(postings, station, indicator, period.until(as_of), known_at)
+    names = Evidence.__dataclass_fields__
+    query = select(*(postings.c[name] for name in names)).where(
+        *wanted, postings.c.position > after
+    )
+    rows = connection.execute(
+        query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT))
+    )
+    return [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+

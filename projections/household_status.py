@@ -1,0 +1,314 @@
+"""How does each household stand: members, assistance, last contact, what is open?
+
+Four read models answer it: what the household's own stream folds to, the contacts that
+visits made, the needs that assessments found, and the referrals (``referrals.py``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from domain.survey import NeedsAssessed, NeedsAssessment
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
+
+from domain.household import Household
+from domain.kernel import Stream, stream_station, stream_subject
+from domain.visit import VisitRecorded
+from projections.kernel import FoldProjection, Rows, metadata
+from projections.referrals import OPEN_STATUSES, referrals
+
+households: Final = Table(
+    "households",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("household", Text, nullable=False),
+    Column("file_number", Text),
+    Column("community", Text, nullable=False),
+    Column("head_name", Text),
+    Column("category", Text),
+    Column("member_count", Integer, nullable=False),
+    Column("covered_count", Integer, nullable=False),
+    Column("case_file", Text),
+    Column("registered_on", Date),
+    Column("info_confirmed_on", Date),
+    Column("version", Integer, nullable=False),
+    Index("ix_households_household", "station", "household"),
+    Index("ix_households_community", "station", "community"),
+    Index("ix_households_category", "station", "category"),
+)
+
+household_members: Final = Table(
+    "household_members",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("person", Text, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("household", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("category", Text),
+    Column("unit", Text),
+    Index("ix_household_members_person", "station", "person"),
+    Index("ix_household_members_household", "station", "household"),
+)
+
+contacts: Final = Table(
+    "contacts",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("household", Text, nullable=False),
+    Column("occurred_on", Date, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("is_met", Boolean, nullable=False),
+    Index("ix_contacts_household", "station", "household", "occurred_on"),
+)
+
+needs: Final = Table(
+    "needs",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("need", Text, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("household", Text, nullable=False),
+    Column("urgency", Text, nullable=False),
+    Column("assessed_on", Date, nullable=False),
+    Column("is_open", Boolean, nullable=False),
+    Index("ix_needs_household", "station", "household"),
+)
+
+
+class HouseholdStatusProjection(FoldProjection):
+    """What each household's own stream says."""
+
+    name = "household_status"
+    label = "家庭状态"
+    kinds = ("household",)
+    tables = (households, household_members)
+
+    def rows(self, stream: Stream[Any]) -> Rows:
+        """One household and its current members; a voided registration leaves none."""
+        if not any(stream.active()):
+            return
+        household: Household = stream.state
+        station, identity = stream_station(stream.id), stream_subject(stream.id)
+        head = next((m for m in household.members.values() if m.relation == "head"), None)
+        yield households, {
+            "stream": stream.id, "station": station, "household": identity,
+            "file_number": household.file_number, "community": household.community,
+            "head_name": head.name if head else None, "category": household.category,
+            "member_count": len(household.members),
+            "covered_count": sum(len(unit.covered) for unit in household.units.values()),
+            "case_file": household.case_file, "registered_on": household.registered_on,
+            "info_confirmed_on": household.info_confirmed_on, "version": stream.version,
+        }
+        for member in household.members.values():
+            unit = next(
+                (n for n, u in household.units.items() if member.person in u.covered), None
+            )
+            yield household_members, {
+                "stream": stream.id, "person": member.person, "station": station,
+                "household": identity, "name": member.name, "relation": member.relation,
+                "category": household.units[unit].category if unit else None, "unit": unit,
+            }
+
+
+class Contacts(FoldProjection):
+    """When each household was last met."""
+
+    name = "contacts"
+    label = "走访联系"
+    kinds = ("visit",)
+    tables = (contacts,)
+
+    def rows(self, stream: Stream[Any]) -> Rows:
+        """One contact a visit to a household, unless it was voided."""
+        for entry in stream.active():
+            visit = entry.statement.event
+            assert isinstance(visit, VisitRecorded)
+            if visit.household:
+                yield contacts, {
+                    "stream": stream.id, "station": stream_station(stream.id),
+                    "household": visit.household, "occurred_on": entry.statement.occurred.on,
+                    "mode": visit.mode, "is_met": visit.outcome == "met",
+                }
+
+
+class Needs(FoldProjection):
+    """What each household needs, and what of it is still open."""
+
+    name = "needs"
+    label = "服务需求"
+    kinds = ("needs_assessment",)
+    tables = (needs,)
+
+    def rows(self, stream: Stream[Any]) -> Rows:
+        """One row a stated need."""
+        assessment: NeedsAssessment = stream.state
+        made = next((e.statement for e in stream.active()), None)
+        if made is None or not isinstance(made.event, NeedsAssessed):
+            return
+        for stated in made.event.needs:
+            yield needs, {
+                "stream": stream.id, "need": stated.need,
+                "station": stream_station(stream.id), "household": made.event.household,
+                "urgency": stated.urgency.value, "assessed_on": made.occurred.on,
+                "is_open": stated.need not in assessment.met,
+            }
+
+
+# ---- questions ----
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdRow:
+    """A household as lists show it; ``last_contact_on`` counts only when somebody was met."""
+
+    household: str
+    file_number: str | None
+    community: str
+    head_name: str | None
+    category: str | None
+    member_count: int
+    covered_count: int
+    case_file: str | None
+    registered_on: date | None
+    info_confirmed_on: date | None
+    version: int
+    last_contact_on: date | None
+    open_needs: int
+    open_referrals: int
+
+
+def _household_rows(station: str) -> Select[Any]:
+    last_contact = (
+        select(func.max(contacts.c.occurred_on))
+        .where(contacts.c.station == station, contacts.c.household == households.c.household)
+        .where(contacts.c.is_met)
+    )
+    open_needs = (
+        select(func.count()).where(needs.c.station == station, needs.c.is_open)
+        .where(needs.c.household == households.c.household)
+    )
+    open_referrals = (
+        select(func.count()).where(referrals.c.station == station)
+        .where(referrals.c.household == households.c.household)
+        .where(referrals.c.status.in_(OPEN_STATUSES))
+    )
+    own = [households.c[n] for n in HouseholdRow.__dataclass_fields__ if n in households.c]
+    return select(
+        *own,
+        last_contact.scalar_subquery().label("last_contact_on"),
+        open_needs.scalar_subquery().label("open_needs"),
+        open_referrals.scalar_subquery().label("open_referrals"),
+    ).where(households.c.station == station)
+
+
+SORTS: Final = {
+    "household": households.c.household,
+    "community": households.c.community,
+    "registered_on": households.c.registered_on,
+    "info_confirmed_on": households.c.info_confirmed_on,
+}
+
+
+def household_list(
+    connection: Connection, station: str, *, community: str | None = None,
+    category: str | None = None, has_case_file: bool | None = None,
+    sort: str = "household", is_descending: bool = False,
+    after: tuple[Any, str] | None = None, limit: int = 50,
+) -> list[HouseholdRow]:
+    """The station's households, filtered and sorted, a page at a time.
+
+    ``after`` is the sort value and household of the last row of the page before. A sort
+    by a day leaves out households without that day.
+    """
+    query = _household_rows(station)
+    if community is not None:
+        query = query.where(households.c.community == community)
+    if category is not None:
+        query = query.where(households.c.category == category)
+    if has_case_file is not None:
+        is_open = households.c.case_file.is_not(None)
+        query = query.where(is_open if has_case_file else ~is_open)
+    column, identity = SORTS[sort], households.c.household
+    query = query.where(column.is_not(None))
+    if after is not None:
+        value, last = after
+        beyond = column < value if is_descending else column > value
+        query = query.where(beyond | ((column == value) & (identity > last)))
+    order = column.desc() if is_descending else column
+    rows = connection.execute(query.order_by(order, identity).limit(limit))
+    return [HouseholdRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A current member of a household; ``category`` where a unit covers the person."""
+
+    person: str
+    name: str
+    relation: str
+    category: str | None
+    unit: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRow:
+    """A stated need of a household."""
+
+    need: str
+    urgency: str
+    assessed_on: date
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdStatus:
+    """A household as it stands."""
+
+    household: HouseholdRow
+    members: tuple[MemberRow, ...]
+    needs: tuple[NeedRow, ...]
+
+
+def household_status(
+    connection: Connection, station: str, household: str
+) -> HouseholdStatus | None:
+    """A household's status, or ``None`` where it is not (yet) projected."""
+    query = _household_rows(station).where(households.c.household == household)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    members = connection.execute(
+        select(*(household_members.c[n] for n in MemberRow.__dataclass_fields__))
+        .where(household_members.c.station == station)
+        .where(household_members.c.household == household)
+        .order_by(household_members.c.person)
+    )
+    stated = connection.execute(
+        select(*(needs.c[n] for n in NeedRow.__dataclass_fields__))
+        .where(needs.c.station == station, needs.c.household == household)
+        .order_by(needs.c.assessed_on, needs.c.need)
+    )
+    return HouseholdStatus(
+        HouseholdRow(**row._mapping),  # noqa: SLF001 - SQLAlchemy's public name
+        tuple(MemberRow(**m._mapping) for m in members),  # noqa: SLF001 - as above
+        tuple(NeedRow(**n._mapping) for n in stated),  # noqa: SLF001 - as above
+    )

@@ -1,0 +1,49 @@
+"""What do the postings add up to, month by month?
+
+The same postings as the ledger of postings, summed by month, so that a month's figures
+as they are known today are read in a few rows, however long the log is. ``entity`` is
+kept for distinct measures only, which count entities and not amounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Column, Date, String, Table, Text
+
+from domain.kernel import Recorded, stream_station
+from projections.kernel import SumProjection, metadata
+from projections.measures import Kind
+from projections.postings import DIMENSIONS, posted
+
+monthly_counts: Final = Table(
+    "monthly_counts",
+    metadata,
+    Column("station", String(64), primary_key=True),
+    Column("measure", String(64), primary_key=True),
+    Column("effective_on", Date, primary_key=True),
+    *(Column(name, Text, primary_key=True) for name in DIMENSIONS),
+    Column("approximation", String(16), primary_key=True),
+    Column("entity", Text, primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+)
+"""``effective_on`` is the first day of the month."""
+
+
+class MonthlyCounts(SumProjection):
+    """The postings summed by month."""
+
+    name = "monthly_counts"
+    label = "按月统计"
+    tables = (monthly_counts,)
+
+    def amounts(self, event: Recorded) -> Iterable[tuple[tuple[Any, ...], int]]:
+        """One key a posting: all dimensions, with the day rounded down to its month."""
+        for measure, posting, _entry in posted(event):
+            assert posting.on is not None
+            yield (
+                stream_station(event.stream), measure.code, posting.on.replace(day=1),
+                *(getattr(posting, name) for name in DIMENSIONS), posting.approximation,
+                posting.entity if measure.kind is Kind.DISTINCT else "",
+            ), posting.amount

@@ -1,0 +1,359 @@
+"""What does the station report for a month: figures, dated facts, and the lead's own text?
+
+The figures are those of ``figures.py``. Dated facts are the statements behind the
+month's postings, as they were known at the moment asked for. The narrative is the
+lead's, versioned in the ledger and kept apart from both. What was not stated prints
+未填报.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, select
+
+from domain.activity import ActivityHeld
+from domain.code_lists import label_of
+from domain.fields import Quantity
+from domain.kernel import (
+    KINDS,
+    Entry,
+    Event,
+    Occurrence,
+    Recorded,
+    Stream,
+    UnknownStation,
+    stream_id,
+    stream_kind,
+    stream_station,
+)
+from domain.ledger import Ledger, by_stream, recorded_from
+from domain.meeting import MeetingHeld
+from domain.programme import (
+    CompetitionAwarded,
+    CompetitionEntered,
+    ProjectReviewPresented,
+    TaskBookApproved,
+    TaskBookDrafted,
+    TaskBookRevised,
+    TaskBookSubmitted,
+)
+from domain.record_keeping import fold
+from domain.station import StationEvent
+from domain.station_month import NarrativeWritten, PlanItemAdded, ReflectionWritten
+from domain.supervision import SupervisionReceived
+from domain.survey import CommunityNeedsSurveyHeld, SurveyHeld
+from domain.training import TrainingDelivered, TrainingReceived
+from domain.vocabulary import UNSTATED, ReportSection
+from projections.figures import Figure, KnownAt, Period, figures
+from projections.indicators import IndicatorSet, indicator_set
+from projections.postings import postings
+
+REPORTED_KINDS: Final = (
+    "survey", "community_survey", "activity", "training_delivered", "training_received",
+    "supervision", "meeting", "competition", "task_book", "project_review",
+)
+NUMERALS: Final = "一二三四五六七八九十"
+
+E = TypeVar("E", bound=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a section: facts from the ledger, and the lead's own paragraphs."""
+
+    title: str | None = None
+    facts: tuple[str, ...] = ()
+    narrative: tuple[str, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was recorded or written."""
+        return not (self.facts or self.narrative)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section of the report: ``number`` is the Chinese numeral."""
+
+    number: str
+    title: str
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MonthlyReport:
+    """A month's report. ``known_at`` and ``as_of`` are the question it answers."""
+
+    station: str
+    profile: StationEvent
+    month: str
+    period: Period
+    as_of: date
+    known_at: KnownAt | None
+    indicator_set: IndicatorSet
+    figures: tuple[Figure, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def title(self) -> str:
+        """The report's title."""
+        return f"{self.profile.name}{self.period.first.year}年{self.period.first.month}月工作月报"
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """The statements of a month, as known, and the station's narrative."""
+
+    entries: list[tuple[str, Entry]] = field(default_factory=list)
+
+    def of(self, *events: type[E]) -> Iterator[tuple[Occurrence, E]]:
+        """The statements of some kinds, in the order in which they occurred."""
+        found = [e for _stream, e in self.entries if isinstance(e.statement.event, events)]
+        found.sort(key=lambda e: (e.statement.occurred.on, e.recorded_at, e.version))
+        for entry in found:
+            event: Any = entry.statement.event
+            yield entry.statement.occurred, event
+
+
+def monthly_report(
+    connection: Connection,
+    ledger: Ledger,
+    station: str,
+    month: str,
+    *,
+    as_of: date | None = None,
+    known_at: KnownAt | None = None,
+    set_code: str | None = None,
+) -> MonthlyReport:
+    """The report of a station's month.
+
+    :raises BadMonth: where ``month`` is no month like ``2024-11``.
+    :raises UnknownStation: where no such station keeps its ledger here.
+    """
+    period = Period.of_month(month)
+    profile = station_profile(ledger, station)
+    chosen = indicator_set(set_code or profile.indicator_set)
+    found = figures(connection, station, chosen, period, as_of=as_of, known_at=known_at)
+    cut = period.until(as_of)
+    own = stream_id(station, "month", month)
+    said = _said(connection, ledger, own, cut, known_at)
+    values = {figure.indicator.code: figure for figure in found}
+    return MonthlyReport(
+        station, profile, month, period, cut.last, known_at, chosen, tuple(found),
+        tuple(_sections(said, values)),
+    )
+
+
+def station_profile(ledger: Ledger, station: str) -> StationEvent:
+    """The station's particulars as they are now.
+
+    :raises UnknownStation: where there is no such station.
+    """
+    stream = ledger.stream(station, "station", station)
+    if stream is None or stream.state.profile is None:
+        raise UnknownStation(id=station, kind="社工站")
+    profile: StationEvent = stream.state.profile
+    return profile
+
+
+def _said(
+    connection: Connection, ledger: Ledger, own: str, period: Period, known_at: KnownAt | None
+) -> _Said:
+    """What was said of the month, as it was known: folded from the streams concerned."""
+    query = (
+        select(postings.c.stream)
+        .where(postings.c.station == stream_station(own))
+        .where(postings.c.effective_on.between(period.first, period.last))
+        .distinct()
+    )
+    named = connection.execute(query).scalars()
+    streams = sorted(name for name in named if stream_kind(name) in REPORTED_KINDS)
+    said = _Said()
+    for name, notifications in by_stream(_in_chunks(ledger, [*streams, own])).items():
+        events = [recorded_from(notification) for notification in notifications]
+        stream = _as_known(events, known_at)
+        for entry in stream.active() if stream else ():
+            on = entry.statement.occurred.on
+            if name == own or period.first <= on <= period.last:
+                said.entries.append((name, entry))
+    return said
+
+
+def _in_chunks(ledger: Ledger, streams: list[str]) -> Iterable[Any]:
+    for start in range(0, len(streams), 400):
+        yield from ledger.notifications_of(streams[start : start + 400])
+
+
+def _as_known(events: list[Recorded], known_at: KnownAt | None) -> Stream[Any] | None:
+    """A stream folded from what had been recorded by then."""
+    match known_at:
+        case datetime():
+            known = [e for e in events if e.envelope.recorded_at <= known_at]
+        case int():
+            known = [e for e in events if e.position <= known_at]
+        case _:
+            known = events
+    return fold(KINDS[stream_kind(events[0].stream)], None, known)
+
+
+# ---- the seven sections ----
+
+
+def _sections(said: _Said, values: dict[str, Figure]) -> Iterator[Section]:
+    parts = (
+        ("数据统计", (Part(None, (), _narrative(said, ReportSection.STATISTICS)),)),
+        ("重点服务", _key_services(said, values)),
+        ("特色服务", _featured(said)),
+        ("立项评审", (_project_review(said),)),
+        ("社工站督导、培训及会议", (_growth(said),)),
+        ("工作反思", (_reflections(said),)),
+        ("下个月计划", (_plan(said),)),
+    )
+    for number, (title, section_parts) in zip(NUMERALS, parts, strict=False):
+        yield Section(number, title, tuple(section_parts))
+
+
+def _narrative(said: _Said, *sections: ReportSection) -> tuple[str, ...]:
+    """The newest text of each section and title, in paragraphs."""
+    newest: dict[tuple[str, str], str] = {}
+    for _occurred, event in said.of(NarrativeWritten):
+        if event.section in sections:
+            newest[(event.section, event.title or "")] = event.text
+    return tuple(_paragraphs(*newest.values()))
+
+
+def _paragraphs(*texts: str | None) -> Iterator[str]:
+    for text in texts:
+        yield from (line.strip() for line in (text or "").splitlines() if line.strip())
+
+
+def _key_services(said: _Said, values: dict[str, Figure]) -> Iterator[Part]:
+    updated, opened = (_printed(values, c) for c in ("households_updated", "case_files_opened"))
+    sentence = f"更新困难群体服务信息{updated}，其中新建服务对象档案{opened}。"
+    centre = [sentence] if "households_updated" in values else []
+    yield Part(
+        "个案管理中心建设", tuple(centre), _narrative(said, ReportSection.CASE_CENTRE)
+    )
+    communities = list(dict.fromkeys(e.community for _o, e in said.of(CommunityNeedsSurveyHeld)))
+    survey = [f"在{'、'.join(communities)}共{len(communities)}个社区开展需求调研。"]
+    yield Part(
+        "社区需求调研", tuple(survey if communities else ()),
+        _narrative(said, ReportSection.NEEDS_SURVEY),
+    )
+    surveys = tuple(
+        f"{_days(occurred)}，{_at(event.community)}开展{label_of('survey_kinds', event.kind)}1次，"
+        f"调研{_quantity(event.persons_surveyed, '人')}。"
+        for occurred, event in said.of(SurveyHeld)
+    )
+    yield Part("调研工作", surveys, _narrative(said, ReportSection.ELDERLY_SURVEY))
+
+
+def _featured(said: _Said) -> Iterator[Part]:
+    held = tuple(
+        f"{_days(occurred)}，{_role(event.role)}{event.title}"
+        f"（{label_of('activity_kinds', event.kind)}"
+        f"{'，' + event.venue if event.venue else ''}），参与{_quantity(event.attendance, '人')}。"
+        for occurred, event in said.of(ActivityHeld)
+    )
+    trained = tuple(
+        f"{_days(occurred)}，面向{label_of('audiences', event.audience)}开展培训“{event.title}”，"
+        f"参与{_quantity(event.attendance, '人')}。"
+        for occurred, event in said.of(TrainingDelivered)
+    )
+    yield Part("社区活动与培训", held + trained, _narrative(said, ReportSection.FEATURED))
+    entered = tuple(
+        f"{_days(occurred)}，参加“{event.title}”{_by(event.organiser)}。"
+        for occurred, event in said.of(CompetitionEntered)
+    )
+    awarded = tuple(
+        f"{_days(occurred)}，获得{event.award}，奖金{_yuan(event.prize_fen)}。"
+        for occurred, event in said.of(CompetitionAwarded)
+    )
+    yield Part("参加大赛", entered + awarded, _narrative(said, ReportSection.COMPETITION))
+
+
+def _project_review(said: _Said) -> Part:
+    steps: dict[type[Event], str] = {
+        TaskBookDrafted: "撰写任务书", TaskBookRevised: "修改任务书",
+        TaskBookSubmitted: "提交任务书", TaskBookApproved: "任务书通过审定",
+    }
+    books = tuple(
+        f"{_days(occurred)}，{steps[type(event)]}。" for occurred, event in said.of(*steps)
+    )
+    reviews = tuple(
+        f"{_days(occurred)}，参加{event.title}{_by(event.organiser)}。"
+        for occurred, event in said.of(ProjectReviewPresented)
+    )
+    return Part(None, books + reviews, _narrative(said, ReportSection.PROJECT_REVIEW))
+
+
+def _growth(said: _Said) -> Part:
+    facts: list[str] = []
+    for occurred, event in said.of(SupervisionReceived, TrainingReceived, MeetingHeld):
+        match event:
+            case SupervisionReceived():
+                kind = label_of("supervision_kinds", event.kind)
+                mode = label_of("delivery_modes", event.mode)
+                said_of_it = f"接受{event.supervisor}{mode}{kind}1次"
+                facts.append(_fact(occurred, said_of_it, event.advice))
+            case TrainingReceived():
+                said_of_it = f"参加培训“{event.title}”{_by(event.organiser)}"
+                facts.append(_fact(occurred, said_of_it, event.summary))
+            case MeetingHeld():
+                kind = label_of("meeting_kinds", event.kind)
+                facts.append(_fact(occurred, f"参加{kind}“{event.title}”", event.summary))
+    return Part(None, tuple(facts), _narrative(said, ReportSection.SUPERVISION))
+
+
+def _fact(occurred: Occurrence, what: str, more: str | None) -> str:
+    return f"{_days(occurred)}，{what}。{more or ''}"
+
+
+def _reflections(said: _Said) -> Part:
+    texts = tuple(_paragraphs(*(event.text for _o, event in said.of(ReflectionWritten))))
+    return Part(None, (), texts or (UNSTATED,))
+
+
+def _plan(said: _Said) -> Part:
+    return Part(None, (), tuple(e.text for _o, e in said.of(PlanItemAdded)) or (UNSTATED,))
+
+
+# ---- how facts are printed ----
+
+
+def _printed(values: dict[str, Figure], code: str) -> str:
+    figure = values.get(code)
+    return f"{figure.display}{figure.indicator.unit.label}" if figure else UNSTATED
+
+
+def _days(occurred: Occurrence) -> str:
+    first = f"{occurred.on.month}月{occurred.on.day}日"
+    if occurred.until is None or occurred.until == occurred.on:
+        return first
+    return f"{first}至{occurred.until.month}月{occurred.until.day}日"
+
+
+def _at(community: str | None) -> str:
+    return f"在{community}" if community else ""
+
+
+def _by(organiser: str | None) -> str:
+    return f"（{organiser}主办）" if organiser else ""
+
+
+def _role(role: str) -> str:
+    return {"host": "主办", "co_host": "联合主办", "assist": "协助开展"}.get(role, "")
+
+
+def _quantity(quantity: Quantity, unit: str) -> str:
+    if quantity.value is None:
+        return f"人数{UNSTATED}"
+    return f"{quantity.approximation.label}{quantity.value}{unit}"
+
+
+def _yuan(fen: int | None) -> str:
+    return UNSTATED if fen is None else f"{fen / 100:,.2f}元"

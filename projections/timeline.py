@@ -1,0 +1,330 @@
+"""What was recorded of a household or person, in order, and what is on record at all?
+
+Every statement of the log is one row of ``records``, as it stands after corrections,
+and belongs to the timeline of each household, person, volunteer and community that it
+names. Personal fields stay in the log: no row holds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Date,
+    Index,
+    Integer,
+    Select,
+    String,
+    Table,
+    Text,
+    select,
+    tuple_,
+)
+
+from domain.catalog import to_builtins
+from domain.fields import COMMUNITY, PERSON_MARK, PERSONAL, REFERS_TO, marked_values, marks_of
+from domain.kernel import (
+    EVENTS,
+    KINDS,
+    STATION_TIME,
+    Entry,
+    Recorded,
+    Statement,
+    stream_id,
+    stream_kind,
+    stream_station,
+    stream_subject,
+)
+from domain.record_keeping import RecordKeeping, fold
+from projections.columns import UtcDateTime
+from projections.kernel import Batch, Changes, Fault, Projection, Row, metadata
+
+records: Final = Table(
+    "records",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("entry", Integer, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("kind", String(64), nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("occurred_on", Date, nullable=False),
+    Column("occurred_until", Date),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("corrected_times", Integer, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ix_records_kind", "station", "kind", "occurred_on", "position"),
+    Index("ix_records_topic", "station", "topic", "occurred_on", "position"),
+    Index("ix_records_position", "position"),
+)
+"""``status`` is ``active`` or ``voided``; ``data`` the stated fields that are not personal."""
+
+record_subjects: Final = Table(
+    "record_subjects",
+    metadata,
+    Column("stream", Text, primary_key=True),
+    Column("entry", Integer, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("occurred_on", Date, nullable=False),
+    Index("ix_record_subjects", "station", "subject", "occurred_on"),
+)
+"""``subject`` is ``household:…``, ``person:…``, ``volunteer:…``, ``community:…`` and so on."""
+
+def without_personal(event: msgspec.Struct) -> dict[str, Any]:
+    """An event's stated fields as plain data, without those that are personal."""
+    return {
+        name: _impersonal(getattr(event, name))
+        for name, marks in marks_of(type(event)).items()
+        if PERSONAL not in marks or _has_other_fields(getattr(event, name))
+    }
+
+
+def _has_other_fields(value: object) -> bool:
+    return isinstance(value, msgspec.Struct) or (
+        isinstance(value, tuple) and any(isinstance(item, msgspec.Struct) for item in value)
+    )
+
+
+def _impersonal(value: object) -> Any:
+    if isinstance(value, msgspec.Struct):
+        return without_personal(value)
+    if isinstance(value, tuple):
+        return [_impersonal(item) for item in value]
+    return to_builtins(value)
+
+
+class Timeline(Projection):
+    """The records and their subjects."""
+
+    name = "timeline"
+    label = "时间线"
+    tables = (records, record_subjects)
+
+    def changes(self, batch: Batch) -> Changes:
+        """New rows for new statements; a corrected stream's rows are all written anew."""
+        changes = Changes()
+        kept = {e.stream for e in batch.events if isinstance(e.event, RecordKeeping)}
+        later = {e.stream for e in batch.events if e.version > 1 and _inherits(e.stream)}
+        histories = batch.histories(kept | later)
+        done: set[str] = set()
+        for event in batch.events:
+            if event.stream in done:
+                continue
+            try:
+                rows = _rows_after(event, histories.get(event.stream, ()), event.stream in kept)
+            except Exception as error:  # noqa: BLE001 - parked and shown
+                changes.faults.append(Fault(event.position, event.stream, repr(error)[:500]))
+                continue
+            if event.stream in kept:
+                done.add(event.stream)
+                for table in self.tables:
+                    changes.deleted.setdefault(table, set()).add(event.stream)
+            changes.insert(rows)
+        return changes
+
+
+def _inherits(stream: str) -> bool:
+    """Whether later events of a stream leave it to the first to say whom they are about."""
+    kind = stream_kind(stream)
+    own = {"household", "volunteer", "station", "month"}
+    return len(KINDS[kind].events) > 1 and kind not in own
+
+
+class _UnreadableHistoryError(ValueError):
+    """An earlier event of the stream is parked."""
+
+
+def _rows_after(
+    event: Recorded, history: Sequence[Recorded] | Fault, is_kept: bool  # noqa: FBT001 - internal
+) -> list[tuple[Table, Row]]:
+    """The rows of an event, or of its whole stream where that was corrected."""
+    if isinstance(history, Fault):
+        raise _UnreadableHistoryError(history.error)
+    opening = history[0].statement if history else None
+    if not is_kept:
+        entry = Entry(
+            event.version, event.statement, event.envelope.recorded_at, event.envelope.actor
+        )
+        return list(_rows(event, entry, opening))
+    stream = fold(KINDS[stream_kind(event.stream)], None, history)
+    assert stream is not None
+    opening = next(iter(stream.entries.values())).statement
+    return [
+        row
+        for original in history
+        if original.version in stream.entries
+        for row in _rows(original, stream.entries[original.version], opening)
+    ]
+
+
+def _rows(
+    original: Recorded, entry: Entry, opening: Statement | None
+) -> Iterator[tuple[Table, Row]]:
+    """The record of an entry as it stands, and its subjects."""
+    occurred, station = entry.statement.occurred, stream_station(original.stream)
+    key = {"stream": original.stream, "entry": entry.version, "station": station}
+    data = msgspec.json.encode(without_personal(entry.statement.event), order="sorted")
+    yield records, key | {
+        "kind": stream_kind(original.stream), "topic": original.event.topic,
+        "position": original.position, "occurred_on": occurred.on,
+        "occurred_until": occurred.until, "recorded_at": original.envelope.recorded_at,
+        "actor": original.envelope.actor, "data": data.decode(),
+        "status": "voided" if entry.is_voided else "active",
+        "corrected_times": entry.corrected_times,
+    }
+    for subject in sorted(subjects(original.stream, entry.statement, opening)):
+        yield record_subjects, key | {"subject": subject, "occurred_on": occurred.on}
+
+
+def subjects(stream: str, statement: Statement, opening: Statement | None) -> set[str]:
+    """Whose timeline a statement belongs to: the stream's subject, and all it refers to."""
+    named = {f"{stream_kind(stream)}:{stream_subject(stream)}"}
+    for said in filter(None, (statement, opening)):
+        for mark in (REFERS_TO, PERSON_MARK):
+            for _path, kind, subject in marked_values(said.event, mark):
+                named.add(f"{'person' if mark == PERSON_MARK else kind}:{subject}")
+        for _path, _name, community in marked_values(said.event, COMMUNITY):
+            named.add(f"community:{community}")
+    return named
+
+
+# ---- questions ----
+
+
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record as lists and timelines show it."""
+
+    stream: str
+    entry: int
+    kind: str
+    topic: str
+    position: int
+    occurred_on: date
+    occurred_until: date | None
+    recorded_at: datetime
+    actor: str
+    status: str
+    corrected_times: int
+    data: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """The subject of the record's stream."""
+        return stream_subject(self.stream)
+
+    @property
+    def label(self) -> str:
+        """What people read for the record's topic."""
+        return EVENTS[self.topic].label
+
+    @property
+    def days_late(self) -> int:
+        """Days between the service and its recording."""
+        return (self.recorded_at.astimezone(STATION_TIME).date() - self.occurred_on).days
+
+
+Cursor = tuple[date, int]
+"""Where a page ended: the day and the position of its last record."""
+
+_COLUMNS: Final = tuple(name for name in RecordRow.__dataclass_fields__)
+
+
+def _page(
+    connection: Connection, query: Select[Any], after: Cursor | None, limit: int,
+    is_newest_first: bool,  # noqa: FBT001 - internal
+) -> list[RecordRow]:
+    key = tuple_(records.c.occurred_on, records.c.position)
+    if after is not None:
+        bound = tuple_(after[0], after[1])
+        query = query.where(key < bound if is_newest_first else key > bound)
+    order = (
+        (records.c.occurred_on.desc(), records.c.position.desc())
+        if is_newest_first
+        else (records.c.occurred_on, records.c.position)
+    )
+    rows = connection.execute(query.order_by(*order).limit(limit))
+    return [
+        RecordRow(**{**row._mapping, "data": msgspec.json.decode(row.data)})  # noqa: SLF001 - SQLAlchemy's public name
+        for row in rows
+    ]
+
+
+def _select() -> Select[Any]:
+    return select(*(records.c[name] for name in _COLUMNS))
+
+
+def timeline_of(
+    connection: Connection, station: str, subject: str, *,
+    after: Cursor | None = None, limit: int = 50, is_newest_first: bool = True,
+) -> list[RecordRow]:
+    """What was recorded of a subject (``household:…``, ``person:…``), a page at a time."""
+    query = _select().join(
+        record_subjects,
+        (record_subjects.c.stream == records.c.stream)
+        & (record_subjects.c.entry == records.c.entry),
+    ).where(record_subjects.c.station == station, record_subjects.c.subject == subject)
+    return _page(connection, query, after, limit, is_newest_first)
+
+
+def records_of_kind(
+    connection: Connection, station: str, kind: str, *,
+    first: date | None = None, last: date | None = None, topic: str | None = None,
+    subject: str | None = None, status: str | None = "active",
+    after: Cursor | None = None, limit: int = 50, is_newest_first: bool = True,
+) -> list[RecordRow]:
+    """The records of a kind of stream (``visit``), filtered, a page at a time."""
+    query = _select().where(records.c.station == station, records.c.kind == kind)
+    if first is not None:
+        query = query.where(records.c.occurred_on >= first)
+    if last is not None:
+        query = query.where(records.c.occurred_on <= last)
+    if topic is not None:
+        query = query.where(records.c.topic == topic)
+    if status is not None:
+        query = query.where(records.c.status == status)
+    if subject is not None:
+        query = query.join(
+            record_subjects,
+            (record_subjects.c.stream == records.c.stream)
+            & (record_subjects.c.entry == records.c.entry),
+        ).where(record_subjects.c.subject == subject)
+    return _page(connection, query, after, limit, is_newest_first)
+
+
+def possible_duplicates(
+    connection: Connection, station: str, *, stream: str, household: str, on: date, mode: str,
+    workers: Sequence[str],
+) -> list[str]:
+    """Other visits to a household on the same day, in the same mode, by the same worker.
+
+    Answers their ids: a warning with the other record shown, never a refusal.
+    """
+    found = records_of_kind(
+        connection, station, "visit", first=on, last=on, subject=f"household:{household}"
+    )
+    return [
+        row.id
+        for row in found
+        if row.stream != stream
+        and row.data["mode"] == mode
+        and set(row.data["workers"]) & set(workers) != set()
+    ]
+
+
+def narrative_of(connection: Connection, station: str, month: str) -> list[RecordRow]:
+    """The lead's own texts, reflections and plan items of a month, oldest first."""
+    query = _select().where(
+        records.c.stream == stream_id(station, "month", month), records.c.status == "active"
+    )
+    return _page(connection, query, None, 1_000, is_newest_first=False)

@@ -1,0 +1,1 @@
+"""Which processes and jobs keep the read models and reports up to date?"""

@@ -1,0 +1,103 @@
+"""Which Word template does the monthly report fill?
+
+The template is the station's own: it is written once into the data folder, and from
+then on may be edited in WPS or Word. What stands in ``{{ }}`` and ``{% %}`` is filled
+in; everything else (fonts, order, headings) is the station's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from docx import Document
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml.ns import qn
+from docx.shared import Cm, Pt
+
+BODY_FONT = "仿宋"
+HEADING_FONT = "黑体"
+
+
+def write_template(path: Path) -> None:
+    """Write the template that every station starts from."""
+    document = Document()
+    _page(document)
+    _style(document.styles["Normal"], BODY_FONT, 14)
+    document.styles["Normal"].paragraph_format.line_spacing = Pt(26)
+    for name, size in (("Title", 20), ("Heading 1", 16), ("Heading 2", 14)):
+        _style(document.styles[name], HEADING_FONT, size)
+    title = document.add_paragraph("{{ report.title }}", style="Title")
+    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    document.add_paragraph("站点简介", style="Heading 1")
+    _body(document, "{%p for text in introduction %}")
+    _body(document, "{{ text }}")
+    _body(document, "{%p endfor %}")
+    _body(document, "{%p for section in report.sections %}")
+    document.add_paragraph("{{ section.number }}、{{ section.title }}", style="Heading 1")
+    _body(document, "{%p if loop.first %}")
+    _body(document, "{{ summary }}")
+    _figures(document)
+    _body(document, "{%p endif %}")
+    _parts(document)
+    _body(document, "{%p endfor %}")
+    foot = _body(document, "{{ imprint }}")
+    foot.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document.save(str(path))
+
+
+def _page(document: Any) -> None:
+    page = document.sections[0]
+    page.page_width, page.page_height = Cm(21), Cm(29.7)
+    page.left_margin = page.right_margin = Cm(2.8)
+    page.top_margin = page.bottom_margin = Cm(2.6)
+
+
+def _style(style: Any, font: str, size: int) -> None:
+    """Set the font for Chinese text too: Word keeps it in an attribute of its own."""
+    style.font.name, style.font.size = font, Pt(size)
+    style.font.color.rgb = None
+    fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
+    for attribute in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
+        fonts.attrib.pop(qn(attribute), None)
+    fonts.set(qn("w:eastAsia"), font)
+
+
+def _body(document: Any, text: str) -> Any:
+    paragraph = document.add_paragraph(text)
+    paragraph.paragraph_format.first_line_indent = Pt(28)
+    paragraph.paragraph_format.space_after = Pt(4)
+    return paragraph
+
+
+def _figures(document: Any) -> None:
+    """The table of figures; docxtpl repeats the row between the two control rows."""
+    table = document.add_table(rows=4, cols=3, style="Table Grid")
+    texts = (
+        ("指标", "数量", "单位"),
+        ("{%tr for row in rows %}", "", ""),
+        ("{{ row.label }}", "{{ row.display }}", "{{ row.unit }}"),
+        ("{%tr endfor %}", "", ""),
+    )
+    for cells, row in zip(texts, table.rows, strict=True):
+        for text, cell, width in zip(cells, row.cells, (9.4, 3.6, 2.4), strict=True):
+            cell.text, cell.width = text, Cm(width)
+            for paragraph in cell.paragraphs:
+                paragraph.paragraph_format.line_spacing = Pt(20)
+                for run in paragraph.runs:
+                    run.font.size = Pt(12)
+
+
+def _parts(document: Any) -> None:
+    _body(document, "{%p for part in section.parts if not part.is_empty %}")
+    _body(document, "{%p if part.title %}")
+    document.add_paragraph("（{{ numerals[loop.index0] }}）{{ part.title }}", style="Heading 2")
+    _body(document, "{%p endif %}")
+    for group in ("facts", "narrative"):
+        _body(document, f"{{%p for text in part.{group} %}}")
+        numbered = "{{ loop.index }}." if group == "facts" else ""
+        is_plan = "{% if section.number == '七' %}{{ loop.index }}.{% endif %}"
+        _body(document, (numbered or is_plan) + "{{ text }}")
+        _body(document, "{%p endfor %}")
+    _body(document, "{%p endfor %}")

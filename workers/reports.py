@@ -1,0 +1,93 @@
+"""How does a monthly report become a Word file?"""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from docxtpl import DocxTemplate
+from jinja2.sandbox import SandboxedEnvironment
+
+from domain.kernel import STATION_TIME
+from domain.vocabulary import UNSTATED
+from projections.figures import Figure
+from projections.monthly_report import NUMERALS, MonthlyReport
+from workers.monthly_template import write_template
+
+TEMPLATE_NAME = "monthly-report.docx"
+
+
+class BadTemplateError(ValueError):
+    """The station's own template cannot be filled; says what is wrong with it."""
+
+
+def write_docx(report: MonthlyReport, target: Path, templates: Path) -> None:
+    """Fill the station's template (made on first use in ``templates``) and save the file.
+
+    The file appears whole or not at all.
+
+    :raises BadTemplateError: where the template was edited into something unusable.
+    """
+    template = templates / TEMPLATE_NAME
+    if not template.exists():
+        write_template(template)
+    document = DocxTemplate(str(template))
+    try:
+        # A template is a document that people exchange: it runs in a sandbox.
+        document.render(fillings(report), SandboxedEnvironment(autoescape=True), autoescape=True)
+    except Exception as error:
+        raise BadTemplateError(f"{template}: {error}") from error
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".docx", delete=False) as part:
+        document.save(part)
+    Path(part.name).replace(target)
+
+
+def fillings(report: MonthlyReport) -> dict[str, Any]:
+    """What the template may print."""
+    return {
+        "report": report,
+        "introduction": [t for t in report.profile.introduction.splitlines() if t.strip()]
+        or [UNSTATED],
+        "summary": summary(report),
+        "rows": [row(figure) for figure in report.figures],
+        "numerals": NUMERALS,
+        "imprint": imprint(report),
+    }
+
+
+def row(figure: Figure) -> dict[str, str]:
+    """A figure as a row of the report's table; a part of another is set in (其中)."""
+    indicator = figure.indicator
+    indent = "　　" if indicator.part_of else ""
+    return {
+        "code": indicator.code, "label": indent + indicator.label,
+        "display": figure.display, "unit": indicator.unit.label,
+    }
+
+
+def summary(report: MonthlyReport) -> str:
+    """The month's figures in one sentence."""
+    shown = [f for f in report.figures if not f.indicator.is_fact]
+    said = "，".join(
+        f"{f.indicator.label}{f.display}{f.indicator.unit.label if f.value is not None else ''}"
+        for f in shown
+    )
+    on = report.as_of
+    return f"截至{on.year}年{on.month}月{on.day}日，{report.profile.short_name}：{said}。"
+
+
+def imprint(report: MonthlyReport) -> str:
+    """Which question the report answers, printed at its foot."""
+    known = report.known_at
+    match known:
+        case datetime():
+            moment = f"{known.astimezone(STATION_TIME):%Y-%m-%d %H:%M} 时所知"
+        case int():
+            moment = f"台账第 {known} 条时所知"
+        case _:
+            moment = "现在所知"
+    version = report.indicator_set
+    return f"截至 {report.as_of}，{moment}；口径 {version.code} 第 {version.version} 版"
