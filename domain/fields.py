@@ -7,8 +7,7 @@ data, or is filled in by a decision. It stands once, at the field's type.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -101,13 +100,16 @@ class Quantity(Value):
     approximation: Approximation = Approximation.EXACT
 
 
-@cache
-def marks_of(struct: Hashable) -> dict[str, dict[str, Any]]:
+def marks_of(struct: type) -> dict[str, dict[str, Any]]:
     """The marks of each field of a struct, wherever in the field's type they stand."""
-    assert isinstance(struct, type)
-    assert issubclass(struct, msgspec.Struct)
-    hints = get_type_hints(struct, include_extras=True)
-    return {name: _marks(hints[name]) for name in struct.__struct_fields__}
+    if struct not in _MARKS:
+        assert issubclass(struct, msgspec.Struct)
+        hints = get_type_hints(struct, include_extras=True)
+        _MARKS[struct] = {name: _marks(hints[name]) for name in struct.__struct_fields__}
+    return _MARKS[struct]
+
+
+_MARKS: Final[dict[type, dict[str, dict[str, Any]]]] = {}
 
 
 def _marks(hint: Any) -> dict[str, Any]:

@@ -1,0 +1,251 @@
+"""Are figures what was recorded, as of a day and as known at a moment?"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from desk import STATION, Desk, a_station
+
+from domain.activity import ActivityHeld
+from domain.fields import Quantity
+from domain.household import (
+    AssistanceAssigned,
+    AssistanceChanged,
+    AssistanceEnded,
+    CaseFileOpened,
+    HouseholdInfoUpdated,
+    HouseholdMoved,
+)
+from domain.ledger import Ledger
+from domain.programme import CompetitionAwarded, CompetitionEntered
+from domain.resource import ResourceDelivered, ResourceLinked
+from domain.visit import VISIT, VisitRecorded
+from domain.vocabulary import Approximation
+from projections.engine import ReadModels
+from projections.figures import Figure, Period, evidence, figures
+from projections.indicators import (
+    BadIndicatorSetError,
+    Indicator,
+    check_indicators,
+    indicator_set,
+    indicator_set_codes,
+)
+
+NOVEMBER = Period.of_month("2024-11")
+
+
+class Book:
+    """Asks the read models for November, brought up to date first."""
+
+    def __init__(self, ledger: Ledger, read_models: ReadModels) -> None:
+        self.ledger, self.read_models = ledger, read_models
+
+    def figure(
+        self, code: str, period: Period = NOVEMBER, name: str = "lixia-2024", **when: Any
+    ) -> Figure:
+        self.read_models.advance(self.ledger)
+        with self.read_models.engine.connect() as connection:
+            found = figures(connection, STATION, indicator_set(name), period, **when)
+        return next(figure for figure in found if figure.indicator.code == code)
+
+    def value(self, code: str, *args: Any, **kwargs: Any) -> Any:
+        return self.figure(code, *args, **kwargs).value
+
+
+@pytest.fixture
+def book(ledger: Ledger, read_models: ReadModels) -> Book:
+    return Book(ledger, read_models)
+
+
+def visit(persons: int = 1, **changes: Any) -> VisitRecorded:
+    outcome = "met" if persons else "not_met"
+    return VisitRecorded(
+        **{"mode": "home", "purpose": "routine", "outcome": outcome, "persons_met": persons}
+        | changes
+    )
+
+
+def test_persons_met_are_summed_and_not_met_counts_none(desk: Desk, book: Book) -> None:
+    desk.record("v1", visit(2), "2024-11-05")
+    desk.record("v2", visit(3), "2024-11-30")
+    desk.record("v3", visit(0), "2024-11-30")
+    desk.record("v4", visit(9), "2024-12-01")
+    assert book.value("person_visits") == 5
+
+
+def test_a_household_updated_twice_and_given_a_file_counts_once(desk: Desk, book: Book) -> None:
+    desk.household("h1")
+    desk.record("h1", HouseholdInfoUpdated(fields=("phone",)), "2024-11-04")
+    desk.record("h1", HouseholdInfoUpdated(fields=("care",)), "2024-11-14")
+    desk.record("h1", CaseFileOpened(file_number="D-1"), "2024-11-20")
+    assert book.value("households_updated") == 1
+    assert book.value("case_files_opened") == 1
+
+
+def test_stock_counts_units_and_covered_persons_at_month_end(desk: Desk, book: Book) -> None:
+    desk.household("h1", "p1", "p2", "p3")
+    desk.record("h1", AssistanceAssigned(unit="a", category="dibao", covered=("p1", "p2")), "2024-08-01")
+    desk.record("h1", AssistanceAssigned(unit="b", category="dibao_edge", covered=("p3",)), "2024-11-30")
+    desk.record("h1", AssistanceChanged(unit="a", category="dibao", covered=("p1",)), "2024-12-01")
+    assert (book.value("dibao_households"), book.value("dibao_persons")) == (1, 2)
+    assert (book.value("edge_households"), book.value("edge_persons")) == (1, 1)
+    december = Period.of_month("2024-12")
+    assert book.value("dibao_persons", december) == 1
+
+
+def test_assistance_ended_retroactively_changes_the_month_but_not_what_was_known(
+    desk: Desk, book: Book
+) -> None:
+    desk.household("h1", "p1")
+    desk.record("h1", AssistanceAssigned(unit="a", category="dibao", covered=("p1",)), "2024-08-01")
+    ended = AssistanceEnded(unit="a", reason="deceased")
+    desk.record("h1", ended, "2024-11-10", now=datetime(2025, 1, 8, tzinfo=UTC))
+    known = datetime(2024, 12, 6, tzinfo=UTC)
+    assert book.value("dibao_households") == 0
+    assert book.value("dibao_households", known_at=known) == 1
+
+
+def test_a_voided_visit_leaves_and_a_reinstated_one_returns(desk: Desk, book: Book) -> None:
+    desk.record("v1", visit(2), "2024-11-05")
+    desk.void(VISIT, "v1", 1)
+    assert book.value("person_visits") == 0
+    desk.reinstate(VISIT, "v1", 1)
+    assert book.value("person_visits") == 2
+
+
+def test_a_visit_corrected_to_another_month_moves_there(desk: Desk, book: Book) -> None:
+    desk.record("v1", visit(2), "2024-11-05")
+    desk.correct("v1", 1, visit(3), "2024-10-05")
+    assert book.value("person_visits") == 0
+    assert book.value("person_visits", Period.of_month("2024-10")) == 3
+
+
+def test_as_of_leaves_out_later_services(desk: Desk, book: Book) -> None:
+    desk.record("v1", visit(2), "2024-11-05")
+    desk.record("v2", visit(3), "2024-11-20")
+    assert book.value("person_visits", as_of=date(2024, 11, 10)) == 2
+    assert book.value("person_visits", as_of=date(2024, 10, 31)) == 0
+
+
+def test_known_at_may_be_a_position(desk: Desk, book: Book) -> None:
+    first = desk.record("v1", visit(2), "2024-11-05")
+    desk.record("v2", visit(3), "2024-11-05")
+    assert book.value("person_visits", known_at=first.position) == 2
+
+
+def test_moving_takes_the_assistance_to_the_other_community(
+    desk: Desk, book: Book, read_models: ReadModels
+) -> None:
+    desk.household("h1", "p1")
+    desk.record("h1", AssistanceAssigned(unit="a", category="dibao", covered=("p1",)), "2024-08-01")
+    desk.record("h1", HouseholdMoved(community="西路社区"), "2024-11-02")
+    assert book.value("dibao_households") == 1
+    west = Indicator(
+        code="west", label="西", label_en="west", unit="household",
+        measure="assistance.households", filter={"community": "西路社区"},
+    )
+    with read_models.engine.connect() as connection:
+        rows = evidence(connection, STATION, west, NOVEMBER)
+    assert [row.amount for row in rows] == [1]
+
+
+def test_an_approximate_attendance_prints_as_it_was_stated(desk: Desk, book: Book) -> None:
+    held = ActivityHeld(
+        title="发布会", kind="brand_launch", role="assist",
+        attendance=Quantity(value=70, approximation=Approximation.JUST_UNDER),
+    )
+    desk.record("a1", held, "2024-11-14")
+    assert book.figure("brand_launch_attendance").display == "近70"
+    assert book.value("brand_launches_assisted") == 1
+
+
+def test_approximate_amounts_together_are_about(desk: Desk, book: Book) -> None:
+    for name, quantity in (
+        ("a1", Quantity(value=70, approximation=Approximation.JUST_UNDER)),
+        ("a2", Quantity(value=30)),
+        ("a3", Quantity()),
+    ):
+        held = ActivityHeld(title="会", kind="brand_launch", role="assist", attendance=quantity)
+        desk.record(name, held, "2024-11-14")
+    assert book.figure("brand_launch_attendance").display == "约100(另有1项未填报)"
+
+
+def test_an_unstated_prize_is_not_zero(desk: Desk, book: Book) -> None:
+    assert book.figure("competition_prize").display == "0"
+    desk.record("c1", CompetitionEntered(title="大赛"), "2024-11-05")
+    desk.record("c1", CompetitionAwarded(award="铜奖"), "2024-11-14")
+    assert book.figure("competition_prize").display == "未填报"
+    desk.correct("c1", 2, CompetitionAwarded(award="铜奖", prize_fen=123_456), "2024-11-14")
+    assert book.figure("competition_prize").display == "1234.56"
+
+
+def test_money_is_counted_in_fen_and_printed_in_yuan(desk: Desk, book: Book) -> None:
+    desk.record("r1", ResourceLinked(title="米面", kind="goods", provider="商会"), "2024-11-02")
+    for fen in (100_000, 50_000):
+        desk.record("r1", ResourceDelivered(value_fen=fen), "2024-11-03")
+    assert book.value("resources_value", name="casework-2024") == 1500
+
+
+def test_the_parts_of_a_total_close(desk: Desk, book: Book) -> None:
+    for n in range(5):
+        desk.household(f"h{n}", f"p{n}")
+        desk.record(f"h{n}", HouseholdInfoUpdated(fields=("care",)), "2024-11-04")
+    desk.record("h0", AssistanceAssigned(unit="a", category="dibao", covered=("p0",)), "2024-08-01")
+    assert book.value("other_households") == 4
+
+
+def test_evidence_adds_up_to_the_figure(desk: Desk, book: Book, read_models: ReadModels) -> None:
+    desk.record("v1", visit(2), "2024-11-05")
+    desk.record("v2", visit(4), "2024-11-06")
+    desk.void(VISIT, "v2", 1)
+    total = book.value("person_visits")
+    indicator = book.figure("person_visits").indicator
+    with read_models.engine.connect() as connection:
+        rows = evidence(connection, STATION, indicator, NOVEMBER)
+    assert sum(row.amount for row in rows) == total == 2
+    assert {row.stream for row in rows} == {f"{STATION}/visit/v1", f"{STATION}/visit/v2"}
+
+
+def test_two_stations_do_not_share_figures(desk: Desk, book: Book, ledger: Ledger) -> None:
+    other = Desk(ledger, "other")
+    other.record("other", a_station(), "2024-01-01")
+    other.record("v1", visit(7), "2024-11-05")
+    desk.record("v1", visit(2), "2024-11-05")
+    assert book.value("person_visits") == 2
+
+
+@pytest.mark.parametrize("code", indicator_set_codes())
+def test_every_indicator_set_can_be_counted(code: str, desk: Desk, book: Book) -> None:
+    for row in indicator_set(code).indicators:
+        assert book.value(row.code, name=code) in {0, None}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"measure": "no.such"}, "unknown measure"),
+        ({"filter": {"colour": "red"}}, "unknown filter colour"),
+        ({"measure": None}, "either a measure or remainder_of"),
+        ({"part_of": "later"}, "refers to later"),
+        ({"divide_by": 0}, "divide_by"),
+    ],
+)
+def test_a_definition_that_cannot_be_counted_is_refused_with_its_place(
+    changes: dict[str, Any], problem: str
+) -> None:
+    row = {"code": "x", "label": "x", "label_en": "x", "unit": "times", "measure": "visit.held"}
+    with pytest.raises(BadIndicatorSetError, match=f"x: .*{problem}"):
+        check_indicators([Indicator(**(row | changes))])
+
+
+def test_a_correction_of_an_assignment_takes_its_end_along(desk: Desk, book: Book) -> None:
+    desk.household("h1", "p1")
+    desk.record("h1", AssistanceAssigned(unit="a", category="dibao", covered=("p1",)), "2024-08-01")
+    desk.record("h1", AssistanceEnded(unit="a", reason="deceased"), "2024-11-10")
+    corrected = AssistanceAssigned(unit="a", category="dibao_edge", covered=("p1",))
+    desk.correct("h1", 2, corrected, "2024-08-01")
+    assert book.value("dibao_households") == book.value("edge_households") == 0
+    october = Period.of_month("2024-10")
+    assert book.value("edge_households", october) == 1
