@@ -103,6 +103,7 @@ def decode_state(topic: str, state: bytes) -> tuple[Event, Occurrence, Envelope]
     :raises UnknownTopicError: for a topic of another program version.
     :raises msgspec.ValidationError: for a state that is not of the event's shape.
     """
+    event_class(topic)
     stored = _state_decoder.decode(state)
     event = decode_event(topic, stored.class_version, stored.data)
     return event, stored.occurred, stored.envelope

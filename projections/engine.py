@@ -307,9 +307,9 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the engine's clock, given at its edge
 
 
-def _read(ledger: Ledger, after: int, limit: int = BATCH) -> _Page:
+def _read(ledger: Ledger, after: int, limit: int | None = None) -> _Page:
     """The next events; those this program cannot read become faults."""
-    notifications = ledger.notifications(after, limit)
+    notifications = ledger.notifications(after, limit or BATCH)
     events, faults = _decoded(notifications)
     return _Page(events, faults, notifications[-1].id if notifications else after)
 
@@ -344,7 +344,7 @@ def _changes(
                 groups[name] = faults[0] if faults else events
         return groups
 
-    changes = projection.changes(Batch(page.events, load))
+    changes = projection.changes(Batch(page.events, load, is_excerpt=up_to is not None))
     changes.faults.extend(page.faults)
     return changes
 

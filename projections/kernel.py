@@ -65,11 +65,13 @@ class Batch:
     """Consecutive events of the log, and the full history of any stream among them.
 
     ``load`` reads the events of streams up to the batch's last position, for streams
-    that began before it.
+    that began before it. In an ``is_excerpt`` (a parked event tried again) streams also
+    go on after the batch.
     """
 
     events: Sequence[Recorded]
     load: Callable[[Iterable[str]], Mapping[str, Sequence[Recorded] | Fault]]
+    is_excerpt: bool = False
 
     def histories(self, streams: Iterable[str]) -> dict[str, Sequence[Recorded] | Fault]:
         """The history of each stream; a fault where one of its events is unreadable."""
@@ -77,7 +79,11 @@ class Batch:
         for event in self.events:
             own.setdefault(event.stream, []).append(event)
         wanted = list(streams)
-        begun_here = {s: own[s] for s in wanted if s in own and own[s][0].version == 1}
+        begun_here = {
+            s: own[s]
+            for s in wanted
+            if not self.is_excerpt and s in own and own[s][0].version == 1
+        }
         earlier = self.load([s for s in wanted if s not in begun_here])
         return {s: begun_here.get(s) or earlier.get(s, ()) for s in wanted}
 

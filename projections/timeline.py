@@ -113,7 +113,11 @@ class Timeline(Projection):
     def changes(self, batch: Batch) -> Changes:
         """New rows for new statements; a corrected stream's rows are all written anew."""
         changes = Changes()
-        kept = {e.stream for e in batch.events if isinstance(e.event, RecordKeeping)}
+        kept = {
+            e.stream
+            for e in batch.events
+            if batch.is_excerpt or isinstance(e.event, RecordKeeping)
+        }
         later = {e.stream for e in batch.events if e.version > 1 and _inherits(e.stream)}
         histories = batch.histories(kept | later)
         done: set[str] = set()
@@ -150,7 +154,7 @@ def _rows_after(
     """The rows of an event, or of its whole stream where that was corrected."""
     if isinstance(history, Fault):
         raise _UnreadableHistoryError(history.error)
-    opening = history[0].statement if history else None
+    opening = history[0].statement if history and _inherits(event.stream) else None
     if not is_kept:
         entry = Entry(
             event.version, event.statement, event.envelope.recorded_at, event.envelope.actor
@@ -158,7 +162,8 @@ def _rows_after(
         return list(_rows(event, entry, opening))
     stream = fold(KINDS[stream_kind(event.stream)], None, history)
     assert stream is not None
-    opening = next(iter(stream.entries.values())).statement
+    if opening is not None:
+        opening = next(iter(stream.entries.values())).statement
     return [
         row
         for original in history

@@ -217,7 +217,8 @@ def test_two_stations_do_not_share_figures(desk: Desk, book: Book, ledger: Ledge
 
 
 @pytest.mark.parametrize("code", indicator_set_codes())
-def test_every_indicator_set_can_be_counted(code: str, desk: Desk, book: Book) -> None:
+@pytest.mark.usefixtures("desk")
+def test_every_indicator_set_can_be_counted(code: str, book: Book) -> None:
     for row in indicator_set(code).indicators:
         assert book.value(row.code, name=code) in {0, None}
 

@@ -1,0 +1,340 @@
+"""Do the read models keep up, survive, and come out the same however they are made?"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from desk import STATION, Desk, a_station
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from domain.household import (
+    HOUSEHOLD,
+    AssistanceAssigned,
+    AssistanceEnded,
+    CaseFileOpened,
+    HouseholdInfoUpdated,
+    MemberAdded,
+)
+from domain.household import Member as HouseholdMember
+from domain.kernel import Refused
+from domain.ledger import Ledger
+from domain.referral import ReferralAccepted, ReferralMade
+from domain.supervision import SupervisionReceived
+from domain.survey import NeedsAssessed, NeedStated
+from domain.visit import VISIT, VisitRecorded
+from domain.volunteer import (
+    VOLUNTEER,
+    VolunteerRegistered,
+    VolunteerServiceConfirmed,
+    VolunteerServiceRecorded,
+)
+from projections import engine as engine_module
+from projections.catalog import PROJECTIONS
+from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
+from projections.kernel import Batch
+from projections.store import physical
+
+Tables = dict[str, list[tuple[Any, ...]]]
+
+
+def contents(read_models: ReadModels) -> Tables:
+    """Every row of every read model, sorted."""
+    tables: Tables = {}
+    with read_models.engine.connect() as connection:
+        for projection in PROJECTIONS.values():
+            for table in projection.tables:
+                rows = connection.execute(table.select())
+                tables[table.name] = sorted((tuple(row) for row in rows), key=repr)
+    return tables
+
+
+def a_busy_year(desk: Desk, seed: int, steps: int, prefix: str = "") -> None:
+    """Random work at a station: records, corrections, voids and refused attempts."""
+    chance = random.Random(seed)
+    households = [f"{prefix}h{n}" for n in range(4)]
+    for name in households:
+        desk.household(name, f"{name}-a", f"{name}-b")
+    desk.record(f"{prefix}vol", VolunteerRegistered(name="志愿者甲"), "2024-07-01")
+    for step in range(steps):
+        with contextlib.suppress(Refused):
+            _some_work(desk, chance, chance.choice(households), prefix, step)
+
+
+def _some_work(desk: Desk, chance: random.Random, name: str, prefix: str, step: int) -> None:
+    """One attempt of a random kind; the rules may refuse it."""
+    day = f"2024-{chance.randint(8, 11):02}-{chance.randint(1, 28):02}"
+    earlier, volunteer = chance.randint(0, step), f"{prefix}vol"
+    visit = VisitRecorded(
+        mode="home", purpose="routine", persons_met=chance.randint(1, 4), household=name
+    )
+    covered = AssistanceAssigned(unit="u", category="dibao", covered=(f"{name}-a",))
+    referral = ReferralMade(household=name, to_agency="医院", need="medical", basis="consent")
+    assessed = NeedsAssessed(household=name, needs=(NeedStated(need="care"),))
+    supervised = SupervisionReceived(supervisor="督导甲", kind="peer", mode="online")
+    actions: list[Callable[[], object]] = [
+        lambda: desk.record(f"{prefix}v{step}", visit, day),
+        lambda: desk.record(name, HouseholdInfoUpdated(fields=("care",)), day),
+        lambda: desk.record(name, CaseFileOpened(file_number=f"D{step}"), day),
+        lambda: desk.record(name, covered, day),
+        lambda: desk.record(name, AssistanceEnded(unit="u", reason="voluntary"), day),
+        lambda: desk.void(VISIT, f"{prefix}v{earlier}", 1),
+        lambda: desk.reinstate(VISIT, f"{prefix}v{earlier}", 1),
+        lambda: desk.correct(f"{prefix}v{earlier}", 1, visit, day),
+        lambda: desk.void(HOUSEHOLD, name, chance.randint(1, 6)),
+        lambda: desk.record(volunteer, VolunteerServiceRecorded(title="探访", minutes=60), day),
+        lambda: desk.record(volunteer, VolunteerServiceConfirmed(entry=chance.randint(2, 9)), day),
+        lambda: desk.void(VOLUNTEER, volunteer, chance.randint(2, 9)),
+        lambda: desk.record(f"{prefix}r{step}", referral, day),
+        lambda: desk.record(f"{prefix}r{earlier}", ReferralAccepted(), day),
+        lambda: desk.record(f"{prefix}n{step}", assessed, day),
+        lambda: desk.record(f"{prefix}s{step}", supervised, day),
+    ]
+    chance.choice(actions)()
+
+
+@pytest.fixture
+def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches so small that streams are cut across them."""
+    monkeypatch.setattr(engine_module, "BATCH", 7)
+
+
+@pytest.fixture
+def busy(desk: Desk) -> Desk:
+    a_busy_year(desk, seed=11, steps=160)
+    return desk
+
+
+@pytest.mark.usefixtures("small_batches")
+@pytest.mark.parametrize("name", PROJECTIONS)
+def test_rebuilt_equals_incremental_row_for_row(
+    name: str, busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    read_models.advance(ledger)
+    before = contents(read_models)
+    rebuilt = read_models.rebuild(name, ledger)
+    assert rebuilt.differing_rows == 0
+    assert rebuilt.position == ledger.head()
+    assert contents(read_models) == before
+    assert busy.ledger is ledger
+
+
+@pytest.mark.usefixtures("small_batches")
+@settings(
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(seed=st.integers(0, 10_000), cuts=st.lists(st.integers(1, 40), max_size=3))
+def test_the_moments_at_which_it_advances_change_nothing(
+    seed: int, cuts: list[int], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("cuts")
+    with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
+        desk = Desk(ledger)
+        desk.record(STATION, a_station(), "2024-01-01")
+        often, once = (ReadModels(f"sqlite:///{folder}/{n}.sqlite3") for n in ("often", "once"))
+        for number, steps in enumerate([*cuts, 30]):
+            a_busy_year(desk, seed + number, steps, f"{number}-")
+            often.advance(ledger)
+        once.advance(ledger)
+        assert contents(often) == contents(once)
+        often.close()
+        once.close()
+
+
+def test_advancing_again_changes_nothing(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    read_models.advance(ledger)
+    before = contents(read_models)
+    read_models.advance(ledger)
+    assert contents(read_models) == before
+    assert {c.position for c in read_models.checkpoints()} == {ledger.head()}
+    assert busy.ledger is ledger
+
+
+def test_a_deleted_database_comes_back_row_for_row(
+    busy: Desk, tmp_path: Path, ledger: Ledger
+) -> None:
+    first = ReadModels(f"sqlite:///{tmp_path}/read.sqlite3")
+    first.advance(ledger)
+    before = contents(first)
+    first.close()
+    for path in tmp_path.glob("read.sqlite3*"):
+        path.unlink()
+    second = ReadModels(f"sqlite:///{tmp_path}/read.sqlite3")
+    for name in second.names():
+        second.rebuild(name, ledger)
+    assert contents(second) == before
+    second.close()
+    assert busy.ledger is ledger
+
+
+def test_two_processes_may_advance_at_once(
+    busy: Desk, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "BATCH", 5)
+    url = f"sqlite:///{tmp_path}/read.sqlite3"
+    both = [ReadModels(url), ReadModels(url)]
+    threads = [threading.Thread(target=one.advance, args=(ledger,)) for one in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    alone = ReadModels(f"sqlite:///{tmp_path}/alone.sqlite3")
+    alone.advance(ledger)
+    assert contents(both[0]) == contents(alone)
+    for one in (*both, alone):
+        one.close()
+    assert busy.ledger is ledger
+
+
+def test_a_poison_event_is_parked_and_stops_nothing(
+    desk: Desk, read_models: ReadModels, ledger: Ledger, ledger_url: str
+) -> None:
+    desk.household("h1")
+    # given an event of a topic that this program does not know, amid the log
+    _append_raw(ledger_url, f"{desk.station}/visit/strange", 1, "visit.teleported", b"{}")
+    desk.record("v1", VisitRecorded(mode="home", purpose="routine", persons_met=2), "2024-11-05")
+    # when the read models advance
+    read_models.advance(ledger)
+    # then all of them reach the head, with that event parked in each
+    assert {c.position for c in read_models.checkpoints()} == {ledger.head()}
+    assert {(row.projection, row.position) for row in read_models.parked()} == {
+        (name, 3) for name in read_models.names()
+    }
+    assert "visit.teleported" in read_models.parked()[0].error
+    assert len(contents(read_models)["postings"]) > 0
+    # and trying again keeps it parked, without harm
+    assert read_models.retry_parked("timeline", ledger) == 1
+
+
+def test_a_parked_event_is_taken_in_after_the_fix(
+    desk: Desk, read_models: ReadModels, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    desk.household("h1")
+    # given a projection with a fault in its code
+    faulty = type(PROJECTIONS["household_status"])
+    rows = faulty.rows
+    monkeypatch.setattr(faulty, "rows", _raise)
+    read_models.advance(ledger)
+    assert contents(read_models)["households"] == []
+    # when the fault is mended, and what was parked is tried again
+    monkeypatch.setattr(faulty, "rows", rows)
+    desk.record("h1", MemberAdded(member=HouseholdMember(person="p9", name="新")), "2024-11-02")
+    read_models.advance(ledger)
+    assert read_models.retry_parked("household_status", ledger) == 0
+    # then it equals one that never failed
+    fresh = ReadModels(f"sqlite:///{tmp_path}/fresh.sqlite3")
+    fresh.advance(ledger)
+    assert contents(read_models) == contents(fresh)
+    fresh.close()
+
+
+def _raise(_self: object, _stream: object) -> Iterator[Any]:
+    message = "a fault in the code"
+    raise RuntimeError(message)
+
+
+def _append_raw(ledger_url: str, *row: Any) -> None:
+    connection = sqlite3.connect(ledger_url.removeprefix("sqlite:///"))
+    with connection:
+        connection.execute(
+            "INSERT INTO stored_events (originator_id, originator_version, topic, state)"
+            " VALUES (?,?,?,?)",
+            row,
+        )
+    connection.close()
+
+
+def test_a_catch_up_never_ends_well_while_a_projection_failed(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    # given one projection whose tables were destroyed behind the program's back
+    generation = next(c.generation for c in read_models.checkpoints() if c.name == "timeline")
+    with read_models.engine.begin() as connection:
+        connection.execute(text('DROP VIEW "records"'))
+        physical(PROJECTIONS["timeline"].tables[0], generation).drop(connection)
+    # when the read models advance, then it is said, and the others are at the head
+    with pytest.raises(ProjectionFailedError, match="timeline"):
+        read_models.advance(ledger)
+    positions = {c.name: c.position for c in read_models.checkpoints()}
+    assert positions.pop("timeline") == 0
+    assert set(positions.values()) == {ledger.head()}
+    assert busy.ledger is ledger
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_recording_goes_on_while_a_rebuild_runs(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    read_models.advance(ledger)
+    progress: list[tuple[int, int]] = []
+
+    def meanwhile(position: int, head: int) -> None:
+        if not progress:
+            busy.record("late", VisitRecorded(mode="home", purpose="routine", persons_met=5), "2024-11-30")
+            read_models.advance(ledger)  # the live tables keep up beside the rebuild
+        progress.append((position, head))
+
+    rebuilt = read_models.rebuild("monthly_counts", ledger, meanwhile)
+    assert rebuilt.position == ledger.head()
+    assert rebuilt.differing_rows == 0
+    assert len(progress) > 2
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_second_rebuild_takes_over_from_the_first(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    read_models.advance(ledger)
+
+    def overtaken(_position: int, _head: int) -> None:
+        read_models.rebuild("postings", ledger)
+
+    with pytest.raises(RebuildSupersededError):
+        read_models.rebuild("postings", ledger, overtaken)
+    assert {c.position for c in read_models.checkpoints()} == {ledger.head()}
+    assert busy.ledger is ledger
+
+
+def test_a_new_version_of_a_projection_is_filled_anew(
+    busy: Desk, read_models: ReadModels, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_models.advance(ledger)
+    before = contents(read_models)
+    monkeypatch.setattr(type(PROJECTIONS["referrals"]), "version", 2)
+    again = ReadModels(f"sqlite:///{tmp_path}/read.sqlite3")
+    assert contents(again)["referrals"] == []
+    again.advance(ledger)
+    assert contents(again) == before
+    again.close()
+    assert busy.ledger is ledger
+
+
+@pytest.mark.parametrize("name", ["postings", "monthly_counts"])
+def test_partitions_in_any_order_give_the_same_sums(name: str, busy: Desk, ledger: Ledger) -> None:
+    events = list(ledger.recorded())
+    whole = PROJECTIONS[name].changes(Batch(events, lambda _streams: {}))
+    random.Random(3).shuffle(events)
+    halves = [
+        PROJECTIONS[name].changes(Batch(part, lambda _streams: {}))
+        for part in (events[:50], events[50:])
+    ]
+    merged: dict[Any, int] = {}
+    for half in halves:
+        for sums in half.added.values():
+            for key, amount in sums.items():
+                merged[key] = merged.get(key, 0) + amount
+    assert merged == {key: n for sums in whole.added.values() for key, n in sums.items()}
+    inserted = [row for half in halves for rows in half.inserted.values() for row in rows]
+    expected = [row for rows in whole.inserted.values() for row in rows]
+    assert sorted(inserted, key=repr) == sorted(expected, key=repr)
+    assert busy.ledger is ledger
