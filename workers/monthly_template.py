@@ -17,6 +17,7 @@ from docx.shared import Cm, Pt
 
 BODY_FONT = "仿宋"
 HEADING_FONT = "黑体"
+WIDTHS_CM = (9.0, 3.8, 2.6)
 
 
 def write_template(path: Path) -> None:
@@ -25,7 +26,7 @@ def write_template(path: Path) -> None:
     _page(document)
     _style(document.styles["Normal"], BODY_FONT, 14)
     document.styles["Normal"].paragraph_format.line_spacing = Pt(26)
-    for name, size in (("Title", 20), ("Heading 1", 16), ("Heading 2", 14)):
+    for name, size in (("Title", 18), ("Heading 1", 16), ("Heading 2", 14)):
         _style(document.styles[name], HEADING_FONT, size)
     title = document.add_paragraph("{{ report.title }}", style="Title")
     title.alignment = WD_ALIGN_PARAGRAPH.CENTER
@@ -62,6 +63,8 @@ def _style(style: Any, font: str, size: int) -> None:
     for attribute in ("w:asciiTheme", "w:hAnsiTheme", "w:eastAsiaTheme", "w:cstheme"):
         fonts.attrib.pop(qn(attribute), None)
     fonts.set(qn("w:eastAsia"), font)
+    for border in style.element.findall(f".//{qn('w:pBdr')}"):
+        border.getparent().remove(border)
 
 
 def _body(document: Any, text: str) -> Any:
@@ -74,6 +77,9 @@ def _body(document: Any, text: str) -> Any:
 def _figures(document: Any) -> None:
     """The table of figures; docxtpl repeats the row between the two control rows."""
     table = document.add_table(rows=4, cols=3, style="Table Grid")
+    table.autofit = False
+    for column, width in zip(table.columns, WIDTHS_CM, strict=True):
+        column.width = Cm(width)
     texts = (
         ("指标", "数量", "单位"),
         ("{%tr for row in rows %}", "", ""),
@@ -81,7 +87,7 @@ def _figures(document: Any) -> None:
         ("{%tr endfor %}", "", ""),
     )
     for cells, row in zip(texts, table.rows, strict=True):
-        for text, cell, width in zip(cells, row.cells, (9.4, 3.6, 2.4), strict=True):
+        for text, cell, width in zip(cells, row.cells, WIDTHS_CM, strict=True):
             cell.text, cell.width = text, Cm(width)
             for paragraph in cell.paragraphs:
                 paragraph.paragraph_format.line_spacing = Pt(20)
