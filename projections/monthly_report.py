@@ -83,6 +83,11 @@ class Section:
     title: str
     parts: tuple[Part, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was recorded or written."""
+        return all(part.is_empty for part in self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class MonthlyReport:

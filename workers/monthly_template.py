@@ -96,6 +96,9 @@ def _figures(document: Any) -> None:
 
 
 def _parts(document: Any) -> None:
+    _body(document, "{%p if section.is_empty %}")
+    _body(document, "（{{ unstated }}）")
+    _body(document, "{%p endif %}")
     _body(document, "{%p for part in section.parts if not part.is_empty %}")
     _body(document, "{%p if part.title %}")
     document.add_paragraph("（{{ numerals[loop.index0] }}）{{ part.title }}", style="Heading 2")

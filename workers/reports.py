@@ -54,6 +54,7 @@ def fillings(report: MonthlyReport) -> dict[str, Any]:
         "summary": summary(report),
         "rows": [row(figure) for figure in report.figures],
         "numerals": NUMERALS,
+        "unstated": UNSTATED,
         "imprint": imprint(report),
     }
 
