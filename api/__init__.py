@@ -1,0 +1,1 @@
+"""How do people and programs talk to the ledger? Over HTTP, on pages and on the command line."""

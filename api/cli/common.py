@@ -1,0 +1,110 @@
+"""What do all commands share? Settings, output, and errors as messages with exit codes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+import psycopg
+from redis.exceptions import RedisError
+from rich.console import Console
+from sqlalchemy.exc import OperationalError
+
+from domain.kernel import Refused
+from domain.ledger import BadDatabaseUrlError
+from workers import logs
+from workers.embedded import NoRedisServerError
+from workers.queues import QueueUnavailableError
+from workers.service import AlreadyRunningError, NotReadyError
+from workers.settings import BadSettingError, Settings
+
+REFUSED: Final = 1
+USAGE: Final = 2
+UNREACHABLE: Final = 3
+
+talk: Final = Console(stderr=True, highlight=False, soft_wrap=True)
+"""Where a command speaks to its user; the result alone goes to standard output."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+CODES: Final[tuple[tuple[tuple[type[Exception], ...], int], ...]] = (
+    ((BadSettingError, BadDatabaseUrlError), USAGE),
+    ((AlreadyRunningError,), REFUSED),
+    (
+        (
+            NoRedisServerError, NotReadyError, QueueUnavailableError, RedisError,
+            OperationalError, psycopg.OperationalError, sqlite3.OperationalError,
+        ),
+        UNREACHABLE,
+    ),
+)
+
+
+class CommandFailedError(click.ClickException):
+    """A message for standard error, and an exit code."""
+
+    def __init__(self, message: str, exit_code: int = REFUSED) -> None:
+        """Say what is wrong, and with which code the program ends."""
+        super().__init__(message)
+        vars(self)["exit_code"] = exit_code
+
+    def show(self, _file: Any = None) -> None:
+        """Print the message."""
+        click.echo(f"taizhang: {self.message}", err=True)
+
+
+@contextmanager
+def guarded() -> Iterator[None]:
+    """Turn a refusal, a bad setting or an absent server into a message with its exit code."""
+    try:
+        yield
+    except Refused as refusal:
+        raise CommandFailedError(f"{refusal.title}：{refusal}") from refusal
+    except Exception as error:
+        code = next((code for kinds, code in CODES if isinstance(error, kinds)), None)
+        if code is None:
+            raise
+        first_line = str(error).partition("\n")[0]
+        raise CommandFailedError(first_line or type(error).__name__, code) from error
+
+
+def read_settings(**given: Any) -> Settings:
+    """The settings of the environment, with what the command line gave, and logging set up.
+
+    Commands that people run log warnings only.
+    """
+    settings = Settings.from_environment()
+    given = {name: value for name, value in given.items() if value is not None}
+    settings = replace(settings, **given)
+    logs.configure(max(settings.logging_level, 30))
+    return settings
+
+
+def needs_ledger(settings: Settings) -> None:
+    """Refuse to look into a ledger that is not there, instead of creating an empty one."""
+    if settings.database_url.startswith("sqlite:///"):
+        path = Path(settings.database_url.removeprefix("sqlite:///"))
+        if not path.exists():
+            raise CommandFailedError(
+                f"{path} 不存在：这里还没有台账。请先运行 taizhang serve 或 taizhang demo，"
+                "或用 TAIZHANG_HOME 指定目录",
+                UNREACHABLE,
+            )
+
+
+def json_option(function: Function) -> Function:
+    """The option ``--json`` of every command that prints."""
+    option = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出结果。")
+    return option(function)
+
+
+def print_json(result: Any) -> None:
+    """Print a result as one JSON document."""
+    click.echo(json.dumps(msgspec.to_builtins(result), ensure_ascii=False, indent=2))

@@ -1,0 +1,131 @@
+"""What did the station do in a month? ``taizhang report`` and ``taizhang figures``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from api.cli.common import (
+    CommandFailedError,
+    Function,
+    json_option,
+    needs_ledger,
+    print_json,
+    read_settings,
+    talk,
+)
+from api.report_data import as_data, figure_data, parse_known_at, question_of
+from projections.figures import KnownAt
+from projections.monthly_report import MonthlyReport, monthly_report
+from projections.stations import station_codes
+from workers.reports import fillings, write_docx
+from workers.runtime import Runtime
+from workers.settings import Settings
+
+
+def question(function: Function) -> Function:
+    """The options that say which figures are asked for."""
+    for option in (
+        click.option("--known-at", type=parse_known_at, help="当时所知：时刻、日期或台账位置。"),
+        click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="截至（服务日期）。"),
+        click.option("--set", "set_code", help="指标集（默认用本站的）。"),
+        click.option("--station", help="社工站编号（只有一个站时可省略）。"),
+        click.option("--month", required=True, help="月份，如 2024-11。"),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command
+@question
+@json_option
+@click.option(
+    "--docx", type=click.Path(dir_okay=False, path_type=Path), help="写成 Word 文件。"
+)
+def report(*, as_json: bool, docx: Path | None, **asked: Any) -> None:
+    """生成月报。"""
+    settings = read_settings()
+    with _reported(settings, **asked) as found:
+        if docx is not None:
+            write_docx(found, docx, settings.home / "templates")
+            talk.print(f"已写入 {docx}")
+        if as_json:
+            print_json(as_data(found))
+        elif docx is None:
+            _print_text(found)
+
+
+@click.command
+@question
+@json_option
+def figures(*, as_json: bool, **asked: Any) -> None:
+    """列出一个月的数字。"""
+    with _reported(read_settings(), **asked) as found:
+        if as_json:
+            print_json(question_of(found) | {"indicators": [figure_data(f) for f in found.figures]})
+        else:
+            _print_figures(found)
+
+
+@contextmanager
+def _reported(
+    settings: Settings, *, month: str, station: str | None, set_code: str | None,
+    as_of: datetime | None, known_at: KnownAt | None,
+) -> Iterator[MonthlyReport]:
+    """The report asked for, from read models that are up to date."""
+    needs_ledger(settings)
+    runtime = Runtime(settings)
+    try:
+        runtime.read_models.advance(runtime.ledger)
+        with runtime.read_models.engine.connect() as connection:
+            chosen = station or _only(station_codes(connection))
+            yield monthly_report(
+                connection, runtime.ledger, chosen, month,
+                as_of=as_of.date() if as_of else None, known_at=known_at, set_code=set_code,
+            )
+    finally:
+        runtime.close()
+
+
+def _only(codes: list[str]) -> str:
+    """The station, where there is one."""
+    if len(codes) == 1:
+        return codes[0]
+    if not codes:
+        raise CommandFailedError("还没有登记社工站，请先运行 taizhang station add")
+    raise click.UsageError(f"这里有 {len(codes)} 个社工站，请用 --station 指明：{'、'.join(codes)}")
+
+
+def _print_figures(found: MonthlyReport) -> None:
+    table = Table(title=found.title)
+    table.add_column("指标")
+    table.add_column("数量", justify="right")
+    table.add_column("单位")
+    for figure in found.figures:
+        indent = "  " if figure.indicator.part_of else ""
+        table.add_row(
+            indent + figure.indicator.label, figure.display, figure.indicator.unit.label
+        )
+    Console(highlight=False).print(table)
+
+
+def _print_text(found: MonthlyReport) -> None:
+    filled = fillings(found)
+    lines = [found.title, "", "站点简介", *filled["introduction"]]
+    for section in found.sections:
+        lines += ["", f"{section.number}、{section.title}"]
+        lines += [filled["summary"]] if section is found.sections[0] else []
+        lines += [filled["unstated"]] if section.is_empty else []
+        for part in section.parts:
+            if not part.is_empty:
+                lines += [f"【{part.title}】"] if part.title else []
+                lines += [*part.facts, *part.narrative]
+    click.echo("\n".join([*lines, "", filled["imprint"]]))
+

@@ -1,0 +1,34 @@
+"""How is the service started? ``taizhang serve``."""
+
+from __future__ import annotations
+
+import click
+
+from api.cli.common import json_option, print_json, read_settings, talk
+from workers.service import ServiceInfo, run_service
+
+
+@click.command
+@click.option("--port", type=click.IntRange(0, 65535), help="端口（默认 8000；被占用时用下一个）。")
+@click.option("--host", help="监听的地址（默认 127.0.0.1，只限本机）。")
+@click.option("--workers", type=click.IntRange(1, 64), help="更新统计的进程数（默认 1）。")
+@json_option
+def serve(port: int | None, host: str | None, workers: int | None, *, as_json: bool) -> None:
+    """启动全部服务，Ctrl-C 停止。"""
+    settings = read_settings(port=port, host=host, workers=workers)
+    talk.print(f"正在启动，数据目录 {settings.home} …")
+    run_service(settings, print_json if as_json else describe)
+    talk.print("已停止。")
+
+
+def describe(info: ServiceInfo) -> None:
+    """Say what runs and where."""
+    if info.port_taken is not None and info.port_taken:
+        talk.print(f"端口 {info.port_taken} 已被占用，改用下一个空闲端口。")
+    talk.print(f"  数据库   {info.database}")
+    talk.print(f"  队列     {info.redis_version}（{info.redis_source}）")
+    talk.print(f"  Python   {info.python_version}")
+    talk.print(f"  进程     {'、'.join(f'{n} {pid}' for n, pid in info.processes.items())}")
+    talk.print(f"  日志     {info.home}/log")
+    click.echo(info.address)
+    talk.print("按 Ctrl-C 停止全部进程。")

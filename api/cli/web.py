@@ -1,0 +1,58 @@
+"""How is the web application served? By gunicorn's threads, in one process beside its master."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from api.app import create_app
+from workers.settings import Settings
+
+THREADS: Final = 16
+GRACEFUL_SECONDS: Final = 5
+LARGEST_REQUEST_LINE: Final = 8190
+
+
+class JsonLines(Logger):  # type: ignore[misc]
+    """Gunicorn's messages through the program's own log."""
+
+    def setup(self, cfg: Any) -> None:
+        """Set up as gunicorn does, then hand everything to the root's handler."""
+        super().setup(cfg)
+        for logger in (self.error_log, self.access_log):
+            logger.handlers[:] = []
+            logger.propagate = True
+
+
+class Web(BaseApplication):  # type: ignore[misc]
+    """The application with its settings; gunicorn's own configuration sources are unused."""
+
+    def __init__(self, settings: Settings, fd: int | None) -> None:
+        """Remember the settings; ``fd`` is a socket that listens already."""
+        self.settings = settings
+        self.bind = f"fd://{fd}" if fd is not None else f"{settings.host}:{settings.port}"
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        given = {
+            "bind": self.bind, "worker_class": "gthread", "workers": 1, "threads": THREADS,
+            "graceful_timeout": GRACEFUL_SECONDS, "timeout": 120, "keepalive": 30,
+            "limit_request_line": LARGEST_REQUEST_LINE, "loglevel": "warning",
+            "logger_class": JsonLines, "proc_name": "taizhang-web", "control_socket_disable": True,
+        }
+        for name, value in given.items():
+            if name in self.cfg.settings:  # the control socket came with gunicorn 25.1
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """The application, made in the process that serves it."""
+        return create_app(self.settings)
+
+
+def serve_web(settings: Settings, fd: int | None) -> None:
+    """Serve until told to stop."""
+    Web(settings, fd).run()

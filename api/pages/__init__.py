@@ -1,0 +1,5 @@
+"""What do people see in a browser? Pages over the same query functions as the API."""
+
+from api.pages.views import pages
+
+__all__ = ["pages"]

@@ -1,0 +1,36 @@
+"""Which stations keep their ledger here, and in which months did they record services?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from projections.monthly_counts import monthly_counts
+from projections.timeline import records
+
+MOST_STATIONS: Final = 100_000
+
+
+def station_codes(connection: Connection) -> list[str]:
+    """The codes of all stations that were registered, in order."""
+    query = (
+        select(records.c.station)
+        .where(records.c.topic == "station.registered", records.c.status == "active")
+        .order_by(records.c.station)
+        .limit(MOST_STATIONS)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def months_on_record(connection: Connection, station: str) -> list[str]:
+    """The months in which a station has any figure, like ``2024-11``, newest first."""
+    query = (
+        select(monthly_counts.c.effective_on)
+        .where(monthly_counts.c.station == station)
+        .distinct()
+        .order_by(monthly_counts.c.effective_on.desc())
+    )
+    months: list[date] = list(connection.execute(query).scalars())
+    return [f"{month:%Y-%m}" for month in months]

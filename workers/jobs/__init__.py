@@ -1,0 +1,1 @@
+"""What do the workers do? One module a kind of job."""

@@ -1,0 +1,120 @@
+"""Which settings does the program run with? Read once, at the entry point, and frozen."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from environs import Env, EnvError
+
+DEFAULT_PORT: Final = 8000
+MOST_WORKERS: Final = 64
+LEVELS: Final = ("debug", "info", "warning", "error")
+UNUSABLE: Final = frozenset("?#%")
+"""Characters that a database's URL gives a meaning of its own."""
+
+
+class BadSettingError(ValueError):
+    """A setting has a value that the program cannot run with; says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that differs from one installation to another."""
+
+    home: Path
+    database_url: str
+    read_database_url: str
+    redis_url: str | None = None
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    workers: int = 1
+    log_level: str = "info"
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the environment.
+
+        :raises BadSettingError: for a value that makes no sense.
+        """
+        env = Env()
+        try:
+            settings = settings_for(
+                Path(env.str("TAIZHANG_HOME", "") or "./var"),
+                database_url=env.str("DATABASE_URL", ""),
+                read_database_url=env.str("READ_DATABASE_URL", ""),
+                redis_url=env.str("REDIS_URL", "") or None,
+                host=env.str("TAIZHANG_HOST", "") or "127.0.0.1",
+                port=env.int("TAIZHANG_PORT", DEFAULT_PORT),
+                workers=env.int("TAIZHANG_WORKERS", 1),
+                log_level=env.str("TAIZHANG_LOG_LEVEL", "info").lower(),
+            )
+        except EnvError as error:
+            raise BadSettingError(str(error)) from error
+        return settings
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work, by the name under which it was set."""
+        if UNUSABLE & set(str(self.home)):
+            raise BadSettingError(f"TAIZHANG_HOME：目录名中不能有 ? # %（{self.home}）")
+        if not 0 <= self.port <= 65535:
+            raise BadSettingError(f"TAIZHANG_PORT：端口应在 0 到 65535 之间（{self.port}）")
+        if not 1 <= self.workers <= MOST_WORKERS:
+            wanted = f"应在 1 到 {MOST_WORKERS} 之间（{self.workers}）"
+            raise BadSettingError(f"TAIZHANG_WORKERS：{wanted}")
+        if self.log_level not in LEVELS:
+            raise BadSettingError(f"TAIZHANG_LOG_LEVEL：应为 {' '.join(LEVELS)} 之一")
+
+    @property
+    def run_folder(self) -> Path:
+        """Where sockets, the lock and the note about the running service are."""
+        return self.home / "run"
+
+    @property
+    def log_folder(self) -> Path:
+        """Where each process writes its log."""
+        return self.home / "log"
+
+    @property
+    def logging_level(self) -> int:
+        """The level as the standard library numbers it."""
+        return logging.getLevelNamesMapping()[self.log_level.upper()]
+
+    def prepare_home(self) -> None:
+        """Create the folders, for this user alone: a ledger holds personal data."""
+        for folder in (self.home, self.run_folder, self.log_folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def environment(self) -> dict[str, str]:
+        """What a child process must find in its environment to run with these settings."""
+        named = {
+            "TAIZHANG_HOME": str(self.home),
+            "DATABASE_URL": self.database_url,
+            "READ_DATABASE_URL": self.read_database_url,
+            "TAIZHANG_HOST": self.host,
+            "TAIZHANG_PORT": str(self.port),
+            "TAIZHANG_WORKERS": str(self.workers),
+            "TAIZHANG_LOG_LEVEL": self.log_level,
+        }
+        return named | ({"REDIS_URL": self.redis_url} if self.redis_url else {})
+
+
+def settings_for(
+    home: Path, *, database_url: str = "", read_database_url: str = "",
+    redis_url: str | None = None, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
+    workers: int = 1, log_level: str = "info",
+) -> Settings:
+    """Settings with the databases that follow from the home folder.
+
+    With SQLite the read models have a file of their own, so that recording does not
+    wait for them; with PostgreSQL they share the ledger's database.
+    """
+    home = home.expanduser().resolve()
+    ledger = database_url or f"sqlite:///{home}/ledger.sqlite3"
+    beside = f"sqlite:///{home}/read.sqlite3" if ledger.startswith("sqlite") else ledger
+    return Settings(
+        home=home, database_url=ledger, read_database_url=read_database_url or beside,
+        redis_url=redis_url, host=host, port=port, workers=workers, log_level=log_level,
+    )
