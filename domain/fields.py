@@ -22,6 +22,7 @@ COMMUNITY: Final = "community"
 PERSONAL: Final = "personal"
 DERIVED: Final = "derived"
 PERSON_MARK: Final = "person"
+ENTRY_MARK: Final = "entry"
 
 
 def _marked(base: Any, mark: str, value: str, **limits: Any) -> Any:
@@ -38,7 +39,7 @@ Minutes = Annotated[int, Meta(gt=0, le=1440)]
 """A duration in whole minutes, at most a day."""
 Fen = Annotated[int, Meta(gt=0, le=10**12)]
 """Money in integer fen (1/100 元)."""
-EntryVersion = Annotated[int, Meta(ge=1)]
+EntryVersion = Annotated[int, Meta(ge=1, extra={ENTRY_MARK: "version"})]
 """The version of an earlier entry of the same stream."""
 LocalId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$")]
 """An identifier that is unique within its stream."""
@@ -146,9 +147,12 @@ def _texts(
 
 
 def rewritten(
-    value: Any, mark: str, rewrite: Callable[[str], str]
+    value: Any, mark: str, rewrite: Callable[[str, str], str]
 ) -> Any:
-    """A copy of a struct in which every text that bears the mark is rewritten."""
+    """A copy of a struct in which every text that bears the mark is rewritten.
+
+    ``rewrite`` is given the text and the mark's value: ``household`` of a reference.
+    """
     changes = {}
     for name, marks in marks_of(type(value)).items():
         old = getattr(value, name)
@@ -159,10 +163,10 @@ def rewritten(
 
 
 def _rewritten(
-    value: object, mark: str, marks: dict[str, Any], rewrite: Callable[[str], str]
+    value: object, mark: str, marks: dict[str, Any], rewrite: Callable[[str, str], str]
 ) -> object:
     if isinstance(value, str) and mark in marks:
-        text = rewrite(value)
+        text = rewrite(value, marks[mark])
         return value if text == value else text
     if isinstance(value, msgspec.Struct):
         return rewritten(value, mark, rewrite)

@@ -392,6 +392,6 @@ def _check_occurrence(statement: Statement, context: Context) -> None:
         raise DateInFuture(got=occurred.last_day, today=context.today)
 
 
-def _community_of(related: Related) -> Callable[[str], str]:
+def _community_of(related: Related) -> Callable[[str, str], str]:
     """Resolves the name or alias of a community of the station."""
-    return lambda name: str(related.station.community(name))
+    return lambda name, _mark: str(related.station.community(name))

@@ -12,6 +12,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -24,6 +25,7 @@ from redis.retry import Retry
 from workers.settings import Settings
 
 PROGRAMS: Final = ("redis-server", "valkey-server")
+SHORT: Final = "taizhang-"
 LONGEST_SOCKET_PATH: Final = 100
 """A unix socket's path has 108 bytes on Linux and 104 on macOS, with its final zero."""
 
@@ -95,13 +97,28 @@ def _socket(folder: Path) -> Path:
     if is_short and not any(c.isspace() or c == "=" for c in str(socket)):
         return socket
     token = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]
-    short = Path(tempfile.gettempdir()) / f"taizhang-{os.getuid()}-{token}"
-    short.mkdir(mode=0o700, exist_ok=True)
-    about = short.lstat()
+    return Path(tempfile.gettempdir()) / f"{SHORT}{os.getuid()}-{token}" / "redis.sock"
+
+
+def prepare_folder(socket: Path) -> None:
+    """Make the folder of a socket, and be sure that no other user put it there.
+
+    :raises NoRedisServerError: where somebody did.
+    """
+    folder = socket.parent
+    folder.mkdir(mode=0o700, exist_ok=True)
+    about = folder.lstat()
     is_ours = stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid()
-    if not is_ours or about.st_mode & 0o077:
-        raise NoRedisServerError(f"{short} 不属于当前用户，无法放置 Redis 套接字；请设置 REDIS_URL")
-    return short / "redis.sock"
+    if not is_ours or (folder.name.startswith(SHORT) and about.st_mode & 0o077):
+        raise NoRedisServerError(f"{folder} 不专属当前用户，不能放 Redis 套接字；请设置 REDIS_URL")
+
+
+def remove_socket(socket: Path) -> None:
+    """Leave nothing of a stopped server behind."""
+    socket.unlink(missing_ok=True)
+    if socket.parent.name.startswith(SHORT):
+        with suppress(OSError):
+            socket.parent.rmdir()
 
 
 def connect(url: str, *, timeout_seconds: float | None = None, retries: int = 1) -> Redis:

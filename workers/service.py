@@ -8,13 +8,14 @@ import os
 import platform
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import IO, Any, Final
 
 import structlog
 from redis.exceptions import RedisError
@@ -66,10 +67,13 @@ def run_service(settings: Settings, announce: Callable[[ServiceInfo], None]) -> 
     """
     settings.prepare_home()
     with _locked(settings), _listening(settings) as listener:
-        port_taken = settings.port if listener.getsockname()[1] != settings.port else None
-        settings = replace(settings, port=listener.getsockname()[1])
+        port = listener.getsockname()[1]
+        port_taken = settings.port if settings.port not in {0, port} else None
+        settings = replace(settings, port=port)
         Runtime(settings).close()  # creates what is missing once, before many ask for it
         server = embedded.choose(settings)
+        if server.socket is not None:
+            embedded.prepare_folder(server.socket)
         supervisor = Supervisor(_environment(settings, server), settings.log_folder)
         with supervisor.signals():
             try:
@@ -83,7 +87,7 @@ def run_service(settings: Settings, announce: Callable[[ServiceInfo], None]) -> 
                 supervisor.stop()
                 _note(settings).unlink(missing_ok=True)
                 if server.socket is not None:
-                    server.socket.unlink(missing_ok=True)
+                    embedded.remove_socket(server.socket)
 
 
 def running(settings: Settings) -> ServiceInfo | None:
@@ -96,8 +100,12 @@ def running(settings: Settings) -> ServiceInfo | None:
 
 
 def _environment(settings: Settings, server: embedded.RedisServer) -> dict[str, str]:
-    """What the children find: the same settings, with the Redis that was chosen."""
-    return replace(settings, redis_url=server.url).environment() | {"PYTHONUNBUFFERED": "1"}
+    """What the children find: the same settings, with the Redis that was chosen.
+
+    They import this program and not what happens to lie in the current folder (``-P``).
+    """
+    program = str(Path(__file__).resolve().parents[1])
+    return replace(settings, redis_url=server.url).environment() | {"PYTHONPATH": program}
 
 
 def _start(
@@ -108,6 +116,8 @@ def _start(
     if server.program is not None:
         command = _command("redis", "--socket", str(server.socket))
         supervisor.start(Program("redis", command, stage=0))
+    elif not supervisor.wait_until(lambda: _answers(server.url), REDIS_SECONDS):
+        raise NotReadyError(f"REDIS_URL 所指的 Redis 没有应答：{_without_password(server.url)}")
     _await(supervisor, "redis", lambda: _answers(server.url), REDIS_SECONDS, settings)
     for number in range(1, settings.workers + 1):
         supervisor.start(Program(f"worker-{number}", _command("worker", "--queue", ADVANCE)))
@@ -122,7 +132,7 @@ def _command(*arguments: str) -> list[str]:
     """The command line of a process of ours, which ends when this one does."""
     name, *rest = arguments
     parent = str(os.getpid())
-    return [sys.executable, "-m", "api.cli", "run", name, "--parent", parent, *rest]
+    return [sys.executable, "-P", "-m", "api.cli", "run", name, "--parent", parent, *rest]
 
 
 def _await(
@@ -189,14 +199,12 @@ def _note(settings: Settings) -> Path:
 def _locked(settings: Settings) -> Iterator[None]:
     """Hold the home folder; the kernel lets go when this process ends, however it ends."""
     with (settings.run_folder / "service.lock").open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not _takes(lock, fcntl.LOCK_EX, attempts=5):
             lock.seek(0)
             raise AlreadyRunningError(
                 f"{settings.home} 已有服务在运行（进程 {lock.read().strip() or '?'}）；"
                 "请先停止它，或用 TAIZHANG_HOME 指定另一个目录"
-            ) from error
+            )
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -205,10 +213,17 @@ def _locked(settings: Settings) -> Iterator[None]:
 
 def _is_locked(settings: Settings) -> bool:
     with suppress(FileNotFoundError), (settings.run_folder / "service.lock").open("rb") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
+        return not _takes(lock, fcntl.LOCK_SH, attempts=1)
+    return False
+
+
+def _takes(lock: IO[Any], kind: int, attempts: int) -> bool:
+    """Take a lock; more than one attempt, since looking at the lock holds it for an instant."""
+    for attempt in range(attempts):
+        with suppress(BlockingIOError):
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
             return True
+        time.sleep(0.05 if attempt < attempts - 1 else 0)
     return False
 
 

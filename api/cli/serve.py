@@ -23,7 +23,7 @@ def serve(port: int | None, host: str | None, workers: int | None, *, as_json: b
 
 def describe(info: ServiceInfo) -> None:
     """Say what runs and where."""
-    if info.port_taken is not None and info.port_taken:
+    if info.port_taken is not None:
         talk.print(f"端口 {info.port_taken} 已被占用，改用下一个空闲端口。")
     talk.print(f"  数据库   {info.database}")
     talk.print(f"  队列     {info.redis_version}（{info.redis_source}）")

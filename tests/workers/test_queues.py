@@ -1,0 +1,168 @@
+"""Is no wake-up lost, is none done twice, and does recording never wait for Redis?"""
+
+from __future__ import annotations
+
+import json
+import signal
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from desk import STATION, Desk, a_station
+from redis import Redis
+from rq.serializers import JSONSerializer
+from stage import Machine
+
+from domain.ledger import Ledger
+from workers.embedded import connect
+from workers.processes import LedgerWorker
+from workers.queues import ADVANCE, LONG, QueueUnavailableError, Wakeups, open_queue
+from workers.runtime import Runtime
+
+
+@pytest.fixture
+def redis(machine: Machine) -> Iterator[Redis]:
+    connection = connect(machine.redis.server.url)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def work(redis: Redis) -> Iterator[Callable[..., None]]:
+    """Do what waits in a queue, in this process, with the service's own worker."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def work(queue: str = ADVANCE, max_jobs: int | None = None) -> None:
+        worker = LedgerWorker(
+            [open_queue(queue, redis)], connection=redis, serializer=JSONSerializer
+        )
+        worker.work(burst=True, max_jobs=max_jobs, logging_level="WARNING")
+
+    yield work
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_many_wake_ups_are_one_job(wakeups: Wakeups, redis: Redis) -> None:
+    assert all(wakeups.wake() for _ in range(10))
+    assert open_queue(ADVANCE, redis).count == 1
+
+
+def test_the_job_brings_the_read_models_to_the_head(
+    wakeups: Wakeups, here: Runtime, work: Callable[..., None]
+) -> None:
+    Desk(here.ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
+    wakeups.wake()
+    work()
+    assert here.read_models.position() == here.ledger.head() == 1
+
+
+class LedgerWithAColleague(Ledger):
+    """While the job reads, a colleague records something and wakes the workers."""
+
+    colleague: Callable[[], None] | None = None
+
+    def head(self) -> int:
+        head = super().head()
+        if self.colleague:
+            colleague, self.colleague = self.colleague, None
+            colleague()
+        return head
+
+
+def test_a_wake_up_while_the_job_runs_is_not_lost(
+    machine: Machine, wakeups: Wakeups, here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    here.ledger.close()
+    ledger = LedgerWithAColleague(machine.settings.database_url)
+    here.ledger = ledger
+    woken: list[bool] = []
+
+    def record_and_wake() -> None:
+        Desk(ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
+        woken.append(wakeups.wake())
+
+    # given a job that is reading the log, when somebody records and wakes
+    wakeups.wake()
+    ledger.colleague = record_and_wake
+    work(max_jobs=1)
+    # then another job waits, and brings the rest
+    assert woken == [True]
+    assert open_queue(ADVANCE, redis).count == 1
+    work()
+    assert here.read_models.position() == ledger.head() == 1
+
+
+def test_jobs_are_json(wakeups: Wakeups, redis: Redis) -> None:
+    wakeups.wake()
+    wakeups.rebuild("timeline")
+    for key in redis.scan_iter("rq:job:*"):
+        written = json.loads(zlib.decompress(redis.hget(key, "data")))
+        assert written[0].startswith("workers.jobs.")
+
+
+def test_one_rebuild_at_a_time(
+    wakeups: Wakeups, here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    Desk(here.ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
+    # given a rebuild that waits, then asking again joins it
+    job = wakeups.rebuild("timeline")
+    assert wakeups.rebuild("timeline") == job
+    assert open_queue(LONG, redis).count == 1
+    assert wakeups.rebuild("postings") != job
+    # when it has run, then its progress and result can be seen
+    work(LONG)
+    state = wakeups.job(job)
+    assert state is not None
+    assert (state.status, state.done, state.total) == ("finished", 1, 1)
+    assert state.result["position"] == 1
+    # and another may begin
+    wakeups.rebuild("timeline")
+    assert open_queue(LONG, redis).count == 1
+
+
+def test_the_state_of_the_queues(wakeups: Wakeups) -> None:
+    wakeups.wake()
+    wakeups.rebuild("timeline")
+    state = wakeups.state()
+    assert state.server is not None
+    assert {queue.name: queue.waiting for queue in state.queues} == {ADVANCE: 1, LONG: 1}
+    assert [(job.id, job.status) for job in state.jobs] == [("rebuild-timeline", "queued")]
+    assert wakeups.job("unknown") is None
+
+
+@pytest.mark.parametrize("url", [None, "unix:///nowhere/redis.sock", "redis://127.0.0.1:1"])
+def test_without_redis_nothing_is_raised_but_for_long_jobs(url: str | None) -> None:
+    wakeups = Wakeups(url)
+    assert [wakeups.wake(), wakeups.wake()] == [False, False]
+    assert wakeups.state().server is None
+    with pytest.raises(QueueUnavailableError):
+        wakeups.rebuild("timeline")
+    with pytest.raises(QueueUnavailableError):
+        wakeups.job("rebuild-timeline")
+    wakeups.close()
+
+
+def test_the_first_wake_up_after_redis_was_restarted_goes_through(
+    machine: Machine, wakeups: Wakeups
+) -> None:
+    assert wakeups.wake()
+    machine.redis.stop()
+    machine.redis.start()
+    assert wakeups.wake()
+    assert [queue.waiting for queue in wakeups.state().queues] == [1, 0]
+
+
+def test_a_deleted_read_database_is_made_anew_under_a_running_worker(
+    machine: Machine, here: Runtime, wakeups: Wakeups, work: Callable[..., None]
+) -> None:
+    Desk(here.ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
+    wakeups.wake()
+    work()
+    for path in Path(machine.settings.home).glob("read.sqlite3*"):
+        path.unlink()
+    wakeups.wake()
+    work()
+    assert (machine.settings.home / "read.sqlite3").exists()
+    assert here.read_models.position() == 1

@@ -1,0 +1,293 @@
+"""How is a history file checked as a whole and then recorded as a whole?
+
+Every line is decided, in the order in which it was recorded, on top of what the ledger
+already holds. Only when no line is at fault is anything written, and then all of it in
+one transaction.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from domain.catalog import event_class
+from domain.fields import ENTRY_MARK, marks_of
+from domain.kernel import (
+    KIND_OF_TOPIC,
+    KINDS,
+    Context,
+    Recorded,
+    Refused,
+    Related,
+    Statement,
+    Stream,
+    StreamKind,
+    stream_id,
+    stream_kind,
+    stream_subject,
+)
+from domain.ledger import KeyReused, Ledger, NewEntry, RequestKey, referred_streams
+from domain.record_keeping import Command, Correct, Record, Reinstate, Void, decide, fold
+from workers.history.lines import (
+    DAY_FIELDS,
+    BadLine,
+    Line,
+    Names,
+    UnknownKey,
+    fingerprint,
+    read_days,
+    read_line,
+)
+
+FAULTS_LISTED: Final = 1_000
+FILE_LINES: Final = 5_000_000
+"""The most lines of one file: it is checked in memory."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a line. ``line`` counts from 1."""
+
+    line: int
+    key: str
+    code: str
+    title: str
+    detail: str
+
+
+@dataclass(slots=True)
+class ImportResult:
+    """What came of an import; with any fault nothing was written."""
+
+    lines: int = 0
+    written: int = 0
+    repeated: int = 0
+    last_position: int | None = None
+    fault_count: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    is_dry_run: bool = False
+
+    def blame(self, number: int, key: str, refusal: Refused) -> None:
+        """Count a fault, and list it while the list is short enough to be read."""
+        self.fault_count += 1
+        if len(self.faults) < FAULTS_LISTED:
+            said = Fault(number, key, refusal.code, refusal.title, str(refusal))
+            self.faults.append(said)
+
+
+def import_history(
+    ledger: Ledger,
+    lines: Iterable[bytes],
+    station: str,
+    source: str,
+    now: datetime,
+    *,
+    dry_run: bool = False,
+    progress: Progress | None = None,
+) -> ImportResult:
+    """Check all lines of a history file and, unless one is at fault, record them.
+
+    ``progress`` is called with lines done and lines in all.
+
+    :raises Refused: where the store cannot take the write; nothing is written then.
+    """
+    result = ImportResult(is_dry_run=dry_run)
+    importer = _Importer(ledger, station, source, now)
+    pending = sorted(_read(lines, now, result), key=_order)
+    total, done = len(pending), 0
+    for _instant, group in itertools.groupby(pending, key=lambda item: item[1].recorded_at):
+        waiting = list(group)
+        done += len(waiting)
+        importer.take_in(waiting, result)
+        if progress:
+            progress(done, total)
+    result.repeated = importer.repeated
+    if not result.fault_count and not dry_run and importer.entries:
+        result.last_position = ledger.append(importer.entries, importer.request_keys)
+        result.written = len(importer.entries)
+    result.faults.sort(key=lambda fault: fault.line)
+    return result
+
+
+Numbered = tuple[int, Line]
+
+
+def _read(
+    lines: Iterable[bytes], now: datetime, result: ImportResult
+) -> Iterator[Numbered]:
+    """The readable lines with their numbers; the others become faults."""
+    for number, raw in enumerate(lines, start=1):
+        text = raw.strip().removeprefix(b"\xef\xbb\xbf")
+        if not text:
+            continue
+        result.lines += 1
+        try:
+            if number > FILE_LINES:
+                raise BadLine(problem=f"文件超过 {FILE_LINES} 行，请分成几个文件。")
+            yield number, read_line(text, now)
+        except Refused as refusal:
+            result.blame(number, "", refusal)
+            if number > FILE_LINES:
+                return
+
+
+def _order(item: Numbered) -> tuple[datetime, str, str]:
+    """The order of recording, whatever the order of lines."""
+    line = item[1]
+    occurred = line.occurred_at.isoformat() if line.occurred_at else str(line.occurred_on)
+    return line.recorded_at, occurred, line.key
+
+
+class _Importer:
+    """Decides lines on streams kept in memory."""
+
+    def __init__(self, ledger: Ledger, station: str, source: str, now: datetime) -> None:
+        self._ledger, self._station, self._source, self._now = ledger, station, source, now
+        self._names = Names(station, source)
+        self._scope = f"{station}/import:{source}"
+        self._streams: dict[str, Stream[Any] | None] = {}
+        self._keys: dict[str, tuple[str, str, int]] = {}
+        self.entries: list[NewEntry] = []
+        self.request_keys: list[tuple[RequestKey, int]] = []
+        self.repeated = 0
+
+    def take_in(self, waiting: list[Numbered], result: ImportResult) -> None:
+        """Take in the lines of one instant, in whichever order the rules accept."""
+        while waiting:
+            refused: list[tuple[Numbered, Refused]] = []
+            for item in waiting:
+                try:
+                    self._take_in(*item)
+                except Refused as refusal:
+                    refused.append((item, refusal))
+            if len(refused) == len(waiting):
+                for (number, line), why in refused:
+                    result.blame(number, line.key, why)
+                return
+            waiting = [item for item, _refusal in refused]
+
+    def _take_in(self, number: int, line: Line) -> None:
+        print_of_line = fingerprint(line)
+        known = self._known(line.key)
+        if known is not None:
+            if known[0] != print_of_line:
+                raise KeyReused(key=line.key)
+            self.repeated += 1
+            return
+        name, command = self._command(line)
+        statements = self._decided(name, command, line, number)
+        first = len(self.entries)
+        version = self._version(name)
+        for offset, (statement, context) in enumerate(statements, start=1):
+            self._append(name, version + offset, statement, context)
+        self._keys[line.key] = (print_of_line, name, version + 1)
+        request = RequestKey(self._scope, line.key, print_of_line)
+        self.request_keys.append((request, first))
+
+    def _known(self, key: str) -> tuple[str, str, int] | None:
+        """The fingerprint, stream and version of a line taken in before."""
+        if key not in self._keys:
+            answered = self._ledger.store.answered(self._scope, key)
+            if answered is None:
+                return None
+            self._keys[key] = (answered.fingerprint, answered.stream, answered.version)
+        return self._keys[key]
+
+    def _stream(self, name: str) -> Stream[Any] | None:
+        if name not in self._streams:
+            parts = stream_kind(name), stream_subject(name)
+            self._streams[name] = self._ledger.stream(self._station, *parts)
+        return self._streams[name]
+
+    def _version(self, name: str) -> int:
+        stream = self._stream(name)
+        return stream.version if stream else 0
+
+    # ---- what a line asks for ----
+
+    def _command(self, line: Line) -> tuple[str, Command]:
+        """The stream that a line is about, and what it does there."""
+        if line.topic in KIND_OF_TOPIC:
+            kind = KIND_OF_TOPIC[line.topic]
+            name = stream_id(self._station, kind.name, self._names.subject(line, kind))
+            event = self._names.event(line.topic, self._with_entries(line.topic, line.data))
+            return name, Record(statement=Statement(event, line.occurrence()))
+        return self._record_keeping(line)
+
+    def _with_entries(self, topic: str, data: dict[str, Any]) -> dict[str, Any]:
+        """Data in which a key that stands for an earlier entry is that entry's version."""
+        marks = marks_of(event_class(topic))
+        keys = (n for n in data if ENTRY_MARK in marks.get(n, {}) and isinstance(data[n], str))
+        return data | {name: self._referred(data[name])[2] for name in keys}
+
+    def _referred(self, key: Any) -> tuple[str, str, int]:
+        found = self._known(key) if isinstance(key, str) else None
+        if found is None:
+            raise UnknownKey(got=str(key)[:80])
+        return found
+
+    def _record_keeping(self, line: Line) -> tuple[str, Command]:
+        data = line.data
+        _print, name, entry = self._referred(data.get("of"))
+        reason = data.get("reason")
+        if not isinstance(reason, str) or not 0 < len(reason) <= 500:
+            raise BadLine(problem="更正、作废和恢复须写明原因（reason，1 到 500 字）。")
+        if line.topic == "record.voided":
+            return name, Void(entry=entry, reason=reason)
+        if line.topic == "record.reinstated":
+            return name, Reinstate(entry=entry, reason=reason)
+        statement = self._corrected(name, entry, data)
+        return name, Correct(entry=entry, statement=statement, reason=reason)
+
+    def _corrected(self, name: str, entry: int, data: dict[str, Any]) -> Statement:
+        """The statement after a correction; what the line leaves out stays as it was."""
+        stream = self._stream(name)
+        if stream is None or entry not in stream.entries:
+            raise UnknownKey(got=str(data.get("of"))[:80])
+        before = stream.entries[entry].statement
+        after = data.get("data")
+        event = (
+            self._names.event(before.event.topic, self._with_entries(before.event.topic, after))
+            if isinstance(after, dict)
+            else before.event
+        )
+        days = read_days({name: data[name] for name in DAY_FIELDS if name in data})
+        return Statement(event, days.occurrence() if days else before.occurred)
+
+    # ---- deciding and keeping ----
+
+    def _decided(
+        self, name: str, command: Command, line: Line, number: int
+    ) -> list[tuple[Statement, Context]]:
+        context = self._context(line, number)
+        stream = self._stream(name)
+        names = referred_streams(command, stream, self._station)
+        found = {other: self._stream(other) for other in names}
+        related = Related(
+            context, {n: s for n, s in found.items() if s is not None}, stream_subject(name)
+        )
+        kind: StreamKind[Any] = KINDS[stream_kind(name)]
+        return [(s, context) for s in decide(kind, command, stream, related)]
+
+    def _context(self, line: Line, number: int) -> Context:
+        return Context(
+            now=line.recorded_at, actor=line.actor, role=line.role, station=self._station,
+            request_id=f"import:{self._source}:{number}", idempotency_key=line.key,
+            project_cycle=line.project_cycle, programmes=line.programmes,
+            imported_at=self._now,
+        )
+
+    def _append(self, name: str, version: int, statement: Statement, context: Context) -> None:
+        envelope = context.envelope()
+        entry = NewEntry(name, version, statement.occurred, envelope, statement.event)
+        recorded = Recorded(
+            position=0, stream=name, version=version, occurred=statement.occurred,
+            envelope=envelope, event=statement.event,
+        )
+        self.entries.append(entry)
+        self._streams[name] = fold(KINDS[stream_kind(name)], self._stream(name), [recorded])
