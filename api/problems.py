@@ -1,0 +1,200 @@
+"""How does a refusal or an error look over HTTP? RFC 9457, made in one place.
+
+Every answer above 399 is ``application/problem+json`` with a stable ``code``, a Chinese
+``title`` and ``detail``, and a ``type`` that is a page about it. Facts are given where a
+refusal has them; what a person entered into a personal field is never repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any, Final
+
+import structlog
+from flask import Flask, Response, json, request
+from werkzeug.exceptions import HTTPException
+
+from domain.kernel import REFUSALS, Refused
+from workers.queues import QueueUnavailableError
+
+MEDIA_TYPE: Final = "application/problem+json"
+MARK: Final = "｜"
+"""Divides the code from the text in a field's message; see ``api/messages.py``."""
+RETRY_AFTER_SECONDS: Final = "2"
+
+log = structlog.get_logger(__name__)
+
+
+class NotAuthenticated(
+    Refused, code="not_authenticated", status=401, title="需要登录",
+    detail="请求没有带有效的访问令牌（Authorization: Bearer …），或令牌已过期、已撤销。",
+):
+    """No token, or one that is not valid (any more)."""
+
+
+class NotAllowed(
+    Refused, code="not_allowed", status=403, title="没有权限",
+    detail="角色“{role}”不能做这件事（{verb}）。",
+):
+    """The role may not do this."""
+
+
+class OtherStation(
+    Refused, code="other_station", status=403, title="不是本站的数据",
+    detail="您的令牌属于社工站 {own}，不能访问 {got}。",
+):
+    """Data of another station."""
+
+
+class IfMatchRequired(
+    Refused, code="if_match_required", status=428, title="须注明所见的版本",
+    detail="更正、作废和恢复须带 If-Match，写明您看到的版本（GET 时的 ETag）。",
+):
+    """An edit must say which version it was made on."""
+
+
+class BadIfMatch(
+    Refused, code="bad_if_match", status=400, title="版本写法不正确",
+    detail="If-Match“{got}”不是版本号，应为 ETag 中的数字。",
+):
+    """An If-Match that is no version."""
+
+
+class BadIdempotencyKey(
+    Refused, code="bad_idempotency_key", status=400, title="请求编号不合规",
+    detail="Idempotency-Key 应为 1 到 200 个可见字符。",
+):
+    """An idempotency key that is empty or too long."""
+
+
+class NotYetProjected(
+    Refused, code="not_yet_projected", status=503, title="尚未计入",
+    detail="等待 {seconds} 秒后，位置 {wanted} 仍未计入（现为 {reached}），请稍后重试。",
+):
+    """The read models did not reach the position in time."""
+
+
+class BadCursor(
+    Refused, code="bad_cursor", status=400, title="翻页标记无效",
+    detail="翻页标记 cursor 无效，请从第一页重新开始。",
+):
+    """A cursor that this list did not give."""
+
+
+OF_STATUS: Final = {
+    400: ("bad_request", "请求无法识别", "请求的格式不正确。"),
+    404: ("not_found", "没有这个地址", "没有这个地址，请核对网址。"),
+    405: ("method_not_allowed", "此地址不支持这种请求", "此地址不支持 {method}。"),
+    406: ("not_acceptable", "无法提供这种格式", "服务只提供 application/json。"),
+    413: ("body_too_large", "内容过大", "请求内容过大，最大 1 MiB。"),
+    415: ("unsupported_media_type", "格式不支持", "请用 Content-Type: application/json。"),
+    422: ("invalid_body", "内容不合要求", "内容不合要求。"),
+    500: ("internal_error", "程序出错", "程序出错，本次没有保存；请把请求编号告诉管理员。"),
+    503: ("unavailable", "暂时无法处理", "服务暂时不可用，请稍后重试。"),
+}
+FIELD_CODES: Final = {
+    "unknown_field": "有不认识的字段",
+    "missing_field": "缺少必填的字段",
+    "wrong_type": "字段类型不对",
+    "impossible_date": "日期不存在或写法不对",
+    "text_too_long": "文字过长",
+    "text_too_short": "文字过短",
+    "out_of_range": "数字超出范围",
+    "wrong_form": "写法不合要求",
+    "unknown_choice": "不在可选范围内",
+    "malformed_json": "不是合格的 JSON",
+}
+
+
+def install(app: Flask) -> None:
+    """Let every refusal and error of the application come out as a problem."""
+    app.register_error_handler(Refused, of_refusal)
+    app.register_error_handler(HTTPException, _of_http)
+    app.register_error_handler(QueueUnavailableError, _of_queue)
+    app.register_error_handler(Exception, _of_bug)
+
+
+def problem(
+    status: int, code: str, title: str, detail: str, **more: Any
+) -> Response:
+    """A problem document."""
+    body = {
+        "type": f"/problems/{code}", "status": status, "code": code, "title": title,
+        "detail": detail, "instance": request.path,
+        "request_id": request.environ.get("taizhang.request_id"),
+    } | more
+    answer = Response(
+        json.dumps(body, ensure_ascii=False), status=status, content_type=MEDIA_TYPE
+    )
+    if status == 503:
+        answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
+    if status == 401:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="taizhang"'
+    return answer
+
+
+def of_refusal(refusal: Refused) -> Response:
+    """A refusal of the rules."""
+    facts = {name: _plain(value) for name, value in refusal.facts.items()}
+    return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, int | float | bool | None) else (
+        value.isoformat() if isinstance(value, date | datetime) else str(value)
+    )
+
+
+def _of_http(error: HTTPException) -> Response:
+    status = error.code or 500
+    messages = getattr(error, "data", {}).get("messages")
+    if messages:
+        return _of_fields(422 if status == 422 else status, messages)
+    code, title, detail = OF_STATUS.get(status, OF_STATUS[500 if status >= 500 else 400])
+    return problem(status, code, title, detail.format(method=request.method))
+
+
+def _of_fields(status: int, messages: dict[str, Any]) -> Response:
+    """What is wrong with a body or query, field by field, with JSON pointers."""
+    errors = [
+        {"pointer": pointer, "location": location, "code": code, "detail": text}
+        for location, fields in messages.items()
+        for pointer, code, text in _flat(fields, "")
+    ]
+    first = errors[0]
+    code = str(first["code"])
+    title = FIELD_CODES.get(code, OF_STATUS[422][1])
+    detail = "；".join(f"{e['pointer'] or '内容'}：{e['detail']}" for e in errors[:5])
+    return problem(status, code, title, detail, errors=errors)
+
+
+def _flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            yield from _flat(inner, pointer if name == "_schema" else f"{pointer}/{name}")
+    elif isinstance(messages, list):
+        for inner in messages:
+            yield from _flat(inner, pointer)
+    else:
+        code, mark, text = str(messages).partition(MARK)
+        yield (pointer, code, text) if mark else (pointer, "malformed_json", FIELD_CODES["malformed_json"])
+
+
+def _of_queue(_error: QueueUnavailableError) -> Response:
+    code, title, _detail = OF_STATUS[503]
+    return problem(503, code, title, "任务队列（Redis）暂时不可用，请稍后重试。")
+
+
+def _of_bug(error: Exception) -> Response:
+    """An error of ours: logged with its request id, told without its inside."""
+    log.error("unexpected_error", kind=type(error).__name__, path=request.path, exc_info=error)
+    return problem(500, *OF_STATUS[500])
+
+
+def explained() -> dict[str, tuple[int, str, str]]:
+    """Every code with its status, title and explanation: what the problem pages show."""
+    found = {code: (r.status, r.title, r.detail) for code, r in REFUSALS.items()}
+    found |= {code: (status, title, text) for status, (code, title, text) in OF_STATUS.items()}
+    found |= {code: (422, title, title + "。") for code, title in FIELD_CODES.items()}
+    return dict(sorted(found.items()))
