@@ -54,8 +54,7 @@ MESSAGES: Final[dict[type[fields.Field], dict[str, str]]] = {  # type: ignore[ty
 }
 
 
-def install() -> None:
-    """Set the messages on marshmallow's fields and schemas."""
-    for field, messages in MESSAGES.items():
-        field.default_error_messages = field.default_error_messages | messages
-    Schema.error_messages = {"unknown": UNKNOWN, "type": NOT_AN_OBJECT}
+# A field takes its messages when it is made, so they are set as this module loads.
+for _field, _messages in MESSAGES.items():
+    _field.default_error_messages = _field.default_error_messages | _messages
+Schema.error_messages = {"unknown": UNKNOWN, "type": NOT_AN_OBJECT}

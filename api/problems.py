@@ -12,8 +12,9 @@ from datetime import date, datetime
 from typing import Any, Final
 
 import structlog
-from flask import Flask, Response, json, request
+from flask import Flask, Response, json, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
@@ -134,8 +135,13 @@ def problem(
     return answer
 
 
-def of_refusal(refusal: Refused) -> Response:
-    """A refusal of the rules."""
+def of_refusal(refusal: Refused) -> BaseResponse | tuple[str, int]:
+    """A refusal of the rules: a problem document, or on a page a page."""
+    if request.blueprint == "pages":
+        if isinstance(refusal, NotAuthenticated):
+            return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
+        said = (refusal.status, refusal.title, str(refusal))
+        return render_template("problem.html", code=refusal.code, found=said), refusal.status
     facts = {name: _plain(value) for name, value in refusal.facts.items()}
     return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)
 
@@ -178,7 +184,8 @@ def _flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
             yield from _flat(inner, pointer)
     else:
         code, mark, text = str(messages).partition(MARK)
-        yield (pointer, code, text) if mark else (pointer, "malformed_json", FIELD_CODES["malformed_json"])
+        malformed = "malformed_json"
+        yield (pointer, code, text) if mark else (pointer, malformed, FIELD_CODES[malformed])
 
 
 def _of_queue(_error: QueueUnavailableError) -> Response:

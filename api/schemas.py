@@ -31,7 +31,10 @@ class OccurrenceSchema(Schema):
     )
     occurred_until = fields.Date(metadata={"description": "时间段的最后一天"})
     precision = fields.String(
-        validate=validate.OneOf([p.value for p in Precision], error=coded("unknown_choice", "应为 day、range、month 或 about")),
+        validate=validate.OneOf(
+            [p.value for p in Precision],
+            error=coded("unknown_choice", "应为 day、range、month 或 about"),
+        ),
         metadata={"description": "日期的精确程度"},
     )
 
@@ -39,8 +42,15 @@ class OccurrenceSchema(Schema):
 class StatementSchema(OccurrenceSchema):
     """What every statement may say beside its event's own fields."""
 
-    project_cycle = fields.String(validate=validate.Length(max=50, error=coded("text_too_long", "最长 50 个字符")))
-    programmes = fields.List(fields.String(), validate=validate.Length(max=20, error=coded("out_of_range", "最多 20 项")))
+    project_cycle = fields.String(
+        validate=validate.Length(max=50, error=coded("text_too_long", "最长 50 个字符"))
+    )
+    programmes = fields.List(
+        fields.String(
+            validate=validate.Length(max=50, error=coded("text_too_long", "最长 50 个字符"))
+        ),
+        validate=validate.Length(max=20, error=coded("out_of_range", "最多 20 项")),
+    )
 
 
 @cache
@@ -61,7 +71,9 @@ def reason_field() -> fields.String:
     """Why a record is corrected, voided or reinstated."""
     return fields.String(
         required=True,
-        validate=validate.Length(min=1, max=500, error=coded("wrong_form", "请写明原因，1 到 500 字")),
+        validate=validate.Length(
+            min=1, max=500, error=coded("wrong_form", "请写明原因，1 到 500 字")
+        ),
         metadata={"description": "原因"},
     )
 
@@ -76,6 +88,12 @@ def _own_fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
         for field in found.fields
         if DERIVED not in marks[field.name]
     }
+
+
+@cache
+def _nested_schema(struct: type[msgspec.Struct]) -> type[Schema]:
+    """One schema a value, so that the document names it once."""
+    return Schema.from_dict(_own_fields(struct), name=struct.__name__)
 
 
 def _field(kind: inspect.Type, marks: dict[str, Any], *, is_required: bool) -> fields.Field[Any]:
@@ -115,8 +133,7 @@ def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]
             inner = _field(kind.item_type, marks, is_required=True)
             return fields.List(inner, validate=_count_limits(kind))
         case inspect.StructType():
-            nested = Schema.from_dict(_own_fields(kind.cls), name=kind.cls.__name__)
-            return fields.Nested(nested)
+            return fields.Nested(_nested_schema(kind.cls))
         case _:
             raise TypeError(kind)
 

@@ -74,14 +74,16 @@ def open_engine(database_url: str) -> Engine:
     """An engine for the read models (``sqlite:///path`` or ``postgresql://…``)."""
     if urlsplit(database_url).scheme.startswith("sqlite"):
         engine = create_engine(
-            database_url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+            database_url, hide_parameters=True,  # errors are logged, and rows may be personal
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     rest = database_url.partition("://")[2]
     return create_engine(
-        f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15, pool_pre_ping=True
+        f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15, pool_pre_ping=True,
+        hide_parameters=True,
     )
 
 

@@ -99,6 +99,14 @@ def running(settings: Settings) -> ServiceInfo | None:
     return info if _is_locked(settings) else None
 
 
+def running_redis_url(settings: Settings) -> str | None:
+    """The Redis of the settings, or the one that the service of this home has chosen."""
+    if settings.redis_url:
+        return settings.redis_url
+    service = running(settings)
+    return service.redis_url if service else None
+
+
 def _environment(settings: Settings, server: embedded.RedisServer) -> dict[str, str]:
     """What the children find: the same settings, with the Redis that was chosen.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import getpass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 import click
 
 from api.cli.common import json_option, needs_ledger, print_json, read_settings, talk
+from api.identity import new_id
 from domain.kernel import Context, Occurrence, Statement
 from domain.ledger import Instruction
 from domain.record_keeping import Record
@@ -61,7 +61,7 @@ def add(
         now = datetime.now(UTC)  # noqa: TID251 - the command line is an edge
         context = Context(
             now=now, actor=getpass.getuser(), role="administrator", station=code,
-            request_id=f"cli-{uuid4().hex}",
+            request_id=f"cli-{new_id()}",
         )
         command = Record(statement=Statement(event, Occurrence.at_instant(now)))
         receipt = runtime.ledger.execute(Instruction(STATION, code, command), context)

@@ -1,0 +1,17 @@
+"""Under which names are records addressed? One file a noun; a new one is a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from api.nouns.casework import CASEWORK
+from api.nouns.households import HOUSEHOLDS
+from api.nouns.programme import PROGRAMME
+from api.nouns.services import SERVICES
+from api.nouns.stations import STATIONS
+from api.nouns.volunteers import VOLUNTEERING
+from api.recording import Noun
+
+NOUNS: Final[tuple[Noun, ...]] = (
+    STATIONS, HOUSEHOLDS, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME
+)

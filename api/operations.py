@@ -1,0 +1,231 @@
+"""Is the service well? Health, readiness, metrics, and rebuilding."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any, Final
+
+from flask import Flask, Response, current_app, g, jsonify, request
+from flask_smorest import Blueprint
+from marshmallow import Schema
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.identity import OPERATE, PUBLIC, action
+from api.problems import NotYetProjected
+from api.recording import local_time
+from api.services import Services, services
+from domain.kernel import Refused
+from projections.engine import ReadModels
+
+operations = Blueprint("operations", __name__, description="运行")
+
+WAIT_SECONDS: Final = 5.0
+LAG_LIMIT: Final = 10_000
+"""Events behind which the service still counts as ready."""
+
+
+class UnknownProjection(
+    Refused, code="unknown_projection", status=404, title="没有这个读模型",
+    detail="没有名为“{got}”的读模型，可用：{choices}。",
+):
+    """A projection that does not exist."""
+
+
+class UnknownJob(
+    Refused, code="unknown_job", status=404, title="没有这个任务",
+    detail="没有编号为“{got}”的任务，或它已过期。",
+):
+    """A job that is unknown or forgotten."""
+
+
+@operations.route("/healthz")
+@action(PUBLIC)
+@operations.response(200)
+def healthz() -> dict[str, str]:
+    """进程是否活着。"""
+    return {"status": "ok"}
+
+
+@operations.route("/readyz")
+@action(PUBLIC)
+def readyz() -> Response:
+    """能否服务：台账、读模型、队列、落后多少。"""
+    checks = [*_checks(services())]
+    is_ready = all(check["ok"] for check in checks if check["is_needed"])
+    answer = jsonify({"ready": is_ready, "checks": checks})
+    answer.status_code = 200 if is_ready else 503
+    return answer
+
+
+def _checks(found: Services) -> Iterator[dict[str, Any]]:
+    """Each part: Redis is not needed, since writing and reading go on without it."""
+    head = -1
+    try:
+        head = found.ledger.head()
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from answering
+        yield _check("ledger", ok=False, detail=type(error).__name__)
+    else:
+        yield _check("ledger", ok=True, detail=f"{head}")
+    try:
+        behind = head - found.read_models.position()
+        yield _check("read_models", ok=behind <= LAG_LIMIT, detail=f"落后 {behind}")
+    except SQLAlchemyError as error:
+        yield _check("read_models", ok=False, detail=type(error).__name__)
+    server = found.wakeups.state().server
+    yield _check("redis", ok=server is not None, detail=server or "无法访问", is_needed=False)
+
+
+def _check(name: str, *, ok: bool, detail: str, is_needed: bool = True) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "detail": detail, "is_needed": is_needed}
+
+
+# ---- metrics ----
+
+
+class LedgerCollector:
+    """Reads the log's head, positions and queues when Prometheus asks."""
+
+    def __init__(self, found: Services) -> None:
+        """Collect from these services."""
+        self._services = found
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """The gauges of this moment."""
+        head = self._services.ledger.head()
+        yield GaugeMetricFamily("taizhang_log_head", "Position of the newest event", head)
+        gauges = {
+            "position": GaugeMetricFamily(
+                "taizhang_projection_position", "Last event taken in", labels=["projection"]
+            ),
+            "lag": GaugeMetricFamily(
+                "taizhang_projection_lag", "Events behind the log", labels=["projection"]
+            ),
+            "parked": GaugeMetricFamily(
+                "taizhang_parked_events", "Events not taken in", labels=["projection"]
+            ),
+        }
+        for c in self._services.read_models.checkpoints():
+            gauges["position"].add_metric([c.name], c.position)
+            gauges["lag"].add_metric([c.name], max(head - c.position, 0))
+            gauges["parked"].add_metric([c.name], c.parked)
+        yield from gauges.values()
+        yield from self._queues()
+
+    def _queues(self) -> Iterator[GaugeMetricFamily]:
+        state = self._services.wakeups.state()
+        yield GaugeMetricFamily("taizhang_redis_up", "Redis answers", int(state.server is not None))
+        jobs = GaugeMetricFamily(
+            "taizhang_jobs", "Jobs by queue and state", labels=["queue", "state"]
+        )
+        for queue in state.queues:
+            for name in ("waiting", "running", "failed"):
+                jobs.add_metric([queue.name, name], getattr(queue, name))
+        yield jobs
+        yield GaugeMetricFamily("taizhang_workers", "Workers alive", len(state.workers))
+
+
+def install(app: Flask, found: Services) -> None:
+    """Measure each request, wait where a query asks to, and say how far behind a read is."""
+    registry = CollectorRegistry()
+    registry.register(LedgerCollector(found))
+    seconds = Histogram(
+        "taizhang_request_seconds", "Time to answer", ["method", "route", "status"],
+        registry=registry,
+    )
+    app.extensions["taizhang_metrics"] = registry
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+        _wait(found.read_models)
+
+    @app.after_request
+    def measured(answer: Response) -> Response:
+        route = request.url_rule.rule if request.url_rule else "none"
+        took = time.perf_counter() - getattr(g, "began", time.perf_counter())
+        seconds.labels(request.method, route, str(answer.status_code)).observe(took)
+        answer.headers["X-Request-Id"] = request.environ.get("taizhang.request_id", "")
+        return answer
+
+
+def _wait(read_models: ReadModels) -> None:
+    """``at_least``: a bounded wait until one's own write can be read."""
+    asked = request.args.get("at_least", type=int)
+    if asked is None or request.method not in {"GET", "HEAD"}:
+        return
+    if not read_models.wait_for(asked, WAIT_SECONDS):
+        reached = read_models.position()
+        raise NotYetProjected(seconds=WAIT_SECONDS, wanted=asked, reached=reached)
+
+
+@operations.route("/metrics")
+@action(PUBLIC)
+def metrics() -> Response:
+    """Prometheus 指标。"""
+    registry = current_app.extensions["taizhang_metrics"]
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+# ---- operations ----
+
+
+@operations.route("/api/v1/operations")
+@action(OPERATE)
+@operations.response(200)
+def get_operations() -> dict[str, Any]:
+    """台账位置、各读模型的位置与搁置、队列和任务。"""
+    found = services()
+    head, state = found.ledger.head(), found.wakeups.state()
+    return {
+        "head": head,
+        "projections": [
+            {
+                "name": c.name, "label": c.label, "position": c.position,
+                "behind": max(head - c.position, 0), "parked": c.parked,
+                "updated_at": local_time(c.updated_at),
+            }
+            for c in found.read_models.checkpoints()
+        ],
+        "parked": [
+            {
+                "projection": row.projection, "position": row.position, "stream": row.stream,
+                "error": row.error, "parked_at": local_time(row.parked_at),
+            }
+            for row in found.read_models.parked()
+        ],
+        "redis": state.server,
+        "queues": [
+            {"name": q.name, "waiting": q.waiting, "running": q.running, "failed": q.failed}
+            for q in state.queues
+        ],
+        "jobs": [
+            {"id": j.id, "status": j.status, "done": j.done, "total": j.total} for j in state.jobs
+        ],
+    }
+
+
+@operations.route("/api/v1/projections/<name>/rebuild", methods=["POST"])
+@action(OPERATE)
+@operations.arguments(Schema.from_dict({}, name="Nothing"))
+@operations.response(202)
+def start_rebuild(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """从台账重建一个读模型（在任务进程中进行）。"""
+    if name not in ReadModels.names():
+        raise UnknownProjection(got=name[:80], choices="、".join(ReadModels.names()))
+    job = services().wakeups.rebuild(name)
+    return {"job": job}, 202, {"Location": f"/api/v1/jobs/{job}"}
+
+
+@operations.route("/api/v1/jobs/<job_id>")
+@action(OPERATE)
+@operations.response(200)
+def get_job(job_id: str) -> dict[str, Any]:
+    """一个任务的状态和进度。"""
+    job = services().wakeups.job(job_id)
+    if job is None:
+        raise UnknownJob(got=job_id[:80])
+    return {"id": job.id, "status": job.status, "done": job.done, "total": job.total}

@@ -1,0 +1,278 @@
+"""Which pages are there? The overview, the monthly report and its evidence, households."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
+
+from flask import Blueprint, g, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from api.identity import (
+    COOKIE,
+    OPERATE,
+    PUBLIC,
+    READ_CASES,
+    READ_FIGURES,
+    action,
+    caller_of,
+)
+from api.paging import make_cursor, read_cursor
+from api.queries import known_at_of, one_station
+from api.services import services
+from domain.code_lists import code_list, label_of
+from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_kind, stream_subject
+from projections.figures import Evidence, Period, evidence, figures
+from projections.household_status import household_list, household_status
+from projections.indicators import indicator_set
+from projections.measures import MEASURES
+from projections.monthly_report import NUMERALS, MonthlyReport, monthly_report, station_profile
+from projections.stations import months_on_record
+from projections.timeline import timeline_of
+from workers.reports import fillings
+
+pages = Blueprint(
+    "pages", __name__, template_folder="templates", static_folder="static",
+    static_url_path="/static",
+)
+PAGE: Final = 50
+SESSION: Final = timedelta(hours=12)
+
+
+class Labels(dict[str, str]):
+    """The labels of a code list; a code that it does not know reads as itself."""
+
+    def __init__(self, name: str) -> None:
+        """Read from a code list."""
+        super().__init__()
+        self._name = name
+
+    def __missing__(self, code: str) -> str:
+        """The label of a code."""
+        return label_of(self._name, code)
+
+
+@pages.context_processor
+def _surroundings() -> dict[str, Any]:
+    """What every page shows."""
+    return {"caller": g.get("caller"), "newest_month": g.get("newest_month", "2024-11")}
+
+
+@pages.before_request
+def _find_month() -> None:
+    who = g.get("caller")
+    if who is not None and request.endpoint != "pages.static":
+        months = _months(who.station)
+        g.newest_month = months[0] if months else "2024-11"
+
+
+def _months(station: str) -> list[str]:
+    with services().read_models.engine.connect() as connection:
+        return months_on_record(connection, station)
+
+
+# ---- signing in and out ----
+
+
+@pages.route("/sign-in", methods=["GET", "POST"])
+@action(PUBLIC)
+def sign_in() -> BaseResponse | tuple[str, int]:
+    """Keep a token in a cookie that scripts cannot read."""
+    token, target = request.values.get("token", ""), _inside(request.values.get("next", ""))
+    if token and caller_of(services().tokens, token.strip()):
+        answer = redirect(target, 303)
+        answer.set_cookie(
+            COOKIE, token.strip(), max_age=SESSION, httponly=True, samesite="Strict",
+            secure=request.is_secure,
+        )
+        return answer
+    problem = "令牌无效、已过期或已撤销。" if token else None
+    page = render_template("pages/sign_in.html", problem=problem, next=target)
+    return page, 403 if problem else 200
+
+
+def _inside(target: str) -> str:
+    """A path of this site; anything else becomes the home page."""
+    parts = urlsplit(target)
+    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
+    return target if is_path and not parts.netloc else "/"
+
+
+@pages.route("/sign-out", methods=["POST"])
+@action(PUBLIC)
+def sign_out() -> BaseResponse:
+    """Forget the cookie."""
+    answer = redirect(url_for("pages.sign_in"), 303)
+    answer.delete_cookie(COOKIE)
+    return answer
+
+
+# ---- the overview ----
+
+
+@pages.route("/")
+@action(READ_FIGURES)
+def home() -> str:
+    """The newest month's figures and all months."""
+    found, station = services(), one_station()
+    profile = station_profile(found.ledger, station)
+    months = _months(station)
+    month = months[0] if months else None
+    shown = _figures(station, profile.indicator_set, month) if month else []
+    return render_template(
+        "pages/home.html", profile=profile, months=months, month=month, figures=shown,
+        month_label=month and f"{month[:4]} 年 {int(month[5:])} 月",
+        behind=found.ledger.head() - found.read_models.position(),
+    )
+
+
+def _figures(station: str, set_code: str, month: str) -> list[Any]:
+    with services().read_models.engine.connect() as connection:
+        return figures(connection, station, indicator_set(set_code), Period.of_month(month))
+
+
+# ---- the month ----
+
+
+def _question() -> dict[str, Any]:
+    """As of and as known when, from the address."""
+    return {name: request.args.get(name) or None for name in ("as_of", "known_at")}
+
+
+def _report(month: str) -> MonthlyReport:
+    asked, found = _question(), services()
+    with found.read_models.engine.connect() as connection:
+        return monthly_report(
+            connection, found.ledger, one_station(), month, as_of=_day(asked["as_of"]),
+            known_at=known_at_of(asked),
+        )
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+
+
+@pages.route("/months/<month>")
+@action(READ_FIGURES)
+def month(month: str) -> str:
+    """The monthly report; each figure leads to its records."""
+    report, asked = _report(month), _question()
+    query = {name: value for name, value in asked.items() if value}
+    return render_template(
+        "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **asked,
+        docx_url=f"/api/v1/reports/{month}/docx" + (f"?{urlencode(query)}" if query else ""),
+    )
+
+
+def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
+    """What the page prints beside the report itself: the same as the Word file."""
+    filled = fillings(report)
+    return {name: filled[name] for name in ("introduction", "summary", "imprint")}
+
+
+@pages.route("/months/<month>/figures/<code>")
+@action(READ_CASES)
+def evidence_page(month: str, code: str) -> str:
+    """The records that make a figure."""
+    report, asked = _report(month), _question()
+    figure = next((f for f in report.figures if f.indicator.code == code), None)
+    if figure is None:
+        raise UnknownRecord(id=code, kind="指标")
+    with services().read_models.engine.connect() as connection:
+        rows = evidence(
+            connection, report.station, figure.indicator, report.period,
+            as_of=_day(asked["as_of"]), known_at=known_at_of(asked),
+        )
+    measure = MEASURES.get(figure.indicator.measure or "", figure.indicator)
+    return render_template(
+        "pages/evidence.html", figure=figure, month=month, measure=measure,
+        rows=[_evidence_row(row) for row in rows], is_cut=len(rows) == 500, **asked,
+    )
+
+
+def _evidence_row(row: Evidence) -> dict[str, Any]:
+    recorded = row.recorded_at.astimezone(STATION_TIME)
+    return {
+        "position": row.position, "effective_on": row.effective_on,
+        "recorded": f"{recorded:%Y-%m-%d %H:%M}",
+        "days_late": (recorded.date() - row.effective_on).days,
+        "kind_label": KINDS[stream_kind(row.stream)].label,
+        "id": stream_subject(row.stream)[:12], "entry": row.entry,
+        "community": row.community, "actor": row.actor, "amount": row.amount,
+    }
+
+
+# ---- households ----
+
+
+@pages.route("/households")
+@action(READ_CASES)
+def household_list_page() -> str:
+    """The register of households, a page at a time."""
+    station = one_station()
+    community, category = (request.args.get(n) or None for n in ("community", "category"))
+    profile = station_profile(services().ledger, station)
+    with services().read_models.engine.connect() as connection:
+        rows = household_list(
+            connection, station, community=community, category=category,
+            after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
+        )
+    last = rows[PAGE - 1].household if len(rows) > PAGE else None
+    return render_template(
+        "pages/households.html", rows=rows[:PAGE], community=community, category=category,
+        communities=[c.name for c in profile.communities],
+        categories=list(code_list("assistance_categories").values()),
+        labels=Labels("assistance_categories"), next_url=last and _next_url((last, last)),
+    )
+
+
+def _next_url(key: tuple[Any, Any]) -> str:
+    query = urlencode({**request.args.to_dict(), "cursor": make_cursor(key)})
+    return f"{request.path}?{query}"
+
+
+@pages.route("/households/<household>")
+@action(READ_CASES)
+def household_page(household: str) -> str:
+    """A household: members, needs, timeline."""
+    station = one_station()
+    with services().read_models.engine.connect() as connection:
+        status = household_status(connection, station, household)
+        rows = timeline_of(
+            connection, station, f"household:{household}",
+            after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
+        )
+    if status is None:
+        raise UnknownRecord(id=household, kind=KINDS["household"].label)
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    return render_template(
+        "pages/household.html", status=status, timeline=rows[:PAGE],
+        labels=Labels("assistance_categories"), relations=Labels("relations"),
+        needs=Labels("needs"),
+        next_url=last and _next_url((last.occurred_on, last.position)),
+    )
+
+
+# ---- operations ----
+
+
+@pages.route("/operations")
+@action(OPERATE)
+def operations() -> str:
+    """Positions, lag and parked events."""
+    found = services()
+    checkpoints = [
+        {
+            "name": c.name, "label": c.label, "position": c.position, "parked": c.parked,
+            "updated": f"{c.updated_at.astimezone(STATION_TIME):%Y-%m-%d %H:%M:%S}",
+        }
+        for c in found.read_models.checkpoints()
+    ]
+    return render_template(
+        "pages/operations.html", head=found.ledger.head(), checkpoints=checkpoints,
+        parked=found.read_models.parked(),
+    )

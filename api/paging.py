@@ -1,0 +1,83 @@
+"""How is a list read a page at a time? By a cursor, with a ``Link`` to the next page."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
+
+import msgspec
+from flask import Response, make_response, request
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+from api.messages import coded
+from api.problems import BadCursor
+
+MOST_ROWS: Final = 500
+Row = TypeVar("Row")
+
+
+class ReadSchema(Schema):
+    """What every query may say: which station, and how fresh."""
+
+    class Meta:
+        """Queries may carry what other parts read, such as ``station``."""
+
+        unknown = EXCLUDE
+
+    station = fields.String(metadata={"description": "社工站；默认为令牌所属的站"})
+    at_least = fields.Integer(metadata={"description": "至少计入到这个台账位置（最多等 5 秒）"})
+
+
+class PageSchema(ReadSchema):
+    """Which page of a list."""
+
+    limit = fields.Integer(
+        load_default=50,
+        validate=validate.Range(
+            1, MOST_ROWS, error=coded("out_of_range", f"应为 1 到 {MOST_ROWS}")
+        ),
+    )
+    cursor = fields.String(metadata={"description": "上一页给出的翻页标记"})
+
+
+def read_cursor(query: dict[str, Any]) -> tuple[Any, Any] | None:
+    """Where the page before ended: a sort value (days come as days) and a tie-breaker.
+
+    :raises BadCursor: where the cursor is not one that a list gave.
+    """
+    given = query.get("cursor")
+    if given is None:
+        return None
+    try:
+        raw = base64.urlsafe_b64decode(str(given).encode() + b"==")
+        kind, value, last = msgspec.json.decode(raw, type=tuple[str, Any, Any])
+        return (date.fromisoformat(value) if kind == "day" else value), last
+    except (binascii.Error, ValueError, TypeError, msgspec.DecodeError) as error:
+        raise BadCursor from error
+
+
+def make_cursor(key: tuple[Any, Any]) -> str:
+    """The cursor after a row."""
+    value, last = key
+    is_day = isinstance(value, date)
+    raw = msgspec.json.encode(("day" if is_day else "text", value, last))
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def page_answer(
+    rows: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, Any]],
+    key: Callable[[Row], tuple[Any, Any]],
+) -> Response:
+    """A page of at most ``limit`` rows (one more was read), with the link to the next."""
+    page = rows[:limit]
+    has_more = len(rows) > limit
+    cursor = make_cursor(key(page[-1])) if has_more else None
+    answer = make_response({"items": [shown(row) for row in page], "next_cursor": cursor})
+    if cursor:
+        query = urlencode({**request.args.to_dict(), "cursor": cursor})
+        answer.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
+    return answer

@@ -1,0 +1,494 @@
+"""How is something recorded over HTTP? The same way for every noun.
+
+A noun is a kind of stream under its plural name. Its routes record (POST), correct (PUT),
+void (DELETE) and reinstate entries, give a record as it stands, its audit trail, and the
+list of all. What differs between nouns is a line each in ``api/nouns``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from flask import Response, make_response, request, url_for
+from flask_smorest import Blueprint
+from marshmallow import Schema, fields, validate
+
+from api.identity import (
+    ANY_STATION,
+    READ_CASES,
+    RECORD,
+    action,
+    caller,
+    context,
+    new_id,
+    station_of_request,
+)
+from api.messages import coded
+from api.paging import PageSchema, page_answer, read_cursor
+from api.problems import BadIfMatch, IfMatchRequired, OtherStation
+from api.schemas import (
+    ENVELOPE,
+    OCCURRENCE,
+    correction_schema,
+    reason_field,
+    statement_schema,
+)
+from api.services import services
+from domain.catalog import to_builtins
+from domain.kernel import (
+    KINDS,
+    STATION_TIME,
+    Event,
+    Occurrence,
+    Precision,
+    Recorded,
+    Refused,
+    Statement,
+    Stream,
+    StreamKind,
+    UnknownRecord,
+    stream_id,
+)
+from domain.ledger import Instruction, Receipt
+from domain.record_keeping import (
+    Correct,
+    EntryCorrected,
+    EntryReinstated,
+    EntryVoided,
+    Record,
+    Reinstate,
+    Void,
+)
+from domain.visit import VisitRecorded
+from projections.timeline import RecordRow, possible_duplicates, records_of_kind
+
+
+class OccurrenceMissing(
+    Refused, code="occurrence_missing", title="缺少发生日期",
+    detail="occurred_on（日期）和 occurred_at（时刻）须且只须填写一个。",
+):
+    """Exactly one of day and instant says when it occurred."""
+
+
+class BadShape(
+    Refused, code="wrong_form", title="内容不合要求",
+    detail="内容不合要求：{where}。",
+):
+    """A body whose parts are right but do not make an event."""
+
+
+class ReasonSchema(Schema):
+    """Why."""
+
+    reason = reason_field()
+
+
+class RecordedSchema(Schema):
+    """The answer to a write."""
+
+    id = fields.String(metadata={"description": "记录的编号"})
+    version = fields.Integer(metadata={"description": "版本，同时在 ETag 中"})
+    position = fields.Integer(metadata={"description": "台账位置；查询时用 at_least 读到自己的写入"})
+    recorded_at = fields.String()
+    topic = fields.String()
+    label = fields.String()
+    occurred = fields.Dict()
+    data = fields.Dict()
+    warnings = fields.List(fields.Dict())
+
+
+class EntrySchema(Schema):
+    """An entry of a record as it stands."""
+
+    version = fields.Integer()
+    topic = fields.String()
+    label = fields.String()
+    occurred = fields.Dict()
+    data = fields.Dict()
+    recorded_at = fields.String()
+    actor = fields.String()
+    is_voided = fields.Boolean()
+    corrected_times = fields.Integer()
+
+
+class RecordSchema(Schema):
+    """A record as it stands."""
+
+    id = fields.String()
+    kind = fields.String()
+    version = fields.Integer()
+    entries = fields.List(fields.Nested(EntrySchema))
+
+
+class AuditEntrySchema(Schema):
+    """One event of a record: who recorded what, when, by which request."""
+
+    version = fields.Integer()
+    position = fields.Integer()
+    topic = fields.String()
+    label = fields.String()
+    occurred = fields.Dict()
+    recorded_at = fields.String()
+    imported_at = fields.String(allow_none=True)
+    actor = fields.String()
+    role = fields.String()
+    request_id = fields.String()
+    data = fields.Dict()
+    changes = fields.List(fields.Dict())
+
+
+class ListQuerySchema(PageSchema):
+    """Which records of a kind."""
+
+    first = fields.Date(data_key="from", metadata={"description": "发生日期不早于"})
+    last = fields.Date(data_key="to", metadata={"description": "发生日期不晚于"})
+    topic = fields.String()
+    household = fields.String()
+    person = fields.String()
+    status = fields.String(
+        validate=validate.OneOf(
+            ["active", "voided", "all"], error=coded("unknown_choice", "应为 active、voided 或 all")
+        ),
+        load_default="active",
+    )
+    sort = fields.String(
+        validate=validate.OneOf(
+            ["occurred_on", "-occurred_on"],
+            error=coded("unknown_choice", "应为 occurred_on 或 -occurred_on"),
+        ),
+        load_default="-occurred_on",
+    )
+
+
+class Noun:
+    """The routes of one noun."""
+
+    def __init__(self, plural: str, kind: StreamKind[Any]) -> None:
+        """Give a kind of stream its routes under ``/api/v1/<plural>``."""
+        self.plural, self.kind = plural, kind
+        self.blueprint = Blueprint(
+            plural, __name__, url_prefix=f"/api/v1/{plural}", description=kind.label
+        )
+        self._add_reading()
+        self._add_record_keeping()
+
+    # ---- recording ----
+
+    def opens(self, event: type[Event], *, subject_named: bool = False) -> None:
+        """``POST /`` begins a record; ``subject_named`` lets the path name it."""
+        path = "/<subject>" if subject_named else ""
+        self._add_statement(path, event, is_opening=not subject_named)
+
+    def opens_also(self, path: str, event: type[Event]) -> None:
+        """``POST /<path>`` begins a record by another event."""
+        self._add_statement(f"/{path}", event, is_opening=True)
+
+    def takes(self, path: str, event: type[Event]) -> None:
+        """``POST /<id>/<path>`` states something about a record."""
+        self._add_statement(f"/<subject>/{path}", event, is_opening=False)
+
+    def _add_statement(self, path: str, event: type[Event], *, is_opening: bool) -> None:
+        plural, kind = self.plural, self.kind
+
+        def state(body: dict[str, Any], subject: str | None = None) -> Response:
+            command = Record(statement=_statement(event, body))
+            about = new_id() if is_opening else str(subject)
+            expected = expected_version(required=False)
+            return _recorded(plural, Instruction(kind, about, command, expected), body)
+
+        opening = "open" if is_opening else "state"
+        state.__name__ = f"{opening}_{event.topic.replace('.', '_')}"
+        state.__doc__ = f"{event.label}（{event.topic}）"
+        view = self.blueprint.response(201, RecordedSchema)(state)
+        view = self.blueprint.arguments(statement_schema(event))(view)
+        self._route(path, "POST", action(RECORD, plural)(view))
+
+    def _add_record_keeping(self) -> None:
+        for event in self.kind.events:
+            self._add_correction(event)
+        plural, kind = self.plural, self.kind
+
+        def void_entry(body: dict[str, Any], subject: str, version: int) -> Response:
+            """作废一条记录。"""
+            command = Void(entry=version, reason=body["reason"])
+            expected = expected_version(required=True)
+            return _recorded(plural, Instruction(kind, subject, command, expected))
+
+        def reinstate_entry(body: dict[str, Any], subject: str, version: int) -> Response:
+            """恢复一条已作废的记录。"""
+            command = Reinstate(entry=version, reason=body["reason"])
+            expected = expected_version(required=True)
+            return _recorded(plural, Instruction(kind, subject, command, expected))
+
+        entry = "/<subject>/entries/<int:version>"
+        for path, method, keep in (
+            (entry, "DELETE", void_entry), (f"{entry}/reinstatement", "POST", reinstate_entry),
+        ):
+            view = self.blueprint.response(201, RecordedSchema)(keep)
+            view = self.blueprint.arguments(ReasonSchema)(view)
+            self._route(path, method, action(RECORD, plural)(view))
+
+    def _add_correction(self, event: type[Event]) -> None:
+        plural, kind = self.plural, self.kind
+
+        def correct(body: dict[str, Any], subject: str, version: int) -> Response:
+            reason = body.pop("reason")
+            command = Correct(entry=version, statement=_statement(event, body), reason=reason)
+            expected = expected_version(required=True)
+            return _recorded(plural, Instruction(kind, subject, command, expected))
+
+        correct.__name__ = f"correct_{event.topic.replace('.', '_')}"
+        correct.__doc__ = f"更正一条“{event.label}”（{event.topic}）"
+        view = self.blueprint.response(201, RecordedSchema)(correct)
+        view = self.blueprint.arguments(correction_schema(event))(view)
+        name = event.topic.rpartition(".")[2].replace("_", "-")
+        path = f"/<subject>/entries/<int:version>/{name}"
+        self._route(path, "PUT", action(RECORD, plural)(view))
+
+    # ---- reading ----
+
+    def _add_reading(self) -> None:
+        kind = self.kind
+
+        def get_record(subject: str) -> Response:
+            """一条记录的现状（按更正、作废后的内容）。"""
+            stream = _existing(kind, subject)
+            tag = f'"{stream.version}"'
+            if request.headers.get("If-None-Match") == tag:
+                answer = make_response("", 304)
+            else:
+                answer = make_response(_stream_data(stream))
+            answer.headers["ETag"] = tag
+            return answer
+
+        def get_audit(subject: str) -> dict[str, Any]:
+            """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
+            stream = _existing(kind, subject)
+            history = services().ledger.history(stream.id)
+            return {"id": subject, "entries": [_audit_entry(event) for event in history]}
+
+        def list_records(query: dict[str, Any]) -> Response:
+            """按条件列出记录，分页。"""
+            return _list(kind, query)
+
+        read = action(READ_CASES, self.plural)
+        view = self.blueprint.response(200, RecordSchema)(get_record)
+        self._route("/<subject>", "GET", read(view))
+        listed = Schema.from_dict(
+            {"id": fields.String(), "entries": fields.List(fields.Nested(AuditEntrySchema))},
+            name=f"{self.kind.name}Audit",
+        )
+        view = self.blueprint.response(200, listed)(get_audit)
+        self._route("/<subject>/audit", "GET", read(view))
+        view = self.blueprint.arguments(ListQuerySchema, location="query")(list_records)
+        path = "/records" if self.plural == "households" else ""
+        self._route(path, "GET", read(view))
+
+    def _route(self, path: str, method: str, view: Callable[..., Any]) -> None:
+        self.blueprint.route(path, methods=[method], endpoint=view.__name__)(view)
+
+
+# ---- from a body to the ledger ----
+
+
+def _statement(event: type[Event], body: dict[str, Any]) -> Statement:
+    """The statement that a validated body makes."""
+    own = {
+        name: value for name, value in body.items() if name not in {*OCCURRENCE, *ENVELOPE}
+    }
+    try:
+        stated = msgspec.convert(own, event)
+    except msgspec.ValidationError as error:
+        raise BadShape(where=str(error)) from error
+    return Statement(stated, _occurrence(body))
+
+
+def _occurrence(body: dict[str, Any]) -> Occurrence:
+    on, at = body.get("occurred_on"), body.get("occurred_at")
+    if (on is None) == (at is None):
+        raise OccurrenceMissing
+    found = Occurrence.at_instant(at) if on is None else Occurrence(on=on)
+    until = body.get("occurred_until")
+    stated = body.get("precision") or (Precision.RANGE if until else Precision.DAY)
+    return msgspec.structs.replace(found, until=until, precision=Precision(stated))
+
+
+def expected_version(*, required: bool) -> int | None:
+    """The version that the caller saw, from ``If-Match``.
+
+    :raises IfMatchRequired: where it is required and missing.
+    :raises BadIfMatch: where it is no version.
+    """
+    given = request.headers.get("If-Match")
+    if given is None:
+        if required:
+            raise IfMatchRequired
+        return None
+    text = given.strip().removeprefix("W/").strip('"')
+    if not text.isdigit() or len(text) > 9:
+        raise BadIfMatch(got=given[:40])
+    return int(text)
+
+
+def _recorded(
+    plural: str, instruction: Instruction, body: dict[str, Any] | None = None
+) -> Response:
+    """Execute a command, wake the workers, and answer what was recorded."""
+    said, body = context(), body or {}
+    kind, subject = instruction.kind, instruction.subject
+    if kind.name == "station" and caller().station not in {ANY_STATION, subject}:
+        raise OtherStation(own=caller().station, got=subject)
+    said = msgspec.structs.replace(
+        said,
+        station=subject if kind.name == "station" else said.station,
+        project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
+    )
+    receipt = services().ledger.execute(instruction, said)
+    services().wakeups.wake()
+    answer = make_response(_receipt_data(receipt), 201)
+    answer.headers["ETag"] = f'"{receipt.version}"'
+    answer.headers["Location"] = f"/api/v1/{plural}/{receipt.recorded.id}"
+    if receipt.is_repeated:
+        answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _receipt_data(receipt: Receipt) -> dict[str, Any]:
+    recorded = receipt.recorded
+    return {
+        "id": recorded.id, "version": receipt.version, "position": receipt.position,
+        "recorded_at": local_time(recorded.envelope.recorded_at),
+        "topic": recorded.event.topic, "label": recorded.event.label,
+        "occurred": to_builtins(recorded.occurred), "data": to_builtins(recorded.event),
+        "warnings": _warnings(recorded),
+    }
+
+
+def _warnings(recorded: Recorded) -> list[dict[str, Any]]:
+    """What the recorder should look at: never a reason to refuse."""
+    visit = recorded.event
+    if not isinstance(visit, VisitRecorded) or visit.household is None:
+        return []
+    with services().read_models.engine.connect() as connection:
+        others = possible_duplicates(
+            connection, recorded.envelope.station, stream=recorded.stream,
+            household=visit.household, on=recorded.occurred.on, mode=visit.mode,
+            workers=visit.workers,
+        )
+    return [
+        {
+            "code": "possible_duplicate", "title": "可能重复登记", "record": other,
+            "detail": "同一户、同一天、同一社工、同一方式已有一条走访，请核对。",
+            "href": url_for("visits.get_record", subject=other),
+        }
+        for other in others
+    ]
+
+
+# ---- from the ledger to an answer ----
+
+
+def _existing(kind: StreamKind[Any], subject: str) -> Stream[Any]:
+    """A record of the caller's station."""
+    station = station_of_request()
+    if kind.name == "station" and caller().station == ANY_STATION:
+        station = subject
+    stream = None
+    if station != ANY_STATION:
+        stream_id(station, kind.name, subject)
+        stream = services().ledger.stream(station, kind.name, subject)
+    if stream is None:
+        raise UnknownRecord(id=subject, kind=kind.label)
+    return stream
+
+
+def _stream_data(stream: Stream[Any]) -> dict[str, Any]:
+    return {
+        "id": stream.id.split("/", 2)[2], "kind": stream.id.split("/", 2)[1],
+        "version": stream.version,
+        "entries": [
+            {
+                "version": entry.version, "topic": entry.statement.event.topic,
+                "label": entry.statement.event.label,
+                "occurred": to_builtins(entry.statement.occurred),
+                "data": to_builtins(entry.statement.event),
+                "recorded_at": local_time(entry.recorded_at), "actor": entry.actor,
+                "is_voided": entry.is_voided, "corrected_times": entry.corrected_times,
+            }
+            for entry in stream.entries.values()
+        ],
+    }
+
+
+def _audit_entry(event: Recorded) -> dict[str, Any]:
+    envelope = event.envelope
+    return {
+        "version": event.version, "position": event.position, "topic": event.event.topic,
+        "label": event.event.label, "occurred": to_builtins(event.occurred),
+        "recorded_at": local_time(envelope.recorded_at),
+        "imported_at": envelope.imported_at and local_time(envelope.imported_at),
+        "actor": envelope.actor, "role": envelope.role, "request_id": envelope.request_id,
+        "data": to_builtins(event.event), "changes": _changes(event.event),
+    }
+
+
+def _changes(event: Event) -> list[dict[str, Any]]:
+    """Before → after by field, for what keeps records."""
+    match event:
+        case EntryCorrected():
+            before, after = _said(event.before), _said(event.after)
+        case EntryVoided():
+            before, after = _said(event.voided), {}
+        case EntryReinstated():
+            before, after = {}, _said(event.reinstated)
+        case _:
+            return []
+    return [
+        {"field": name, "before": before.get(name), "after": after.get(name)}
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ]
+
+
+def _said(statement: Statement) -> dict[str, Any]:
+    fields_said: dict[str, Any] = to_builtins(statement.event)
+    return fields_said | {"occurred_on": statement.occurred.on.isoformat()}
+
+
+def local_time(instant: datetime) -> str:
+    """RFC 3339 in the station's time."""
+    return instant.astimezone(STATION_TIME).isoformat()
+
+
+def _list(kind: StreamKind[Any], query: dict[str, Any]) -> Response:
+    subject = next(
+        (f"{name}:{query[name]}" for name in ("household", "person") if name in query), None
+    )
+    newest_first = query["sort"].startswith("-")
+    limit = query["limit"]
+    with services().read_models.engine.connect() as connection:
+        rows = records_of_kind(
+            connection, station_of_request(), kind.name, first=query.get("first"),
+            last=query.get("last"), topic=query.get("topic"), subject=subject,
+            status=None if query["status"] == "all" else query["status"],
+            after=read_cursor(query), limit=limit + 1, is_newest_first=newest_first,
+        )
+    return page_answer(rows, limit, record_row, lambda row: (row.occurred_on, row.position))
+
+
+def record_row(row: RecordRow) -> dict[str, Any]:
+    """A record as lists and timelines give it."""
+    return {
+        "id": row.id, "kind": row.kind, "kind_label": KINDS[row.kind].label,
+        "entry": row.entry, "topic": row.topic, "label": row.label, "position": row.position,
+        "occurred_on": row.occurred_on.isoformat(),
+        "occurred_until": row.occurred_until and row.occurred_until.isoformat(),
+        "recorded_at": local_time(row.recorded_at), "days_late": row.days_late,
+        "actor": row.actor, "status": row.status, "corrected_times": row.corrected_times,
+        "data": row.data,
+    }
+
+

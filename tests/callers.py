@@ -1,0 +1,91 @@
+"""How do tests call the API? As its callers do, each with a token of his role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from desk import STATION
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from api.identity import issue_token
+from api.services import Services
+
+VISIT = {
+    "occurred_on": "2024-11-05", "mode": "home", "purpose": "routine", "persons_met": 1,
+    "workers": ["张社工"],
+}
+HOUSEHOLD = {
+    "occurred_on": "2024-07-01", "community": "东",
+    "members": [{"person": "p1", "name": "测试一", "relation": "head"}],
+}
+
+
+@dataclass
+class Api:
+    """The application as its callers see it."""
+
+    app: Flask
+    services: Services
+    station: str = STATION
+    _tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def token(self, role: str = "social_worker", station: str | None = None) -> str:
+        """A token of a role; the same one each time."""
+        key = (role, station or self.station)
+        if key not in self._tokens:
+            self._tokens[key] = issue_token(self.services.tokens, f"{role}-1", role, key[1], 1)
+        return self._tokens[key]
+
+    def call(
+        self, method: str, path: str, body: Any = None, *, role: str | None = "social_worker",
+        station: str | None = None, headers: dict[str, str] | None = None, **more: Any,
+    ) -> TestResponse:
+        """Make a request as somebody; ``role=None`` is nobody."""
+        said = dict(headers or {})
+        if role is not None:
+            said["Authorization"] = f"Bearer {self.token(role, station)}"
+        path = path if path.startswith("/") else f"/api/v1/{path}"
+        if body is not None:
+            more["json"] = body
+        with self.app.test_client() as client:
+            return client.open(path, method=method, headers=said, **more)
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        """Read."""
+        return self.call("GET", path, **more)
+
+    def post(self, path: str, body: Any = None, **more: Any) -> TestResponse:
+        """Record."""
+        return self.call("POST", path, body, **more)
+
+    def recorded(self, path: str, body: Any, **more: Any) -> dict[str, Any]:
+        """Record something that must be accepted."""
+        answer = self.post(path, body, **more)
+        assert answer.status_code == 201, answer.text
+        return answer.get_json()
+
+    def household(self, **changes: Any) -> str:
+        """A household on record; answers its id."""
+        return self.recorded("households/", HOUSEHOLD | changes)["id"]
+
+    def head(self) -> int:
+        """The position of the newest event."""
+        return self.services.ledger.head()
+
+    def project(self) -> None:
+        """Let the read models catch up, as a worker would."""
+        self.services.read_models.advance(self.services.ledger)
+
+
+def refusal_of(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The problem document of a refusal, which must be of a kind."""
+    problem = answer.get_json()
+    assert (answer.status_code, problem["code"]) == (status, code), answer.text
+    assert answer.content_type == "application/problem+json"
+    assert problem["status"] == status
+    assert problem["type"] == f"/problems/{code}"
+    assert problem["title"]
+    assert problem["detail"]
+    return problem
