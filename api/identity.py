@@ -195,7 +195,7 @@ def _check() -> None:
     given = request.headers.get("X-Request-Id", "")
     is_usable = re.fullmatch(r"[0-9A-Za-z_.:-]{1,100}", given)
     request.environ["taizhang.request_id"] = given if is_usable else uuid4().hex
-    if request.endpoint is None:
+    if request.endpoint is None or request.endpoint.endswith(".static"):
         return
     declared = getattr(services_view(request.endpoint), "action", None)
     if declared is None:

@@ -35,5 +35,5 @@ def check_id_number(number: str, today: date) -> None:
         raise BadIdNumber(problem="中的出生日期不存在") from None
     if born > today:
         raise BadIdNumber(problem="中的出生日期晚于今天")
-    if ric.calc_check_digit(number[:-1]) != number[-1].upper():
+    if ric.calc_check_digit(number) != number[-1].upper():
         raise BadIdNumber(problem="的校验码不符")

@@ -295,8 +295,7 @@ def _recorded(
     related: Related,
 ) -> Statement:
     subject = related.subject
-    if stream is None and not isinstance(statement.event, kind.openers):
-        raise UnknownRecord(id=subject, kind=kind.label)
+    _check_begun(kind, statement, stream.active() if stream else (), subject)
     is_second_opening = isinstance(statement.event, kind.events[0])
     if stream is not None and is_second_opening and kind.events[0] not in kind.also_opening:
         raise AlreadyRegistered(id=subject, kind=kind.label)
@@ -328,8 +327,19 @@ def _restated(
     kind: StreamKind[S], stream: Stream[S], entry: Entry, related: Related
 ) -> Statement:
     """The entry's statement, decided anew in the state in which it was made."""
-    earlier = (e for e in stream.entries.values() if e.version < entry.version)
+    earlier = [
+        e for e in stream.entries.values() if e.version < entry.version and not e.is_voided
+    ]
+    _check_begun(kind, entry.statement, earlier, related.subject)
     return _accepted(kind, entry.statement, _state(kind, earlier), related)
+
+
+def _check_begun(
+    kind: StreamKind[S], statement: Statement, earlier: Iterable[Entry], subject: str
+) -> None:
+    """A stream begins with one of its openers; a voided one does not count."""
+    if not any(True for _entry in earlier) and not isinstance(statement.event, kind.openers):
+        raise UnknownRecord(id=subject, kind=kind.label)
 
 
 def _with_consequences(

@@ -68,7 +68,7 @@ class Api:
 
     def household(self, **changes: Any) -> str:
         """A household on record; answers its id."""
-        return self.recorded("households/", HOUSEHOLD | changes)["id"]
+        return self.recorded("households", HOUSEHOLD | changes)["id"]
 
     def head(self) -> int:
         """The position of the newest event."""

@@ -17,8 +17,15 @@ def serve(port: int | None, host: str | None, workers: int | None, *, as_json: b
     """启动全部服务，Ctrl-C 停止。"""
     settings = read_settings(port=port, host=host, workers=workers)
     talk.print(f"正在启动，数据目录 {settings.home} …")
-    run_service(settings, print_json if as_json else describe)
+    run_service(settings, print_json if as_json else announce)
     talk.print("已停止。")
+
+
+def announce(info: ServiceInfo) -> None:
+    """Say what runs, and give the address as the result."""
+    describe(info)
+    click.echo(info.address)
+    talk.print("按 Ctrl-C 停止全部进程。")
 
 
 def describe(info: ServiceInfo) -> None:
@@ -30,5 +37,4 @@ def describe(info: ServiceInfo) -> None:
     talk.print(f"  Python   {info.python_version}")
     talk.print(f"  进程     {'、'.join(f'{n} {pid}' for n, pid in info.processes.items())}")
     talk.print(f"  日志     {info.home}/log")
-    click.echo(info.address)
-    talk.print("按 Ctrl-C 停止全部进程。")
+    talk.print(f"  地址     {info.address}")

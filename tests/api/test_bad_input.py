@@ -24,56 +24,56 @@ def a_member(**changes: Any) -> list[dict[str, Any]]:
 
 
 BAD_BODIES: list[tuple[str, str, dict[str, Any], int, str]] = [
-    ("an unknown field", "visits/", VISIT | {"colour": "red"}, 422, "unknown_field"),
-    ("an actor in the body", "visits/", VISIT | {"actor": "somebody"}, 422, "unknown_field"),
-    ("a station in the body", "visits/", VISIT | {"station": "other"}, 422, "unknown_field"),
-    ("a derived field", "visits/", VISIT | {"category": "dibao"}, 422, "unknown_field"),
-    ("an unknown field of a member", "households/",
+    ("an unknown field", "visits", VISIT | {"colour": "red"}, 422, "unknown_field"),
+    ("an actor in the body", "visits", VISIT | {"actor": "somebody"}, 422, "unknown_field"),
+    ("a station in the body", "visits", VISIT | {"station": "other"}, 422, "unknown_field"),
+    ("a derived field", "visits", VISIT | {"category": "dibao"}, 422, "unknown_field"),
+    ("an unknown field of a member", "households",
      HOUSEHOLD | {"members": a_member(colour="red")}, 422, "unknown_field"),
-    ("a missing field", "visits/", {"occurred_on": "2024-11-05"}, 422, "missing_field"),
-    ("text for a number", "visits/", VISIT | {"persons_met": "one"}, 422, "wrong_type"),
-    ("a digit in quotes for a number", "visits/", VISIT | {"persons_met": "1"}, 422, "wrong_type"),
-    ("truth for a number", "visits/", VISIT | {"persons_met": True}, 422, "wrong_type"),
-    ("a number for text", "visits/", VISIT | {"mode": 7}, 422, "wrong_type"),
-    ("text for a list", "visits/", VISIT | {"workers": "张社工"}, 422, "wrong_type"),
-    ("text for an object", "households/", HOUSEHOLD | {"members": ["p1"]}, 422, "wrong_type"),
-    ("null for what is not optional", "visits/", VISIT | {"mode": None}, 422, "missing_field"),
-    ("the 31st of November", "visits/", VISIT | {"occurred_on": "2024-11-31"}, 422,
+    ("a missing field", "visits", {"occurred_on": "2024-11-05"}, 422, "missing_field"),
+    ("text for a number", "visits", VISIT | {"persons_met": "one"}, 422, "wrong_type"),
+    ("a digit in quotes for a number", "visits", VISIT | {"persons_met": "1"}, 422, "wrong_type"),
+    ("truth for a number", "visits", VISIT | {"persons_met": True}, 422, "wrong_type"),
+    ("a number for text", "visits", VISIT | {"mode": 7}, 422, "wrong_type"),
+    ("text for a list", "visits", VISIT | {"workers": "张社工"}, 422, "wrong_type"),
+    ("text for an object", "households", HOUSEHOLD | {"members": ["p1"]}, 422, "wrong_type"),
+    ("null for what is not optional", "visits", VISIT | {"mode": None}, 422, "missing_field"),
+    ("the 31st of November", "visits", VISIT | {"occurred_on": "2024-11-31"}, 422,
      "impossible_date"),
-    ("a day in words", "visits/", VISIT | {"occurred_on": "昨天"}, 422, "impossible_date"),
-    ("an instant without a zone", "visits/",
+    ("a day in words", "visits", VISIT | {"occurred_on": "昨天"}, 422, "impossible_date"),
+    ("an instant without a zone", "visits",
      {**VISIT, "occurred_on": None, "occurred_at": "2024-11-05T09:00:00"}, 422, "missing_field"),
-    ("no day at all", "visits/", {k: v for k, v in VISIT.items() if k != "occurred_on"}, 422,
+    ("no day at all", "visits", {k: v for k, v in VISIT.items() if k != "occurred_on"}, 422,
      "occurrence_missing"),
-    ("a day and an instant", "visits/", VISIT | {"occurred_at": "2024-11-05T09:00:00+08:00"}, 422,
+    ("a day and an instant", "visits", VISIT | {"occurred_at": "2024-11-05T09:00:00+08:00"}, 422,
      "occurrence_missing"),
-    ("a day in the future", "visits/", VISIT | {"occurred_on": "2999-01-01"}, 422,
+    ("a day in the future", "visits", VISIT | {"occurred_on": "2999-01-01"}, 422,
      "date_in_future"),
-    ("a range that ends before it begins", "visits/", VISIT | {"occurred_until": "2024-11-01"},
+    ("a range that ends before it begins", "visits", VISIT | {"occurred_until": "2024-11-01"},
      422, "bad_date_range"),
-    ("a year that is a slip of the pen", "visits/", VISIT | {"occurred_on": "1924-11-05"}, 422,
+    ("a year that is a slip of the pen", "visits", VISIT | {"occurred_on": "1924-11-05"}, 422,
      "date_too_early"),
-    ("a number out of range", "visits/", VISIT | {"minutes": 1441}, 422, "out_of_range"),
-    ("a negative number", "visits/", VISIT | {"persons_met": -1}, 422, "out_of_range"),
-    ("no member", "households/", HOUSEHOLD | {"members": []}, 422, "out_of_range"),
-    ("an over-long text", "visits/", VISIT | {"note": "长" * 5001}, 422, "text_too_long"),
-    ("an empty name", "households/", HOUSEHOLD | {"members": a_member(name="")}, 422,
+    ("a number out of range", "visits", VISIT | {"minutes": 1441}, 422, "out_of_range"),
+    ("a negative number", "visits", VISIT | {"persons_met": -1}, 422, "out_of_range"),
+    ("no member", "households", HOUSEHOLD | {"members": []}, 422, "out_of_range"),
+    ("an over-long text", "visits", VISIT | {"note": "长" * 5001}, 422, "text_too_long"),
+    ("an empty name", "households", HOUSEHOLD | {"members": a_member(name="")}, 422,
      "text_too_short"),
-    ("a phone in words", "households/", HOUSEHOLD | {"members": a_member(phone="没有电话")}, 422,
+    ("a phone in words", "households", HOUSEHOLD | {"members": a_member(phone="没有电话")}, 422,
      "wrong_form"),
-    ("an unknown code", "visits/", VISIT | {"mode": "carrier_pigeon"}, 422, "unknown_code"),
-    ("an unknown community", "households/", HOUSEHOLD | {"community": "南路社区"}, 422,
+    ("an unknown code", "visits", VISIT | {"mode": "carrier_pigeon"}, 422, "unknown_code"),
+    ("an unknown community", "households", HOUSEHOLD | {"community": "南路社区"}, 422,
      "unknown_community"),
-    ("an unknown household", "visits/", VISIT | {"household": "nobody"}, 422, "unknown_household"),
-    ("an unusable id of a household", "visits/", VISIT | {"household": "a/b"}, 422,
+    ("an unknown household", "visits", VISIT | {"household": "nobody"}, 422, "unknown_household"),
+    ("an unusable id of a household", "visits", VISIT | {"household": "a/b"}, 422,
      "bad_identifier"),
-    ("an ID number with a wrong check character", "households/",
+    ("an ID number with a wrong check character", "households",
      HOUSEHOLD | {"members": a_member(id_number="370102194901010010")}, 422, "bad_id_number"),
-    ("an ID number with an impossible birthday", "households/",
+    ("an ID number with an impossible birthday", "households",
      HOUSEHOLD | {"members": a_member(id_number="370102194913010017")}, 422, "bad_id_number"),
-    ("a person twice in a household", "households/",
+    ("a person twice in a household", "households",
      HOUSEHOLD | {"members": a_member() * 2}, 422, "person_named_twice"),
-    ("persons met though nobody was", "visits/", VISIT | {"outcome": "not_met"}, 422,
+    ("persons met though nobody was", "visits", VISIT | {"outcome": "not_met"}, 422,
      "persons_met_contradicts_outcome"),
 ]
 
@@ -108,7 +108,7 @@ def test_a_true_number_of_an_elderly_person_is_accepted(api: Api) -> None:
 def test_a_refusal_points_at_each_field(api: Api) -> None:
     members = [*a_member(), {"person": "p2", "name": "测试二", "phone": "x"}]
     body = HOUSEHOLD | {"members": members, "a/b": 1, "file_number": 3}
-    problem = api.post("households/", body).get_json()
+    problem = api.post("households", body).get_json()
     pointers = {error["pointer"]: error["code"] for error in problem["errors"]}
     assert pointers == {
         "/members/1/phone": "wrong_form", "/a~1b": "unknown_field", "/file_number": "wrong_type",
@@ -118,13 +118,13 @@ def test_a_refusal_points_at_each_field(api: Api) -> None:
 def test_a_refusal_repeats_no_personal_value(api: Api) -> None:
     secrets = {"name": "甲" * 51, "phone": "私密电话", "id_number": "370102194901010010"}
     for field, value in secrets.items():
-        answer = api.post("households/", HOUSEHOLD | {"members": a_member(**{field: value})})
+        answer = api.post("households", HOUSEHOLD | {"members": a_member(**{field: value})})
         assert answer.status_code == 422
         assert value not in answer.text
 
 
 def test_a_case_is_closed_once(api: Api) -> None:
-    case = api.recorded("cases/", {
+    case = api.recorded("cases", {
         "occurred_on": "2024-11-01", "household": api.household(), "worker": "张社工",
         "problem": "照料不足",
     })["id"]
@@ -150,7 +150,7 @@ def test_a_case_file_is_closed_once(api: Api) -> None:
 
 
 def test_minutes_of_a_volunteer_do_not_overlap(api: Api) -> None:
-    volunteer = api.recorded("volunteers/", {"occurred_on": "2024-10-01", "name": "测试志愿者"})
+    volunteer = api.recorded("volunteers", {"occurred_on": "2024-10-01", "name": "测试志愿者"})
     path = f"volunteers/{volunteer['id']}/service-records"
     served = {"occurred_on": "2024-11-05", "title": "清扫楼道", "minutes": 90}
     api.recorded(path, served | {"starts_at": "09:00"})
@@ -181,7 +181,7 @@ def test_a_cancelled_supervision_is_not_received(api: Api) -> None:
 
 
 def raw(api: Api, data: bytes, content_type: str = "application/json") -> Any:
-    return api.call("POST", "visits/", data=data, content_type=content_type)
+    return api.call("POST", "visits", data=data, content_type=content_type)
 
 
 def deep(n: int) -> bytes:
@@ -224,21 +224,21 @@ def test_an_over_long_body_is_refused(api: Api) -> None:
 
 
 HOSTILE: list[tuple[str, str, dict[str, Any]]] = [
-    ("half a character", "visits/", VISIT | {"note": "\ud800"}),
-    ("half a character in a worker's name", "visits/", VISIT | {"workers": ["\udfff"]}),
-    ("half a character as a field", "visits/", VISIT | {"\ud800": 1}),
-    ("the first instant", "visits/",
+    ("half a character", "visits", VISIT | {"note": "\ud800"}),
+    ("half a character in a worker's name", "visits", VISIT | {"workers": ["\udfff"]}),
+    ("half a character as a field", "visits", VISIT | {"\ud800": 1}),
+    ("the first instant", "visits",
      {**VISIT, "occurred_at": "0001-01-01T00:00:00+14:00"}),
-    ("the last instant", "visits/",
+    ("the last instant", "visits",
      {**VISIT, "occurred_at": "9999-12-31T23:59:59-12:00"}),
-    ("a crowd beyond counting", "surveys/",
+    ("a crowd beyond counting", "surveys",
      {"occurred_on": "2024-11-05", "kind": "elderly_alone",
       "persons_surveyed": {"value": 10**30}}),
-    ("a crowd beyond 64 bits", "surveys/",
+    ("a crowd beyond 64 bits", "surveys",
      {"occurred_on": "2024-11-05", "kind": "elderly_alone",
       "persons_surveyed": {"value": 2**63}}),
-    ("not a number", "visits/", VISIT | {"persons_met": float("nan")}),
-    ("infinity", "visits/", VISIT | {"persons_met": float("inf")}),
+    ("not a number", "visits", VISIT | {"persons_met": float("nan")}),
+    ("infinity", "visits", VISIT | {"persons_met": float("inf")}),
 ]
 
 
@@ -258,7 +258,7 @@ def test_a_hostile_body_is_refused_and_breaks_nothing(
 
 
 def test_a_starting_time_with_a_zone_breaks_no_later_record(api: Api) -> None:
-    volunteer = api.recorded("volunteers/", {"occurred_on": "2024-10-01", "name": "测试志愿者"})
+    volunteer = api.recorded("volunteers", {"occurred_on": "2024-10-01", "name": "测试志愿者"})
     path = f"volunteers/{volunteer['id']}/service-records"
     served = {"occurred_on": "2024-11-05", "title": "清扫楼道", "minutes": 30}
     starts = ("09:00+08:00", "10:00", "11:00Z", "12:00:00.5")
@@ -267,14 +267,14 @@ def test_a_starting_time_with_a_zone_breaks_no_later_record(api: Api) -> None:
 
 
 HOSTILE_QUERIES: list[tuple[str, Callable[[Api], str]]] = [
-    ("a page of nothing", lambda _: "visits/?limit=0"),
-    ("a page of everything", lambda _: "visits/?limit=99999999999999999999"),
-    ("a made-up cursor", lambda _: "visits/?cursor=abc"),
-    ("a cursor of another shape", lambda _: "visits/?cursor=WyJ0ZXh0IiwxLDJd"),
-    ("a day that is none", lambda _: "visits/?from=2024-13-01"),
-    ("an unknown sort", lambda _: "visits/?sort=colour"),
-    ("an unknown status", lambda _: "visits/?status=lost"),
-    ("a position in words", lambda _: "visits/?at_least=soon"),
+    ("a page of nothing", lambda _: "visits?limit=0"),
+    ("a page of everything", lambda _: "visits?limit=99999999999999999999"),
+    ("a made-up cursor", lambda _: "visits?cursor=abc"),
+    ("a cursor of another shape", lambda _: "visits?cursor=WyJ0ZXh0IiwxLDJd"),
+    ("a day that is none", lambda _: "visits?from=2024-13-01"),
+    ("an unknown sort", lambda _: "visits?sort=colour"),
+    ("an unknown status", lambda _: "visits?status=lost"),
+    ("a position in words", lambda _: "visits?at_least=soon"),
     ("a month that is none",
      lambda a: f"indicators/lixia-2024?station={a.station}&month=2024-13"),
     ("a moment that is none",
@@ -286,7 +286,7 @@ HOSTILE_QUERIES: list[tuple[str, Callable[[Api], str]]] = [
     ("an unknown indicator set",
      lambda a: f"indicators/none?station={a.station}&month=2024-11"),
     ("an id with a slash", lambda _: "visits/a%2Fb"),
-    ("an id that is too long", lambda _: "visits/" + "x" * 100),
+    ("an id that is too long", lambda _: "visits" + "x" * 100),
     ("an unknown record", lambda _: "visits/nobody"),
     ("the audit trail of an unknown record", lambda _: "visits/nobody/audit"),
 ]
@@ -303,4 +303,4 @@ def test_a_bad_question_is_answered_by_a_problem(api: Api, path: Callable[[Api],
 
 def test_an_address_and_a_method_that_are_none(api: Api) -> None:
     refusal_of(api.get("nothing"), 404, "not_found")
-    refusal_of(api.call("PATCH", "visits/"), 405, "method_not_allowed")
+    refusal_of(api.call("PATCH", "visits"), 405, "method_not_allowed")
