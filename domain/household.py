@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Annotated, assert_never
+from typing import Annotated, TypeVar, assert_never
 
 from msgspec import Meta
 from msgspec.structs import replace as with_fields
@@ -69,6 +69,7 @@ class HouseholdInfoUpdated(Event, topic="household.info_updated", label="信息�
     address: PersonalAddress | None = None
     phone: PersonalPhone | None = None
     note: PersonalText | None = None
+    category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
 
@@ -113,6 +114,7 @@ class CaseFileOpened(Event, topic="household.case_file_opened", label="新建服
     """The household became a service user with a file of its own."""
 
     file_number: LocalId
+    category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
 
@@ -413,7 +415,7 @@ def decide(statement: Statement, household: Household, related: Related) -> Even
         case CaseFileOpened():
             if household.case_file is not None:
                 raise CaseFileAlreadyOpen(file_number=household.case_file)
-            return with_fields(event, community=household.community)
+            return _counted(event, household)
         case CaseFileClosed():
             if household.case_file is None:
                 raise CaseFileNotOpen
@@ -444,7 +446,9 @@ def decide(statement: Statement, household: Household, related: Related) -> Even
             if (event.person, event.benefit) not in household.benefits:
                 raise BenefitMissing(benefit=event.benefit)
             return event
-        case HouseholdInfoUpdated() | HouseholdInfoVerified() | TemporaryAssistanceGranted():
+        case HouseholdInfoUpdated():
+            return _counted(event, household)
+        case HouseholdInfoVerified() | TemporaryAssistanceGranted():
             return with_fields(event, community=household.community)
         case HouseholdMoved():
             return with_fields(event, transferred=tuple(
@@ -456,6 +460,14 @@ def decide(statement: Statement, household: Household, related: Related) -> Even
             ))
         case _:
             assert_never(event)
+
+
+Updating = TypeVar("Updating", HouseholdInfoUpdated, CaseFileOpened)
+
+
+def _counted(event: Updating, household: Household) -> Updating:
+    """An update that carries what it is counted by: category and community at the time."""
+    return with_fields(event, category=household.category, community=household.community)
 
 
 def _possible(member: Member, today: date) -> None:

@@ -159,13 +159,17 @@ def household_registered(event: HouseholdRegistered, _entry: Recorded) -> Postin
 @households_updated.posted_by(HouseholdInfoUpdated)
 def household_updated(event: HouseholdInfoUpdated, entry: Recorded) -> Posting:
     """The household, however often it was updated."""
-    return Posting(entity=entry.id, community=event.community or "")
+    return Posting(
+        entity=entry.id, community=event.community or "", category=event.category or ""
+    )
 
 
 @households_updated.posted_by(CaseFileOpened)
 def household_updated_by_case_file(event: CaseFileOpened, entry: Recorded) -> Posting:
     """A new case file is an update of the household's information."""
-    return Posting(entity=entry.id, community=event.community or "")
+    return Posting(
+        entity=entry.id, community=event.community or "", category=event.category or ""
+    )
 
 
 @households_verified.posted_by(HouseholdInfoVerified)

@@ -7,10 +7,13 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from projections.measures import MEASURES, Kind
 from projections.monthly_counts import monthly_counts
 from projections.timeline import records
 
 MOST_STATIONS: Final = 100_000
+OF_PERIODS: Final = tuple(m.code for m in MEASURES.values() if m.kind is not Kind.STOCK)
+"""Measures of what was done in a month; a stock may be older than the ledger."""
 
 
 def station_codes(connection: Connection) -> list[str]:
@@ -25,10 +28,11 @@ def station_codes(connection: Connection) -> list[str]:
 
 
 def months_on_record(connection: Connection, station: str) -> list[str]:
-    """The months in which a station has any figure, like ``2024-11``, newest first."""
+    """The months in which a station did what is counted, like ``2024-11``, newest first."""
     query = (
         select(monthly_counts.c.effective_on)
-        .where(monthly_counts.c.station == station)
+        .where(monthly_counts.c.station == station, monthly_counts.c.amount > 0)
+        .where(monthly_counts.c.measure.in_(OF_PERIODS))
         .distinct()
         .order_by(monthly_counts.c.effective_on.desc())
     )

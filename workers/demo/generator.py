@@ -48,6 +48,7 @@ def demo_lines() -> Iterator[bytes]:
     year.enlist(14)
     _plan_work(year, homes)
     for number, month in enumerate(MONTHS):
+        _changes(year, homes, month)
         if month == (2024, 11):
             _november(year, homes)
         else:
@@ -67,28 +68,38 @@ def _covered(n: int) -> int:
 
 
 def _grant(year: StationYear, homes: list[Home]) -> None:
-    """Most grants are older than the ledger; some come, change and end within the year."""
+    """Most grants are older than the ledger."""
     for n, home in enumerate(homes):
         since = date(2020 + n % 4, 1 + n % 12, 1)
         recorded = date(2024, 7, 17) + timedelta(days=n % 5)
         if n == 84:
             year.assist(home, "dibao_edge", 1, since, recorded)
-            year.change(home, "dibao", 1, date(2024, 9, 12))
-        elif n == 85:
-            year.assist(home, "dibao", 1, date(2024, 11, 8), date(2024, 11, 8))
-        elif n in DIBAO:
+        elif n in DIBAO and n != 85:
             year.assist(home, "dibao", _covered(n), since, recorded)
         elif n in EDGE:
             year.assist(home, "dibao_edge", _covered(n), since, recorded)
         elif n == 125:
             year.assist(home, "dibao", 1, since, recorded)
-            year.end(home, "income_above_line", date(2024, 10, 15))
         elif n in {126, 127}:
             year.assist(home, "tekun", 1, since, recorded)
-        elif n in {128, 129}:
-            year.assist(home, "rigid_expense", 1, date(2024, 12, 2), date(2024, 12, 2))
-    year.end(homes[7], "moved_away", date(2025, 2, 10))
-    year.change(homes[90], "dibao", 1, date(2025, 3, 4))
+
+
+def _changes(year: StationYear, homes: list[Home], month: tuple[int, int]) -> None:
+    """Some grants come, change and end within the year, each written in its month."""
+    match month:
+        case (2024, 9):
+            year.change(homes[84], "dibao", 1, date(2024, 9, 12))
+        case (2024, 10):
+            year.end(homes[125], "income_above_line", date(2024, 10, 15))
+        case (2024, 11):
+            year.assist(homes[85], "dibao", 1, date(2024, 11, 8), date(2024, 11, 8))
+        case (2024, 12):
+            for home in homes[128:130]:
+                year.assist(home, "rigid_expense", 1, date(2024, 12, 2), date(2024, 12, 2))
+        case (2025, 2):
+            year.end(homes[7], "moved_away", date(2025, 2, 10))
+        case (2025, 3):
+            year.change(homes[90], "dibao", 1, date(2025, 3, 4))
 
 
 def _plan_work(year: StationYear, homes: list[Home]) -> None:

@@ -48,4 +48,4 @@ class People:
         """An ID number of an impossible year with a right check character."""
         month, day = self._chance.randint(1, 12), self._chance.randint(1, 28)
         number = f"{REGION}{year}{month:02}{day:02}{self._chance.randint(1, 999):03}"
-        return number + str(ric.calc_check_digit(number))
+        return number + str(ric.calc_check_digit(f"{number}0"))

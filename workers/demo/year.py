@@ -12,6 +12,7 @@ from workers.demo.diary import Diary
 from workers.demo.people import People
 
 CYCLE: Final = "2024-2025"
+LAST_DAY: Final = date(2025, 6, 30)
 MONTHS: Final = tuple((2024, month) for month in range(7, 13)) + tuple(
     (2025, month) for month in range(1, 7)
 )
@@ -223,6 +224,8 @@ class StationYear:
         self.diary.write("referral.made", day, data, subject=subject, actor=worker)
         fate = self.chance.random()
         accepted, completed = day + timedelta(days=4), day + timedelta(days=18)
+        if completed > LAST_DAY:
+            return
         if fate < 0.15:
             self.diary.write(
                 "referral.declined", accepted, {"because": "名额已满"}, subject=subject, actor=worker
@@ -334,9 +337,15 @@ class StationYear:
 
     def write_month(self, month: str, day: date, texts: dict[str, str], reflection: str, plan: list[str]) -> None:
         """The lead writes the month's own texts."""
-        lead = {"subject": month, "actor": self.profile.staff.lead, "role": "lead"}
-        for section, text in texts.items():
-            self.diary.write("narrative.written", day, {"section": section, "text": text}, **lead)
-        self.diary.write("reflection.written", day, {"text": reflection}, **lead)
-        for n, text in enumerate(plan, start=1):
-            self.diary.write("plan_item.added", day, {"item": f"{n}", "text": text}, **lead)
+        said: list[tuple[str, dict[str, Any]]] = [
+            ("narrative.written", {"section": section, "text": text})
+            for section, text in texts.items()
+        ]
+        said.append(("reflection.written", {"text": reflection}))
+        said += [
+            ("plan_item.added", {"item": f"{n}", "text": text}) for n, text in enumerate(plan, 1)
+        ]
+        for topic, data in said:
+            self.diary.write(
+                topic, day, data, subject=month, actor=self.profile.staff.lead, role="lead"
+            )
