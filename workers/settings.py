@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlsplit
 
 from environs import Env, EnvError
 
@@ -43,7 +44,9 @@ class Settings:
         try:
             settings = settings_for(
                 Path(env.str("TAIZHANG_HOME", "") or "./var"),
-                database_url=env.str("DATABASE_URL", ""),
+                database_url=_with_password(
+                    env.str("DATABASE_URL", ""), env.str("DATABASE_PASSWORD_FILE", "")
+                ),
                 read_database_url=env.str("READ_DATABASE_URL", ""),
                 redis_url=env.str("REDIS_URL", "") or None,
                 host=env.str("TAIZHANG_HOST", "") or "127.0.0.1",
@@ -99,6 +102,23 @@ class Settings:
             "TAIZHANG_LOG_LEVEL": self.log_level,
         }
         return named | ({"REDIS_URL": self.redis_url} if self.redis_url else {})
+
+
+def _with_password(database_url: str, password_file: str) -> str:
+    """A database's URL with the password from a file, as container secrets give it.
+
+    :raises BadSettingError: where the file cannot be read.
+    """
+    if not password_file:
+        return database_url
+    try:
+        password = Path(password_file).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise BadSettingError(f"DATABASE_PASSWORD_FILE：{error}") from error
+    url = urlsplit(database_url)
+    place = url.netloc.rpartition("@")[2]
+    name = (url.username or "") + ":" + quote(password, safe="")
+    return url._replace(netloc=f"{name}@{place}").geturl()
 
 
 def settings_for(

@@ -64,3 +64,16 @@ def test_the_home_is_for_its_owner_alone(tmp_path: Path) -> None:
     settings.prepare_home()
     for folder in (settings.home, settings.run_folder, settings.log_folder):
         assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_database_password_may_come_from_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "password").write_text("p@ss/word\n", encoding="utf-8")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://taizhang@postgres:5432/taizhang")
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+    settings = Settings.from_environment()
+    assert settings.database_url == "postgresql://taizhang:p%40ss%2Fword@postgres:5432/taizhang"
+    monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(tmp_path / "none"))
+    with pytest.raises(BadSettingError, match="DATABASE_PASSWORD_FILE"):
+        Settings.from_environment()

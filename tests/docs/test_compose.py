@@ -1,0 +1,57 @@
+"""Do docker-compose.yml and the Dockerfile say what the README promises?
+
+No engine runs here: they are checked by reading.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+
+
+def test_all_services_are_there() -> None:
+    assert set(SERVICES) == {"postgres", "redis", "api", "worker", "scheduler"}
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_each_service_has_a_health_check(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "scheduler"])
+def test_our_processes_run_without_privileges(name: str) -> None:
+    service = SERVICES[name]
+    assert service["user"] == "10001:10001"
+    assert service["cap_drop"] == ["ALL"]
+    assert service["read_only"] is True
+    assert service["depends_on"]["postgres"]["condition"] == "service_healthy"
+
+
+def test_nothing_listens_beyond_this_machine() -> None:
+    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
+    assert ports == ["127.0.0.1:8000:8000"]
+
+
+def test_images_are_pinned_and_volumes_named() -> None:
+    images = [service["image"] for service in SERVICES.values()]
+    assert all(image.rpartition(":")[2] not in {"", "latest"} for image in images)
+    assert set(COMPOSE["volumes"]) == {"postgres", "data"}
+
+
+def test_no_secret_stands_in_the_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert "POSTGRES_PASSWORD:" not in text
+    assert COMPOSE["secrets"]["postgres_password"]["file"] == "./secrets/postgres_password"
+
+
+def test_the_image_runs_as_a_user_of_its_own() -> None:
+    lines = (ROOT / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert "USER taizhang" in lines
+    assert lines.index("USER taizhang") < next(n for n, line in enumerate(lines) if line.startswith("CMD"))
