@@ -105,16 +105,14 @@ def demo(loaded: Path, bare: dict[str, str]) -> Iterator[tuple[subprocess.Popen[
         ["./taizhang", "demo", "--port", "8765", "--json"], cwd=loaded, env=bare,
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True,
     )
-    assert process.stdout is not None
-    printed = ""
-    while not printed.rstrip().endswith("}\n}") and (line := process.stdout.readline()):
-        printed += line
-        if line.rstrip() == "}":
-            break
-    yield process, json.loads(printed)
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with process:
+        assert process.stdout is not None
+        printed = ""
+        while not printed.endswith("\n}\n") and (line := process.stdout.readline()):
+            printed += line
+        yield process, json.loads(printed)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_stranger_sees_november_in_the_browser(
@@ -138,7 +136,7 @@ def test_a_stranger_sees_november_in_the_browser(
 
 def _processes_of(address: str) -> bool:
     try:
-        with urllib.request.urlopen(f"{address}/healthz", timeout=1):
+        with urllib.request.urlopen(f"{address}/healthz", timeout=1):  # noqa: S310 - our own
             return True
     except OSError:
         return False
