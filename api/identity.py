@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
-from uuid import uuid4  # noqa: TID251 - ids are made here, at the edge, and given down
+from uuid import NAMESPACE_URL, uuid4, uuid5  # noqa: TID251 - ids are made here, at the edge, and given down
 
 from flask import Flask, current_app, g, request
 from sqlalchemy import Column, DateTime, Engine, MetaData, String, Table, insert, select, update
@@ -51,7 +51,7 @@ MOST_DAYS: Final = 366
 
 class BadToken(
     Refused, code="bad_token_request", title="令牌参数不正确",
-    detail="{problem}",
+    detail="令牌没有签发：{problem}",
 ):
     """A token that could not be issued."""
 
@@ -256,5 +256,14 @@ def context() -> Context:
 
 
 def new_id() -> str:
-    """A new id for a record."""
+    """A new id."""
     return uuid4().hex
+
+
+def new_record_id() -> str:
+    """A new record's id, the same for the same request sent again (``Idempotency-Key``)."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return new_id()
+    who = caller()
+    return uuid5(NAMESPACE_URL, f"{who.station}/{who.actor}/{key}").hex

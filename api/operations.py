@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, g, jsonify, request
-from flask_smorest import Blueprint
 from marshmallow import Schema
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.bodies import Blueprint
 from api.identity import OPERATE, PUBLIC, action
 from api.problems import NotYetProjected
 from api.recording import local_time
@@ -149,14 +149,18 @@ def install(app: Flask, found: Services) -> None:
         took = time.perf_counter() - getattr(g, "began", time.perf_counter())
         seconds.labels(request.method, route, str(answer.status_code)).observe(took)
         answer.headers["X-Request-Id"] = request.environ.get("taizhang.request_id", "")
+        if request.blueprint == "queries" and answer.status_code == 200:
+            reached, head = found.read_models.position(), found.ledger.head()
+            answer.headers["Taizhang-Position"] = str(reached)
+            answer.headers["Taizhang-Behind"] = str(max(head - reached, 0))
         return answer
 
 
 def _wait(read_models: ReadModels) -> None:
     """``at_least``: a bounded wait until one's own write can be read."""
     asked = request.args.get("at_least", type=int)
-    if asked is None or request.method not in {"GET", "HEAD"}:
-        return
+    if asked is None or request.method not in {"GET", "HEAD"} or g.get("caller") is None:
+        return  # only who has shown a token may hold a thread
     if not read_models.wait_for(asked, WAIT_SECONDS):
         reached = read_models.position()
         raise NotYetProjected(seconds=WAIT_SECONDS, wanted=asked, reached=reached)

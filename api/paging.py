@@ -17,6 +17,8 @@ from api.messages import coded
 from api.problems import BadCursor
 
 MOST_ROWS: Final = 500
+LARGEST_INTEGER: Final = 2**63 - 1
+"""The largest that both databases can compare with."""
 Row = TypeVar("Row")
 
 
@@ -44,10 +46,12 @@ class PageSchema(ReadSchema):
     cursor = fields.String(metadata={"description": "上一页给出的翻页标记"})
 
 
-def read_cursor(query: dict[str, Any]) -> tuple[Any, Any] | None:
-    """Where the page before ended: a sort value (days come as days) and a tie-breaker.
+def read_cursor(
+    query: dict[str, Any], value_type: type[str | date] = str, last_type: type[str | int] = str
+) -> tuple[Any, Any] | None:
+    """Where the page before ended: a sort value and a tie-breaker, of the list's own types.
 
-    :raises BadCursor: where the cursor is not one that a list gave.
+    :raises BadCursor: where the cursor is not one that this list gave.
     """
     given = query.get("cursor")
     if given is None:
@@ -55,9 +59,13 @@ def read_cursor(query: dict[str, Any]) -> tuple[Any, Any] | None:
     try:
         raw = base64.urlsafe_b64decode(str(given).encode() + b"==")
         kind, value, last = msgspec.json.decode(raw, type=tuple[str, Any, Any])
-        return (date.fromisoformat(value) if kind == "day" else value), last
+        value = date.fromisoformat(value) if kind == "day" else value
     except (binascii.Error, ValueError, TypeError, msgspec.DecodeError) as error:
         raise BadCursor from error
+    is_too_large = isinstance(last, int) and abs(last) > LARGEST_INTEGER
+    if type(value) is not value_type or type(last) is not last_type or is_too_large:
+        raise BadCursor
+    return value, last
 
 
 def make_cursor(key: tuple[Any, Any]) -> str:

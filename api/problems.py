@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, datetime
+from itertools import islice
 from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, json, redirect, render_template, request, url_for
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -69,6 +71,13 @@ class BadIdempotencyKey(
     """An idempotency key that is empty or too long."""
 
 
+class MalformedJson(
+    Refused, code="malformed_json", status=400, title="不是合格的 JSON",
+    detail="请求内容不是合格的 JSON（UTF-8），请检查括号、引号和逗号。",
+):
+    """A body that no JSON parser takes."""
+
+
 class NotYetProjected(
     Refused, code="not_yet_projected", status=503, title="尚未计入",
     detail="等待 {seconds} 秒后，位置 {wanted} 仍未计入（现为 {reached}），请稍后重试。",
@@ -104,8 +113,9 @@ FIELD_CODES: Final = {
     "out_of_range": "数字超出范围",
     "wrong_form": "写法不合要求",
     "unknown_choice": "不在可选范围内",
-    "malformed_json": "不是合格的 JSON",
 }
+MOST_ERRORS: Final = 50
+"""How many wrong fields one answer lists."""
 
 
 def install(app: Flask) -> None:
@@ -113,6 +123,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Refused, of_refusal)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(QueueUnavailableError, _of_queue)
+    app.register_error_handler(DBAPIError, _of_database)
     app.register_error_handler(Exception, _of_bug)
 
 
@@ -166,7 +177,7 @@ def _of_fields(status: int, messages: dict[str, Any]) -> Response:
     errors = [
         {"pointer": pointer, "location": location, "code": code, "detail": text}
         for location, fields in messages.items()
-        for pointer, code, text in _flat(fields, "")
+        for pointer, code, text in islice(_flat(fields, ""), MOST_ERRORS)
     ]
     first = errors[0]
     code = str(first["code"])
@@ -178,19 +189,31 @@ def _of_fields(status: int, messages: dict[str, Any]) -> Response:
 def _flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from _flat(inner, pointer if name == "_schema" else f"{pointer}/{name}")
+            yield from _flat(inner, pointer if name == "_schema" else f"{pointer}/{_token(name)}")
     elif isinstance(messages, list):
         for inner in messages:
             yield from _flat(inner, pointer)
     else:
         code, mark, text = str(messages).partition(MARK)
-        malformed = "malformed_json"
-        yield (pointer, code, text) if mark else (pointer, malformed, FIELD_CODES[malformed])
+        yield (pointer, code, text) if mark else (pointer, *OF_STATUS[422][:2])
+
+
+def _token(name: object) -> str:
+    """A name as a JSON pointer has it (RFC 6901), cut where it is absurdly long."""
+    return str(name)[:100].replace("~", "~0").replace("/", "~1")
 
 
 def _of_queue(_error: QueueUnavailableError) -> Response:
     code, title, _detail = OF_STATUS[503]
     return problem(503, code, title, "任务队列（Redis）暂时不可用，请稍后重试。")
+
+
+def _of_database(error: DBAPIError) -> Response:
+    """The read models' database is locked, full or away; anything else is an error of ours."""
+    if not isinstance(error, OperationalError | InterfaceError):
+        return _of_bug(error)
+    log.warning("database_unavailable", kind=type(error.orig).__name__, path=request.path)
+    return problem(503, *OF_STATUS[503])
 
 
 def _of_bug(error: Exception) -> Response:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import tempfile
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from flask import Response, send_file
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
 
+from api.bodies import Blueprint
 from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, station_of_request
 from api.messages import coded
 from api.paging import PageSchema, ReadSchema, page_answer, read_cursor
@@ -275,12 +276,13 @@ def _file(content: bytes, name: str) -> Response:
 def list_households(query: dict[str, Any]) -> Response:
     """困难家庭一览：成员、救助、最近见到、未了需求和转介。"""
     sort = query["sort"].removeprefix("-")
+    value_type = date if sort.endswith("_on") else str
     with services().read_models.engine.connect() as connection:
         rows = household_list(
             connection, one_station(), community=query.get("community"),
             category=query.get("category"), has_case_file=query.get("has_case_file"),
             sort=sort, is_descending=query["sort"].startswith("-"),
-            after=read_cursor(query), limit=query["limit"] + 1,
+            after=read_cursor(query, value_type), limit=query["limit"] + 1,
         )
     return page_answer(
         rows, query["limit"], asdict, lambda row: (getattr(row, sort), row.household)
@@ -307,7 +309,7 @@ def get_timeline(query: dict[str, Any], kind: str, subject: str) -> Response:
     """一户（household）、一人（person）或一名志愿者（volunteer）的时间线，新的在前。"""
     with services().read_models.engine.connect() as connection:
         rows = timeline_of(
-            connection, one_station(), f"{kind}:{subject}", after=read_cursor(query),
+            connection, one_station(), f"{kind}:{subject}", after=read_cursor(query, date, int),
             limit=query["limit"] + 1,
         )
     return page_answer(rows, query["limit"], record_row, lambda r: (r.occurred_on, r.position))
@@ -321,7 +323,7 @@ def list_referrals(query: dict[str, Any]) -> Response:
     with services().read_models.engine.connect() as connection:
         rows = referral_list(
             connection, one_station(), status=query.get("status"),
-            household=query.get("household"), after=read_cursor(query),
+            household=query.get("household"), after=read_cursor(query, date),
             limit=query["limit"] + 1,
         )
     return page_answer(rows, query["limit"], asdict, lambda row: (row.made_on, row.referral))

@@ -8,14 +8,15 @@ list of all. What differs between nouns is a line each in ``api/nouns``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 from flask import Response, make_response, request, url_for
-from flask_smorest import Blueprint
 from marshmallow import Schema, fields, validate
+from sqlalchemy.exc import SQLAlchemyError
 
+from api.bodies import Blueprint
 from api.identity import (
     ANY_STATION,
     READ_CASES,
@@ -23,7 +24,7 @@ from api.identity import (
     action,
     caller,
     context,
-    new_id,
+    new_record_id,
     station_of_request,
 )
 from api.messages import coded
@@ -91,7 +92,9 @@ class RecordedSchema(Schema):
 
     id = fields.String(metadata={"description": "记录的编号"})
     version = fields.Integer(metadata={"description": "版本，同时在 ETag 中"})
-    position = fields.Integer(metadata={"description": "台账位置；查询时用 at_least 读到自己的写入"})
+    position = fields.Integer(
+        metadata={"description": "台账位置；查询时用 at_least 读到自己的写入"}
+    )
     recorded_at = fields.String()
     topic = fields.String()
     label = fields.String()
@@ -195,7 +198,7 @@ class Noun:
 
         def state(body: dict[str, Any], subject: str | None = None) -> Response:
             command = Record(statement=_statement(event, body))
-            about = new_id() if is_opening else str(subject)
+            about = new_record_id() if is_opening else str(subject)
             expected = expected_version(required=False)
             return _recorded(plural, Instruction(kind, about, command, expected), body)
 
@@ -307,7 +310,8 @@ def _statement(event: type[Event], body: dict[str, Any]) -> Statement:
 
 
 def _occurrence(body: dict[str, Any]) -> Occurrence:
-    on, at = body.get("occurred_on"), body.get("occurred_at")
+    on: Any = body.get("occurred_on")
+    at: Any = body.get("occurred_at")
     if (on is None) == (at is None):
         raise OccurrenceMissing
     found = Occurrence.at_instant(at) if on is None else Occurrence(on=on)
@@ -372,12 +376,20 @@ def _warnings(recorded: Recorded) -> list[dict[str, Any]]:
     visit = recorded.event
     if not isinstance(visit, VisitRecorded) or visit.household is None:
         return []
-    with services().read_models.engine.connect() as connection:
-        others = possible_duplicates(
-            connection, recorded.envelope.station, stream=recorded.stream,
-            household=visit.household, on=recorded.occurred.on, mode=visit.mode,
-            workers=visit.workers,
-        )
+    try:
+        with services().read_models.engine.connect() as connection:
+            others = possible_duplicates(
+                connection, recorded.envelope.station, stream=recorded.stream,
+                household=visit.household, on=recorded.occurred.on, mode=visit.mode,
+                workers=visit.workers,
+            )
+    except SQLAlchemyError:  # the visit is recorded already, and the answer must say so
+        return [
+            {
+                "code": "duplicates_not_checked", "title": "未能查重",
+                "detail": "已登记；读模型暂时不可用，没有检查是否重复。",
+            }
+        ]
     return [
         {
             "code": "possible_duplicate", "title": "可能重复登记", "record": other,
@@ -474,7 +486,7 @@ def _list(kind: StreamKind[Any], query: dict[str, Any]) -> Response:
             connection, station_of_request(), kind.name, first=query.get("first"),
             last=query.get("last"), topic=query.get("topic"), subject=subject,
             status=None if query["status"] == "all" else query["status"],
-            after=read_cursor(query), limit=limit + 1, is_newest_first=newest_first,
+            after=read_cursor(query, date, int), limit=limit + 1, is_newest_first=newest_first,
         )
     return page_answer(rows, limit, record_row, lambda row: (row.occurred_on, row.position))
 

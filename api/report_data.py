@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from domain.kernel import STATION_TIME
 from projections.figures import Figure, KnownAt
 from projections.monthly_report import MonthlyReport
+
+LONGEST_POSITION: Final = 18
+"""Digits of the largest position that both databases can compare with."""
 
 
 def parse_known_at(text: str) -> KnownAt:
@@ -17,11 +20,17 @@ def parse_known_at(text: str) -> KnownAt:
     :raises ValueError: for anything else.
     """
     if text.isdigit():
+        if len(text) > LONGEST_POSITION:
+            raise ValueError(text)
         return int(text)
     if len(text) == len("2024-12-05"):
-        return datetime.combine(date.fromisoformat(text), time.max, STATION_TIME)
-    instant = datetime.fromisoformat(text)
-    return instant if instant.tzinfo else instant.replace(tzinfo=STATION_TIME)
+        instant = datetime.combine(date.fromisoformat(text), time.max, STATION_TIME)
+    else:
+        instant = datetime.fromisoformat(text)
+    instant = instant if instant.tzinfo else instant.replace(tzinfo=STATION_TIME)
+    if not date.min.year < instant.year < date.max.year:
+        raise ValueError(text)
+    return instant
 
 
 def question_of(found: MonthlyReport) -> dict[str, Any]:

@@ -6,11 +6,12 @@ marshmallow's words, for reading requests and for the OpenAPI document.
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Final
 
 import msgspec
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 from msgspec import inspect
 
 from api.messages import coded
@@ -22,11 +23,18 @@ OCCURRENCE: Final = ("occurred_on", "occurred_at", "occurred_until", "precision"
 ENVELOPE: Final = ("project_cycle", "programmes")
 
 
+def _possible_instant(instant: datetime) -> None:
+    """An instant that every zone's calendar has."""
+    if not date.min.year < instant.year < date.max.year:
+        raise ValidationError(coded("impossible_date", "年份超出日历范围"))
+
+
 class OccurrenceSchema(Schema):
     """When it occurred: a day, or an instant from which the station's day follows."""
 
     occurred_on = fields.Date(metadata={"description": "发生日期（与 occurred_at 二选一）"})
     occurred_at = fields.AwareDateTime(
+        validate=_possible_instant,
         metadata={"description": "发生时刻，带时区；日期按 Asia/Shanghai 计"}
     )
     occurred_until = fields.Date(metadata={"description": "时间段的最后一天"})

@@ -97,7 +97,7 @@ class Quantity(Value):
     An unstated quantity (``value`` is null) prints 未填报 and never 0.
     """
 
-    value: Annotated[int, Meta(ge=0)] | None = None
+    value: Annotated[int, Meta(ge=0, le=10**9)] | None = None
     approximation: Approximation = Approximation.EXACT
 
 

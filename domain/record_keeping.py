@@ -377,6 +377,8 @@ def _accepted(
 ) -> Statement:
     """A statement that keeps the common rules and those of its stream."""
     assert KIND_OF_TOPIC[statement.event.topic] is kind
+    if kind.name != "station":
+        related.state("station", related.context.station)  # refuses one that does not exist
     _check_occurrence(statement, related.context)
     for _path, name, got in marked_values(statement.event, CODE_LIST):
         check_code(name, got, statement.occurred.on)

@@ -126,7 +126,7 @@ EXAMPLES: Final[tuple[Event, ...]] = (
     ),
     HouseholdInfoUpdated(
         fields=("address", "phone"), address="东路 2 号", phone="000-0000001", note="示例",
-        community="东路社区",
+        **COUNTED,
     ),
     HouseholdInfoVerified(note="无变化", community="东路社区"),
     MemberAdded(member=Member(person="p2", name="测试乙", relation="child"), reason="出生"),
@@ -137,7 +137,7 @@ EXAMPLES: Final[tuple[Event, ...]] = (
             UnitTransferred(category="dibao", covered_count=1, from_community="东路社区"),
         ),
     ),
-    CaseFileOpened(file_number="F-1", community="东路社区"),
+    CaseFileOpened(file_number="F-1", **COUNTED),
     CaseFileClosed(reason="completed"),
     ConsentGiven(person="p1", scope="建档"),
     ConsentWithdrawn(person="p1", scope="建档"),

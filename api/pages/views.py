@@ -244,7 +244,7 @@ def household_page(household: str) -> str:
         status = household_status(connection, station, household)
         rows = timeline_of(
             connection, station, f"household:{household}",
-            after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
+            after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1,
         )
     if status is None:
         raise UnknownRecord(id=household, kind=KINDS["household"].label)

@@ -39,7 +39,7 @@ from domain.kernel import (
     stream_id,
     stream_kind,
 )
-from domain.ledger.recorders import KeyAlreadyUsedError, Recorder, RequestKey, library_settings
+from domain.ledger.recorders import Recorder, RequestKey, library_settings
 from domain.record_keeping import Command, Correct, Record, decide, fold
 
 MAX_ATTEMPTS: Final = 5
@@ -110,10 +110,13 @@ class Instruction:
     command: Command
     expected_version: int | None = None
 
-    def fingerprint(self) -> str:
+    def fingerprint(self, context: Context) -> str:
         """A hash of what is asked; the same request has the same one."""
         said = catalog.to_builtins(self.command)
-        body = [self.kind.name, type(self.command).__name__, said]
+        body = [
+            self.kind.name, self.subject, type(self.command).__name__, said,
+            context.project_cycle, context.programmes,
+        ]
         return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()
 
 
@@ -229,15 +232,17 @@ class Ledger(Application[str]):
             earlier = self._answered(request)
             if earlier is not None:
                 return earlier
-            entries = self._decided(instruction, context)
+            try:
+                entries = self._decided(instruction, context)
+            except Refused:
+                # The same request, sent twice at once, may have been recorded just now.
+                if (earlier := self._answered(request)) is not None:
+                    return earlier
+                raise
             keys = [(request, 0)] if request else []
             try:
                 recordings = self.save(*cast("Any", entries), request_keys=keys)
-            except KeyAlreadyUsedError:
-                continue
-            except IntegrityError:
-                if instruction.expected_version is not None:
-                    self._check_version(instruction, context)
+            except IntegrityError:  # another writer, or the same request, was faster
                 continue
             return _receipt(entries[0], recordings[0].notification.id)
         raise Busy
@@ -246,7 +251,7 @@ class Ledger(Application[str]):
         if context.idempotency_key is None:
             return None
         scope = f"{context.station}/{context.actor}"
-        return RequestKey(scope, context.idempotency_key, instruction.fingerprint())
+        return RequestKey(scope, context.idempotency_key, instruction.fingerprint(context))
 
     def _answered(self, request: RequestKey | None) -> Receipt | None:
         """The first answer to the same request, or a refusal of another under its key."""

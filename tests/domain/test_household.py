@@ -125,6 +125,16 @@ def test_an_event_carries_the_community_in_which_the_household_then_was(event: E
     assert moved.event(event).community == "西路社区"
 
 
+@pytest.mark.parametrize(
+    "event",
+    [HouseholdInfoUpdated(fields=("phone",)), CaseFileOpened(file_number="F-1")],
+    ids=lambda event: event.topic,
+)
+def test_an_update_carries_the_category_that_the_household_then_had(event: Event) -> None:
+    assert household().event(event).category is None
+    assert household(DIBAO).event(event).category == "dibao"
+
+
 def test_what_a_person_states_for_a_derived_field_does_not_count() -> None:
     assert household().event(HouseholdInfoVerified(community="西路社区")).community == "东路社区"
 

@@ -105,7 +105,10 @@ def _changes(year: StationYear, homes: list[Home], month: tuple[int, int]) -> No
 def _plan_work(year: StationYear, homes: list[Home]) -> None:
     """Cases and groups run over months."""
     for n, (month, sessions) in enumerate(
-        (((2024, 7), 3), ((2024, 8), 4), ((2024, 9), 3), ((2024, 12), 5), ((2025, 2), 3), ((2025, 4), 2))
+        (
+            ((2024, 7), 3), ((2024, 8), 4), ((2024, 9), 3),
+            ((2024, 12), 5), ((2025, 2), 3), ((2025, 4), 2),
+        )
     ):
         year.case(homes[110 + n], year.workday(*month, 18, 28), sessions)
     year.group("老友记互助小组", date(2024, 8, 6), 5)
@@ -117,6 +120,7 @@ def _plan_work(year: StationYear, homes: list[Home]) -> None:
 def ordinary_month(
     year: StationYear, homes: list[Home], month: tuple[int, int], number: int
 ) -> None:
+    """A month drawn by chance: updates, visits, needs, growth, an activity and texts."""
     chance, (y, m) = year.chance, month
     updated = chance.sample(range(len(homes)), chance.randint(35, 80))
     for n in updated:
@@ -171,7 +175,10 @@ def _resources(year: StationYear, y: int, m: int) -> None:
     """A resource found and delivered."""
     subject = f"rs{year.number('resource')}"
     day = year.workday(y, m, 3, 18)
-    linked = {"title": "爱心物资", "kind": "goods", "provider": "爱心企业", "community": year.community()}
+    linked = {
+        "title": "爱心物资", "kind": "goods", "provider": "爱心企业",
+        "community": year.community(),
+    }
     year.say("resource.linked", day, linked, subject=subject)
     delivered = {"value_fen": year.chance.randint(20, 90) * 10_000, "households_served": 20}
     year.say("resource.delivered", day + timedelta(days=5), delivered, subject=subject)
@@ -206,7 +213,8 @@ def _november_visits(year: StationYear, homes: list[Home]) -> None:
     year.visit(homes[20], fifth, 1, purpose="survey", days_late=1)
     year.visit(homes[22], date(2024, 11, 12), 2, purpose="follow_up")
     noted = year.visit(
-        homes[35], date(2024, 11, 20), 1, purpose="routine", note="家中灯具损怀，已记下。", days_late=0
+        homes[35], date(2024, 11, 20), 1, purpose="routine", days_late=0,
+        note="家中灯具损怀，已记下。",
     )
     year.visit(homes[60], date(2024, 11, 21), 0, purpose="routine", days_late=0)
     year.visit(homes[112], date(2024, 11, 28), 1, purpose="assistance_check", days_late=5)
@@ -251,13 +259,20 @@ def _november_events(year: StationYear) -> None:
         "attendance": {"value": 8}, "minutes": 90, "community": "历山名郡",
     })
     contest = {"title": "兜有爱·倾历守护 救助服务项目创新大赛", "organiser": "历下区民政局"}
-    year.say("competition.entered", date(2024, 11, 5), contest | {"entry": "安心善居"}, subject="co1")
+    entered = contest | {"entry": "安心善居"}
+    year.say("competition.entered", date(2024, 11, 5), entered, subject="co1")
     year.say("competition.awarded", date(2024, 11, 14), {"award": "铜奖"}, subject="co1")
     book = {
         "title": "2024-2025 年度任务书", "cycle": "2024-2025",
         "indicators": [
-            {"indicator": "households_updated", "label": "更新困难群体服务信息", "unit": "household", "target": 900},
-            {"indicator": "person_visits", "label": "走访", "unit": "person_times", "target": 360},
+            {
+                "indicator": "households_updated", "label": "更新困难群体服务信息",
+                "unit": "household", "target": 900,
+            },
+            {
+                "indicator": "person_visits", "label": "走访", "unit": "person_times",
+                "target": 360,
+            },
         ],
     }
     year.say(

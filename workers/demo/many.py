@@ -35,7 +35,7 @@ def casework_lines() -> Iterator[bytes]:
 def _a_year(profile: Profile, seed: int) -> Iterator[bytes]:
     year = StationYear(profile, seed)
     year.begin()
-    size = year.chance.randint(90, 160)
+    size = year.chance.randint(100, 160)
     homes = [year.home(year.chance.choice((1, 1, 2, 3))) for _ in range(size)]
     for home in homes[: size * 2 // 3]:
         category = year.chance.choice(("dibao", "dibao", "dibao_edge", "tekun"))

@@ -121,9 +121,10 @@ class StationYear:
         community = community or self.community()
         relations = ("head", "spouse", "child", "parent", "grandchild")
         persons = tuple(f"p{number}-{n + 1}" for n in range(members))
+        building, room = self.chance.randint(1, 40), self.chance.randint(101, 609)
         data = {
             "community": community, "file_number": f"JT-{number:04}",
-            "address": f"{community}{self.chance.randint(1, 40)}号楼{self.chance.randint(101, 609)}室",
+            "address": f"{community}{building}号楼{room}室",
             "members": [
                 self.people.member(person, relations[n]) for n, person in enumerate(persons)
             ],
@@ -228,7 +229,8 @@ class StationYear:
             return
         if fate < 0.15:
             self.diary.write(
-                "referral.declined", accepted, {"because": "名额已满"}, subject=subject, actor=worker
+                "referral.declined", accepted, {"because": "名额已满"}, subject=subject,
+                actor=worker,
             )
         elif fate < 0.9:
             self.diary.write("referral.accepted", accepted, {}, subject=subject, actor=worker)
@@ -274,9 +276,8 @@ class StationYear:
                 "theme": f"第{n + 1}节", "attendance": {"value": self.chance.randint(7, 12)},
                 "minutes": 60,
             }
-            self.diary.write(
-                "group.session_held", day + timedelta(days=7 * n), data, subject=subject, actor=worker
-            )
+            on = day + timedelta(days=7 * n)
+            self.diary.write("group.session_held", on, data, subject=subject, actor=worker)
         self.diary.write(
             "group.closed", day + timedelta(days=7 * sessions), {"summary": "组员愿意继续互助。"},
             subject=subject, actor=worker,
@@ -288,7 +289,9 @@ class StationYear:
         """Record a fact of the station as a whole."""
         return self.diary.write(topic, day, data, actor=more.pop("actor", self.worker()), **more)
 
-    def activity(self, title: str, kind: str, role: str, day: date, attendance: dict[str, Any]) -> None:
+    def activity(
+        self, title: str, kind: str, role: str, day: date, attendance: dict[str, Any]
+    ) -> None:
         """Hold an activity, or assist in one."""
         self.say("activity.held", day, {
             "title": title, "kind": kind, "role": role, "community": self.community(),
@@ -335,7 +338,9 @@ class StationYear:
                     subject=volunteer, actor=coordinator, role="volunteer_coordinator",
                 )
 
-    def write_month(self, month: str, day: date, texts: dict[str, str], reflection: str, plan: list[str]) -> None:
+    def write_month(
+        self, month: str, day: date, texts: dict[str, str], reflection: str, plan: list[str]
+    ) -> None:
         """The lead writes the month's own texts."""
         said: list[tuple[str, dict[str, Any]]] = [
             ("narrative.written", {"section": section, "text": text})

@@ -37,7 +37,7 @@ RECORD_KEEPING: Final = ("record.corrected", "record.voided", "record.reinstated
 
 class BadLine(
     Refused, code="bad_line", title="这一行无法识别",
-    detail="{problem}",
+    detail="这一行有问题：{problem}",
 ):
     """Not JSON, not an object, or not of the documented form."""
 

@@ -1,0 +1,45 @@
+"""How is a request's body read? Strictly: JSON or nothing, and never a crash."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import flask_smorest
+import msgspec
+from flask import Request
+from marshmallow import Schema
+from webargs import missing
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnsupportedMediaType
+
+from api.problems import MalformedJson
+
+
+class BodyParser(FlaskParser):
+    """Reads JSON as RFC 8259 has it.
+
+    The standard library's parser also takes NaN and halves of surrogate pairs, which
+    nothing after it could store, and its own limits surface as errors of another kind.
+    """
+
+    def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the library's signature
+        """The body's value; ``missing`` where there is no body.
+
+        :raises MalformedJson: for what is not JSON.
+        :raises UnsupportedMediaType: for a body of another kind.
+        """
+        body = req.get_data()
+        if not body:
+            return missing
+        if not req.is_json:
+            raise UnsupportedMediaType
+        try:
+            return msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            raise MalformedJson from None
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A group of routes whose bodies are read strictly."""
+
+    ARGUMENTS_PARSER: ClassVar[FlaskParser] = BodyParser()

@@ -1,0 +1,135 @@
+"""Do the pages show the report in a real browser, on a phone and in the office?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.serving import make_server
+
+from api.app import create_app
+from api.identity import issue_token
+from api.services import EXTENSION, Services
+from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
+from workers.history import import_history
+from workers.settings import settings_for
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]
+SIZES = {"phone": (390, 844), "office": (1366, 768)}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not Path(CHROMIUM).exists(), reason="没有 Chromium：apt install chromium，或设 CHROMIUM=路径"
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The demo station on a real server; answers its address and a lead's token."""
+    app = create_app(settings_for(tmp_path_factory.mktemp("site")))
+    found: Services = app.extensions[EXTENSION]
+    now = datetime.now(UTC)  # noqa: TID251 - the import's own time
+    result = import_history(found.ledger, demo_history(), DEMO_STATION, DEMO_SOURCE, now)
+    assert result.fault_count == 0
+    found.read_models.advance(found.ledger)
+    token = issue_token(found.tokens, "站长甲", "lead", DEMO_STATION, 1)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", token
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(params=SIZES)
+def page(request: pytest.FixtureRequest, browser: Browser, site: tuple[str, str]) -> Iterator[Page]:
+    """A signed-in page; it fails on any console error, CSP report or foreign request."""
+    width, height = SIZES[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height})
+    page = context.new_page()
+    problems: list[str] = []
+    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "request", lambda r: None if r.url.startswith((site[0], "data:")) else problems.append(r.url)
+    )
+    page.goto(f"{site[0]}/sign-in")
+    page.get_by_label("访问令牌").fill(site[1])
+    page.get_by_role("button", name="登录").click()
+    page.wait_for_url(f"{site[0]}/")
+    yield page
+    context.close()
+    assert problems == []
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing makes the page scroll sideways."""
+    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
+
+
+def test_the_report_leads_from_a_figure_to_its_records(page: Page, site: tuple[str, str]) -> None:
+    page.goto(f"{site[0]}/months/2024-11")
+    row = page.locator("#households_updated")
+    assert row.get_by_role("link").inner_text() == "125"
+    assert "近70" in page.locator("#brand_launch_attendance").inner_text()
+    assert "未填报" in page.locator("#competition_prize").inner_text()
+    assert fits(page)
+    page.locator("#person_visits").get_by_role("link").click()
+    amounts = page.locator("tbody td:last-child").all_inner_texts()
+    assert sum(int(amount) for amount in amounts) == 25
+    assert fits(page)
+
+
+def test_the_month_can_be_seen_as_it_was_known(page: Page, site: tuple[str, str]) -> None:
+    page.goto(f"{site[0]}/months/2024-11")
+    page.get_by_label("当时所知（录入日期）").fill("2024-11-20")
+    page.get_by_role("button", name="查看").click()
+    shown = int(page.locator("#households_updated").get_by_role("link").inner_text())
+    assert 0 < shown < 125
+    page.get_by_role("link", name="下载 Word 月报").wait_for()
+
+
+def test_a_household_has_a_page_of_its_own(page: Page) -> None:
+    page.get_by_role("link", name="困难家庭").click()
+    page.get_by_label("救助类别").select_option(label="低保")
+    page.get_by_role("button", name="筛选").click()
+    page.locator("tbody a").first.click()
+    assert page.get_by_role("heading", name="时间线").is_visible()
+    assert "家庭建档登记" in page.content()
+    assert fits(page)
+
+
+def test_every_page_in_the_menu_opens(page: Page, site: tuple[str, str]) -> None:
+    for name in ("首页", "月报", "困难家庭", "运行", "接口"):
+        page.goto(f"{site[0]}/")
+        page.get_by_role("link", name=name, exact=True).click()
+        assert page.locator("h1").first.is_visible()
+
+
+def test_signing_out_forgets_the_token(page: Page, site: tuple[str, str]) -> None:
+    page.get_by_role("button", name="退出").click()
+    page.goto(f"{site[0]}/months/2024-11")
+    assert page.get_by_role("heading", name="登录台账").is_visible()
