@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from domain.survey import NeedsAssessed, NeedsAssessment
 from sqlalchemy import (
     Boolean,
     Column,
@@ -28,6 +27,7 @@ from sqlalchemy import (
 
 from domain.household import Household
 from domain.kernel import Stream, stream_station, stream_subject
+from domain.survey import NeedsAssessed, NeedsAssessment
 from domain.visit import VisitRecorded
 from projections.kernel import FoldProjection, Rows, metadata
 from projections.referrals import OPEN_STATUSES, referrals

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from sqlalchemy import Column, Connection, Date, Index, String, Table, Text, select
+
+from domain.kernel import Stream, stream_station, stream_subject
 from domain.referral import (
     ReferralAccepted,
     ReferralClosed,
@@ -13,9 +16,6 @@ from domain.referral import (
     ReferralDeclined,
     ReferralMade,
 )
-from sqlalchemy import Column, Connection, Date, Index, String, Table, Text, select
-
-from domain.kernel import Stream, stream_station, stream_subject
 from projections.kernel import FoldProjection, Rows, metadata
 
 referrals: Final = Table(

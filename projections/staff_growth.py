@@ -7,11 +7,11 @@ from datetime import date
 from typing import Any, Final
 
 import msgspec
-from domain.supervision import SupervisionCancelled, SupervisionReceived, SupervisionScheduled
-from domain.training import TrainingDelivered, TrainingReceived
 from sqlalchemy import Column, Connection, Date, Index, Integer, String, Table, Text, select
 
 from domain.kernel import Stream, stream_kind, stream_station, stream_subject
+from domain.supervision import SupervisionCancelled, SupervisionReceived, SupervisionScheduled
+from domain.training import TrainingDelivered, TrainingReceived
 from projections.kernel import FoldProjection, Rows, metadata
 
 staff_growth: Final = Table(

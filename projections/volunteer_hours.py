@@ -6,11 +6,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from domain.volunteer import (
-    VolunteerRegistered,
-    VolunteerServiceConfirmed,
-    VolunteerServiceRecorded,
-)
 from sqlalchemy import (
     Boolean,
     Column,
@@ -27,6 +22,11 @@ from sqlalchemy import (
 )
 
 from domain.kernel import Stream, stream_station, stream_subject
+from domain.volunteer import (
+    VolunteerRegistered,
+    VolunteerServiceConfirmed,
+    VolunteerServiceRecorded,
+)
 from projections.kernel import FoldProjection, Rows, metadata
 
 volunteers: Final = Table(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from workers.demo import DEMO_MONTH, DEMO_SOURCE, DEMO_STATION, demo_history
 
 from api.cli.common import CommandFailedError, json_option, print_json, read_settings, talk
 from api.cli.imports import progress_bar
@@ -18,6 +17,7 @@ from api.cli.serve import describe
 from api.identity import issue_token, tokens_engine
 from domain.vocabulary import Role
 from projections.monthly_report import monthly_report
+from workers.demo import DEMO_MONTH, DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
 from workers.queues import Wakeups
 from workers.reports import write_docx
