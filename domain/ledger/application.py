@@ -42,7 +42,7 @@ from domain.kernel import (
 from domain.ledger.recorders import Recorder, RequestKey, library_settings
 from domain.record_keeping import Command, Correct, Record, decide, fold
 
-MAX_ATTEMPTS: Final = 5
+MAX_ATTEMPTS: Final = 20
 """How often a decision is taken again when another writer was faster."""
 PAGE: Final = 5_000
 """How many events are read at once."""

@@ -360,6 +360,7 @@ def library_settings(database_url: str) -> dict[str, str]:
             "POSTGRES_POOL_SIZE": "1",
             "POSTGRES_MAX_OVERFLOW": "15",
             "POSTGRES_LOCK_TIMEOUT": "10",
+            "POSTGRES_PRE_PING": "y",  # a restarted server is met by a new connection
         }
     raise BadDatabaseUrlError(url.scheme)
 

@@ -191,9 +191,12 @@ def test_money_is_counted_in_fen_and_printed_in_yuan(desk: Desk, book: Book) -> 
 def test_the_parts_of_a_total_close(desk: Desk, book: Book) -> None:
     for n in range(5):
         desk.household(f"h{n}", f"p{n}")
-        desk.record(f"h{n}", HouseholdInfoUpdated(fields=("care",)), "2024-11-04")
     desk.record("h0", AssistanceAssigned(unit="a", category="dibao", covered=("p0",)), "2024-08-01")
-    assert book.value("other_households") == 4
+    for n in range(5):
+        desk.record(f"h{n}", HouseholdInfoUpdated(fields=("care",)), "2024-11-04")
+    parts = ("households_updated_dibao", "households_updated_edge", "other_households")
+    assert [book.value(code) for code in parts] == [1, 0, 4]
+    assert book.value("households_updated") == 5
 
 
 def test_evidence_adds_up_to_the_figure(desk: Desk, book: Book, read_models: ReadModels) -> None:
