@@ -24,8 +24,6 @@ from eventsourcing.sqlite import (
     SQLiteDatastore,
     SQLiteFactory,
 )
-from psycopg import Cursor
-from psycopg.rows import DictRow
 from psycopg.sql import SQL, Identifier
 
 
@@ -277,30 +275,32 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             finally:
                 conn.execute("SELECT pg_advisory_unlock(%s)", (self.MIGRATION_LOCK,))
 
-    def _insert_events(
+    def insert_events(
         self,
-        curs: Cursor[DictRow],
         stored_events: Sequence[StoredEvent],
         *,
         request_keys: Sequence[tuple[RequestKey, int]] = (),
         **kwargs: Any,
-    ) -> None:
-        super()._insert_events(curs, stored_events, **kwargs)
-        for request, index in request_keys:
-            curs.execute(self._insert_key, _key_row(request, stored_events[index]))
-
-    def insert_events(
-        self, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        """Insert events and request keys in one transaction."""
-        try:
+        """Insert events and request keys in one transaction.
+
+        Not in the library's pipeline where there are keys: in a pipeline a key that was
+        used just now would show as an aborted pipeline, and not as what it is.
+        """
+        if not request_keys:
             positions: Sequence[int] | None = super().insert_events(stored_events, **kwargs)
+            return positions
+        try:
+            with self.datastore.transaction(commit=True) as curs:
+                for request, index in request_keys:
+                    curs.execute(self._insert_key, _key_row(request, stored_events[index]))
+                self._insert_stored_events(curs, stored_events)
+                return self._fetch_ids_after_insert_events(curs, stored_events)
         except IntegrityError as error:
             cause = error.__cause__
             if isinstance(cause, psycopg.Error) and cause.diag.table_name == "request_keys":
                 raise KeyAlreadyUsedError(str(error)) from error
             raise
-        return positions
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""
