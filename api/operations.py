@@ -13,10 +13,10 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.answers import local_time
 from api.bodies import Blueprint
 from api.identity import OPERATE, PUBLIC, action
 from api.problems import NotYetProjected
-from api.recording import local_time
 from api.services import Services, services
 from domain.kernel import Refused
 from projections.engine import ReadModels

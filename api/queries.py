@@ -12,11 +12,11 @@ from typing import Any
 from flask import Response, send_file
 from marshmallow import Schema, fields, validate
 
+from api.answers import local_time, record_row
 from api.bodies import Blueprint
 from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, station_of_request
 from api.messages import coded
 from api.paging import PageSchema, ReadSchema, page_answer, read_cursor
-from api.recording import local_time, record_row
 from api.report_data import as_data, figure_data, parse_known_at
 from api.services import services
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_kind, stream_subject

@@ -8,7 +8,7 @@ list of all. What differs between nouns is a line each in ``api/nouns``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -16,6 +16,15 @@ from flask import Response, make_response, request, url_for
 from marshmallow import Schema, fields, validate
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.answers import (
+    AuditEntrySchema,
+    RecordedSchema,
+    RecordSchema,
+    audit_entry,
+    local_time,
+    record_row,
+    stream_data,
+)
 from api.bodies import Blueprint
 from api.identity import (
     ANY_STATION,
@@ -40,8 +49,6 @@ from api.schemas import (
 from api.services import services
 from domain.catalog import to_builtins
 from domain.kernel import (
-    KINDS,
-    STATION_TIME,
     Event,
     Occurrence,
     Precision,
@@ -56,15 +63,12 @@ from domain.kernel import (
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import (
     Correct,
-    EntryCorrected,
-    EntryReinstated,
-    EntryVoided,
     Record,
     Reinstate,
     Void,
 )
 from domain.visit import VisitRecorded
-from projections.timeline import RecordRow, possible_duplicates, records_of_kind
+from projections.timeline import possible_duplicates, records_of_kind
 
 
 class OccurrenceMissing(
@@ -85,62 +89,6 @@ class ReasonSchema(Schema):
     """Why."""
 
     reason = reason_field()
-
-
-class RecordedSchema(Schema):
-    """The answer to a write."""
-
-    id = fields.String(metadata={"description": "记录的编号"})
-    version = fields.Integer(metadata={"description": "版本，同时在 ETag 中"})
-    position = fields.Integer(
-        metadata={"description": "台账位置；查询时用 at_least 读到自己的写入"}
-    )
-    recorded_at = fields.String()
-    topic = fields.String()
-    label = fields.String()
-    occurred = fields.Dict()
-    data = fields.Dict()
-    warnings = fields.List(fields.Dict())
-
-
-class EntrySchema(Schema):
-    """An entry of a record as it stands."""
-
-    version = fields.Integer()
-    topic = fields.String()
-    label = fields.String()
-    occurred = fields.Dict()
-    data = fields.Dict()
-    recorded_at = fields.String()
-    actor = fields.String()
-    is_voided = fields.Boolean()
-    corrected_times = fields.Integer()
-
-
-class RecordSchema(Schema):
-    """A record as it stands."""
-
-    id = fields.String()
-    kind = fields.String()
-    version = fields.Integer()
-    entries = fields.List(fields.Nested(EntrySchema))
-
-
-class AuditEntrySchema(Schema):
-    """One event of a record: who recorded what, when, by which request."""
-
-    version = fields.Integer()
-    position = fields.Integer()
-    topic = fields.String()
-    label = fields.String()
-    occurred = fields.Dict()
-    recorded_at = fields.String()
-    imported_at = fields.String(allow_none=True)
-    actor = fields.String()
-    role = fields.String()
-    request_id = fields.String()
-    data = fields.Dict()
-    changes = fields.List(fields.Dict())
 
 
 class ListQuerySchema(PageSchema):
@@ -263,7 +211,7 @@ class Noun:
             if request.headers.get("If-None-Match") == tag:
                 answer = make_response("", 304)
             else:
-                answer = make_response(_stream_data(stream))
+                answer = make_response(stream_data(stream))
             answer.headers["ETag"] = tag
             return answer
 
@@ -271,7 +219,7 @@ class Noun:
             """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
             stream = _existing(kind, subject)
             history = services().ledger.history(stream.id)
-            return {"id": subject, "entries": [_audit_entry(event) for event in history]}
+            return {"id": subject, "entries": [audit_entry(event) for event in history]}
 
         def list_records(query: dict[str, Any]) -> Response:
             """按条件列出记录，分页。"""
@@ -417,64 +365,6 @@ def _existing(kind: StreamKind[Any], subject: str) -> Stream[Any]:
     return stream
 
 
-def _stream_data(stream: Stream[Any]) -> dict[str, Any]:
-    return {
-        "id": stream.id.split("/", 2)[2], "kind": stream.id.split("/", 2)[1],
-        "version": stream.version,
-        "entries": [
-            {
-                "version": entry.version, "topic": entry.statement.event.topic,
-                "label": entry.statement.event.label,
-                "occurred": to_builtins(entry.statement.occurred),
-                "data": to_builtins(entry.statement.event),
-                "recorded_at": local_time(entry.recorded_at), "actor": entry.actor,
-                "is_voided": entry.is_voided, "corrected_times": entry.corrected_times,
-            }
-            for entry in stream.entries.values()
-        ],
-    }
-
-
-def _audit_entry(event: Recorded) -> dict[str, Any]:
-    envelope = event.envelope
-    return {
-        "version": event.version, "position": event.position, "topic": event.event.topic,
-        "label": event.event.label, "occurred": to_builtins(event.occurred),
-        "recorded_at": local_time(envelope.recorded_at),
-        "imported_at": envelope.imported_at and local_time(envelope.imported_at),
-        "actor": envelope.actor, "role": envelope.role, "request_id": envelope.request_id,
-        "data": to_builtins(event.event), "changes": _changes(event.event),
-    }
-
-
-def _changes(event: Event) -> list[dict[str, Any]]:
-    """Before → after by field, for what keeps records."""
-    match event:
-        case EntryCorrected():
-            before, after = _said(event.before), _said(event.after)
-        case EntryVoided():
-            before, after = _said(event.voided), {}
-        case EntryReinstated():
-            before, after = {}, _said(event.reinstated)
-        case _:
-            return []
-    return [
-        {"field": name, "before": before.get(name), "after": after.get(name)}
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
-
-
-def _said(statement: Statement) -> dict[str, Any]:
-    fields_said: dict[str, Any] = to_builtins(statement.event)
-    return fields_said | {"occurred_on": statement.occurred.on.isoformat()}
-
-
-def local_time(instant: datetime) -> str:
-    """RFC 3339 in the station's time."""
-    return instant.astimezone(STATION_TIME).isoformat()
-
-
 def _list(kind: StreamKind[Any], query: dict[str, Any]) -> Response:
     subject = next(
         (f"{name}:{query[name]}" for name in ("household", "person") if name in query), None
@@ -489,18 +379,3 @@ def _list(kind: StreamKind[Any], query: dict[str, Any]) -> Response:
             after=read_cursor(query, date, int), limit=limit + 1, is_newest_first=newest_first,
         )
     return page_answer(rows, limit, record_row, lambda row: (row.occurred_on, row.position))
-
-
-def record_row(row: RecordRow) -> dict[str, Any]:
-    """A record as lists and timelines give it."""
-    return {
-        "id": row.id, "kind": row.kind, "kind_label": KINDS[row.kind].label,
-        "entry": row.entry, "topic": row.topic, "label": row.label, "position": row.position,
-        "occurred_on": row.occurred_on.isoformat(),
-        "occurred_until": row.occurred_until and row.occurred_until.isoformat(),
-        "recorded_at": local_time(row.recorded_at), "days_late": row.days_late,
-        "actor": row.actor, "status": row.status, "corrected_times": row.corrected_times,
-        "data": row.data,
-    }
-
-

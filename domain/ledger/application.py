@@ -268,7 +268,9 @@ class Ledger(Application[str]):
     def _check_version(self, instruction: Instruction, context: Context) -> Stream[Any] | None:
         name = stream_id(context.station, instruction.kind.name, instruction.subject)
         stream = self._stream(name)
-        current = stream.version if stream else 0
+        if stream is None:
+            return None  # a version of nothing: the decision says that there is no record
+        current = stream.version
         if instruction.expected_version not in {None, current}:
             raise StaleVersion(got=instruction.expected_version, current=current)
         return stream
