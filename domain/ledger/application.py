@@ -300,12 +300,17 @@ class Ledger(Application[str]):
     ) -> int:
         """Append many decided entries in one transaction: all of them or none.
 
+        :raises Busy: where another writer was faster on one of the streams.
+
         Answers the position of the last. ``request_keys`` name, by index, the entry
         that answers each request.
         """
-        recordings = _guarded(
-            lambda: self.save(*cast("Any", entries), request_keys=request_keys)
-        )
+        try:
+            recordings = _guarded(
+                lambda: self.save(*cast("Any", entries), request_keys=request_keys)
+            )
+        except IntegrityError as error:
+            raise Busy from error
         return recordings[-1].notification.id
 
 

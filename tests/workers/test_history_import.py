@@ -74,6 +74,7 @@ def a_visit(key: str, household: str, **fields: Any) -> dict[str, Any]:
 def keeping(key: str, act: str, of: str, **fields: Any) -> dict[str, Any]:
     """A record-keeping line about the line whose key is ``of``."""
     data = {"of": of, "reason": "填错了"} | fields.pop("more", {})
+    data = fields.pop("data", data)
     return a_line(key, f"record.{act}", data, **{
         "occurred_on": "2024-12-11", "recorded_at": "2024-12-11T09:00:00+08:00",
     } | fields)
@@ -438,7 +439,7 @@ FAULTS = {
     ),
     "recorded before it occurred": (_with(recorded_at="2024-11-04T09:00:00+08:00"),
                                     "date_in_future"),
-    "an unknown household": (_data(household="h9"), "unknown_reference"),
+    "an unknown household": (_data(household="h9"), "unknown_household"),
     "a correction of an unknown key": (keeping("k", "corrected", "v9"), "unknown_key"),
     "a void of an unknown key": (keeping("k", "voided", "v9"), "unknown_key"),
     "a void of nothing": (keeping("k", "voided", "v9", data={"reason": "填错了"}), "unknown_key"),
@@ -453,13 +454,16 @@ FAULTS = {
         keeping("k", "corrected", "h1", more={"occurred_on": "1.7.2024"}), "bad_line",
     ),
     "a reinstatement of what counts": (keeping("k", "reinstated", "h1"), "not_voided"),
-    "a second registration": (a_household("again", subject="h1"), "already_exists"),
+    "a second registration": (
+        a_household("again", subject="h1", recorded_at="2024-12-10T09:00:00+08:00"),
+        "already_exists",
+    ),
     "a follow-up of no household": (
-        a_line("u9", "household.info_updated", {"fields": ["phone"]}, subject="h9"), "not_found",
+        a_line("u9", "household.info_updated", {"fields": ["phone"]}, subject="h9"), "unknown_record",
     ),
     "another station": (the_station() | {"key": "st2", "subject": "elsewhere"}, "bad_line"),
     "a month that is none": (
-        a_line("r", "reflection.written", {"text": "好"}, subject="2024-13"), "bad_month",
+        a_line("r", "reflection.written", {"text": "好"}, subject="2024-13"), "not_a_month",
     ),
     "a month that no database keeps": (
         a_line("r", "reflection.written", {"text": "好"}, subject="2024\x00"), "bad_line",

@@ -46,6 +46,13 @@ FAULTS_LISTED: Final = 1_000
 FILE_LINES: Final = 5_000_000
 """The most lines of one file: it is checked in memory."""
 
+KEEPING_FIELDS: Final = {
+    "record.corrected": {"of", "reason", "data", *DAY_FIELDS},
+    "record.voided": {"of", "reason"},
+    "record.reinstated": {"of", "reason"},
+}
+"""What the data of a record-keeping line may say."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -122,8 +129,8 @@ def _read(
 ) -> Iterator[Numbered]:
     """The readable lines with their numbers; the others become faults."""
     for number, raw in enumerate(lines, start=1):
-        text = raw.strip().removeprefix(b"\xef\xbb\xbf")
-        if not text:
+        text = raw.removeprefix(b"\xef\xbb\xbf")
+        if not text.strip():
             continue
         result.lines += 1
         try:
@@ -214,16 +221,23 @@ class _Importer:
         """The stream that a line is about, and what it does there."""
         if line.topic in KIND_OF_TOPIC:
             kind = KIND_OF_TOPIC[line.topic]
-            name = stream_id(self._station, kind.name, self._names.subject(line, kind))
-            event = self._names.event(line.topic, self._with_entries(line.topic, line.data))
+            subject = self._names.subject(line, kind)
+            if kind.name == "station" and subject != self._station:
+                raise BadLine(problem=f"文件导入到社工站 {self._station}，不能登记另一个站。")
+            name = stream_id(self._station, kind.name, subject)
+            event = self._names.event(line.topic, self._with_entries(line.topic, line.data, name))
             return name, Record(statement=Statement(event, line.occurrence()))
         return self._record_keeping(line)
 
-    def _with_entries(self, topic: str, data: dict[str, Any]) -> dict[str, Any]:
+    def _with_entries(self, topic: str, data: dict[str, Any], name: str) -> dict[str, Any]:
         """Data in which a key that stands for an earlier entry is that entry's version."""
         marks = marks_of(event_class(topic))
-        keys = (n for n in data if ENTRY_MARK in marks.get(n, {}) and isinstance(data[n], str))
-        return data | {name: self._referred(data[name])[2] for name in keys}
+        keys = [n for n in data if ENTRY_MARK in marks.get(n, {}) and isinstance(data[n], str)]
+        entries = {key: self._referred(data[key]) for key in keys}
+        for key, (_print, stream, _version) in entries.items():
+            if stream != name:
+                raise UnknownKey(got=str(data[key])[:80])
+        return data | {key: version for key, (_print, _stream, version) in entries.items()}
 
     def _referred(self, key: Any) -> tuple[str, str, int]:
         found = self._known(key) if isinstance(key, str) else None
@@ -233,6 +247,9 @@ class _Importer:
 
     def _record_keeping(self, line: Line) -> tuple[str, Command]:
         data = line.data
+        unknown = set(data) - KEEPING_FIELDS[line.topic]
+        if unknown:
+            raise BadLine(problem=f"data 中有不认识的字段：{'、'.join(sorted(unknown))}。")
         _print, name, entry = self._referred(data.get("of"))
         reason = data.get("reason")
         if not isinstance(reason, str) or not 0 < len(reason) <= 500:
@@ -250,12 +267,11 @@ class _Importer:
         if stream is None or entry not in stream.entries:
             raise UnknownKey(got=str(data.get("of"))[:80])
         before = stream.entries[entry].statement
-        after = data.get("data")
-        event = (
-            self._names.event(before.event.topic, self._with_entries(before.event.topic, after))
-            if isinstance(after, dict)
-            else before.event
-        )
+        event, topic, after = before.event, before.event.topic, data.get("data")
+        if "data" in data:
+            if not isinstance(after, dict):
+                raise BadLine(problem="更正的 data 应为对象。")
+            event = self._names.event(topic, self._with_entries(topic, after, name))
         days = read_days({name: data[name] for name in DAY_FIELDS if name in data})
         return Statement(event, days.occurrence() if days else before.occurred)
 

@@ -18,6 +18,7 @@ from domain.catalog import event_class
 from domain.fields import PERSON_MARK, REFERS_TO, rewritten
 from domain.kernel import (
     KIND_OF_TOPIC,
+    STATION_TIME,
     Event,
     Occurrence,
     Precision,
@@ -130,23 +131,41 @@ def read_line(raw: bytes, now: datetime) -> Line:
 
     :raises Refused: saying what is wrong with it.
     """
-    if len(raw) > LINE_LIMIT:
-        raise LineTooLong(got=len(raw), limit=LINE_LIMIT)
+    size = len(raw.rstrip(b"\r\n"))
+    if size > LINE_LIMIT:
+        raise LineTooLong(got=size, limit=LINE_LIMIT)
     try:
         line = msgspec.json.decode(raw, type=Line)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadLine(problem=f"这一行不是合格的记录：{error}。") from error
-    if not 0 < len(line.key) <= 200 or not 0 < len(line.actor) <= 100:
-        raise BadLine(problem="key 和 actor 不能为空，也不能过长。")
+    _check_names(line)
     if line.role not in {role.value for role in Role}:
         raise BadLine(problem=f"没有角色“{line.role[:50]}”。")
     if line.topic not in KIND_OF_TOPIC and line.topic not in RECORD_KEEPING:
         raise UnknownTopic(got=line.topic[:80])
+    _check_instants(line, now)
+    return line
+
+
+def _check_names(line: Line) -> None:
+    """Keys, subjects and actors are short and printable: they become parts of names."""
+    if not 0 < len(line.key) <= 200 or not 0 < len(line.actor) <= 100:
+        raise BadLine(problem="key 和 actor 不能为空，也不能过长。")
+    if not all(name.isprintable() for name in (line.key, line.actor, line.subject or "")):
+        raise BadLine(problem="key、actor 和 subject 只能用可见字符。")
+
+
+def _check_instants(line: Line, now: datetime) -> None:
+    """Both times have a zone and lie within the calendar; nothing was recorded later than now."""
     if line.recorded_at.tzinfo is None:
         raise BadLine(problem="recorded_at 须带时区，如 2024-11-05T18:00:00+08:00。")
+    try:
+        line.recorded_at.astimezone(STATION_TIME)
+        line.occurrence()
+    except OverflowError as error:
+        raise BadLine(problem="时刻超出了日历的范围。") from error
     if line.recorded_at > now:
         raise RecordedInFuture(got=line.recorded_at, now=now)
-    return line
 
 
 def fingerprint(line: Line) -> str:
