@@ -6,6 +6,7 @@ them: originator ids are text, positions are contiguous and do not interleave.
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -27,8 +28,13 @@ class OnOneDatabase(persistence.RecorderTestCase):
 
     @pytest.fixture(autouse=True)
     def _ledgers(self) -> Iterator[None]:
+        before = set(threading.enumerate())
         with ExitStack() as self.ledgers:
             yield
+            # The library's test tells its reading threads to stop, but does not wait.
+            for thread in set(threading.enumerate()) - before:
+                if thread.name.startswith("Thread-"):
+                    thread.join(10)
 
     def new_originator_id(self) -> str:
         return str(uuid.uuid4())  # noqa: TID251 - the library's tests want new ids
