@@ -34,6 +34,7 @@ from domain.programme import (
     CompetitionAwarded,
     CompetitionEntered,
     ProjectReviewPresented,
+    TaskBookDrafted,
     TaskBookSubmitted,
 )
 from domain.referral import ReferralCompleted, ReferralMade
@@ -513,6 +514,9 @@ competitions_entered = Measure(
 )
 awards = Measure("competition.awards", "获奖", "Awards", Unit.ITEM, Kind.FLOW)
 prize_fen = Measure("competition.prize_fen", "大赛奖金", "Prize money", Unit.YUAN, Kind.FLOW)
+task_books_drafted = Measure(
+    "task_book.drafted", "撰写任务书", "Task books drafted", Unit.FILE, Kind.FLOW
+)
 task_books_submitted = Measure(
     "task_book.submitted", "提交任务书", "Task books submitted", Unit.FILE, Kind.FLOW
 )
@@ -580,6 +584,7 @@ def service_recorded(event: VolunteerServiceRecorded, _entry: Recorded) -> Posti
 
 @competitions_entered.posted_by(CompetitionEntered)
 @awards.posted_by(CompetitionAwarded)
+@task_books_drafted.posted_by(TaskBookDrafted)
 @task_books_submitted.posted_by(TaskBookSubmitted)
 @project_reviews.posted_by(ProjectReviewPresented)
 @reflections.posted_by(ReflectionWritten)

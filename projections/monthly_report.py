@@ -265,13 +265,13 @@ def _featured(said: _Said) -> Iterator[Part]:
         for occurred, event in said.of(ActivityHeld)
     )
     trained = tuple(
-        f"{_days(occurred)}，面向{label_of('audiences', event.audience)}开展培训“{event.title}”，"
+        f"{_days(occurred)}，面向{label_of('audiences', event.audience)}开展培训{_quoted(event.title)}，"
         f"参与{_quantity(event.attendance, '人')}。"
         for occurred, event in said.of(TrainingDelivered)
     )
     yield Part("社区活动与培训", held + trained, _narrative(said, ReportSection.FEATURED))
     entered = tuple(
-        f"{_days(occurred)}，参加“{event.title}”{_by(event.organiser)}。"
+        f"{_days(occurred)}，参加{_quoted(event.title)}{_by(event.organiser)}。"
         for occurred, event in said.of(CompetitionEntered)
     )
     awarded = tuple(
@@ -306,11 +306,11 @@ def _growth(said: _Said) -> Part:
                 said_of_it = f"接受{event.supervisor}{mode}{kind}1次"
                 facts.append(_fact(occurred, said_of_it, event.advice))
             case TrainingReceived():
-                said_of_it = f"参加培训“{event.title}”{_by(event.organiser)}"
+                said_of_it = f"参加培训{_quoted(event.title)}{_by(event.organiser)}"
                 facts.append(_fact(occurred, said_of_it, event.summary))
             case MeetingHeld():
                 kind = label_of("meeting_kinds", event.kind)
-                facts.append(_fact(occurred, f"参加{kind}“{event.title}”", event.summary))
+                facts.append(_fact(occurred, f"参加{kind}{_quoted(event.title)}", event.summary))
     return Part(None, tuple(facts), _narrative(said, ReportSection.SUPERVISION))
 
 
@@ -340,6 +340,11 @@ def _days(occurred: Occurrence) -> str:
     if occurred.until is None or occurred.until == occurred.on:
         return first
     return f"{first}至{occurred.until.month}月{occurred.until.day}日"
+
+
+def _quoted(title: str) -> str:
+    """A title in quotation marks, unless it brings its own."""
+    return title if title.startswith(("“", "《")) else f"“{title}”"
 
 
 def _at(community: str | None) -> str:
