@@ -103,14 +103,32 @@ def _describe_errors(api: Api) -> None:
     }
     api.spec.components.schema("Problem", shape)
     content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for path in api.spec._paths.values():  # noqa: SLF001 - apispec gives no other way to the paths
-        for operation in path.values():
+    for name, path in api.spec._paths.items():  # noqa: SLF001 - apispec gives no other way
+        for method, operation in path.items():
             if isinstance(operation, dict) and "responses" in operation:
+                operation.setdefault("parameters", []).extend(_headers(name, method))
                 operation["responses"] = {
                     status: answer
                     for status, answer in operation["responses"].items()
                     if str(status).startswith(("2", "3"))
                 } | {"default": {"description": "问题说明（RFC 9457）", "content": content}}
+
+
+def _headers(path: str, method: str) -> list[dict[str, Any]]:
+    """The headers that a route reads: said once, by what kind of route it is."""
+    if method not in {"post", "put", "delete"} or "/projections/" in path:
+        return []
+    is_edit = "/entries/" in path
+    match = {
+        "name": "If-Match", "in": "header", "required": is_edit, "schema": {"type": "string"},
+        "description": "所见的版本（ETag）；更正、作废和恢复必填",
+    }
+    key = {
+        "name": "Idempotency-Key", "in": "header", "required": False,
+        "schema": {"type": "string", "maxLength": 200},
+        "description": "请求编号：同一编号、同一内容只计一次",
+    }
+    return [match, key]
 
 
 def _secured(answer: Response) -> Response:

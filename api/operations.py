@@ -149,7 +149,10 @@ def install(app: Flask, found: Services) -> None:
         took = time.perf_counter() - getattr(g, "began", time.perf_counter())
         seconds.labels(request.method, route, str(answer.status_code)).observe(took)
         answer.headers["X-Request-Id"] = request.environ.get("taizhang.request_id", "")
-        if request.blueprint == "queries" and answer.status_code == 200:
+        is_projected = request.blueprint == "queries" or str(request.endpoint).endswith(
+            ".list_records"
+        )
+        if is_projected and answer.status_code == 200:
             reached, head = found.read_models.position(), found.ledger.head()
             answer.headers["Taizhang-Position"] = str(reached)
             answer.headers["Taizhang-Behind"] = str(max(head - reached, 0))

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import msgspec
 from flask import Response, make_response, request
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import RAISE, Schema, fields, validate
 
 from api.messages import coded
 from api.problems import BadCursor
@@ -26,9 +26,9 @@ class ReadSchema(Schema):
     """What every query may say: which station, and how fresh."""
 
     class Meta:
-        """Queries may carry what other parts read, such as ``station``."""
+        """A mistyped filter is refused: ignored, it would answer something else."""
 
-        unknown = EXCLUDE
+        unknown = RAISE
 
     station = fields.String(metadata={"description": "社工站；默认为令牌所属的站"})
     at_least = fields.Integer(metadata={"description": "至少计入到这个台账位置（最多等 5 秒）"})

@@ -163,12 +163,15 @@ def _plain(value: object) -> object:
     )
 
 
-def _of_http(error: HTTPException) -> Response:
+def _of_http(error: HTTPException) -> Response | tuple[str, int]:
     status = error.code or 500
     messages = getattr(error, "data", {}).get("messages")
     if messages:
         return _of_fields(422 if status == 422 else status, messages)
     code, title, detail = OF_STATUS.get(status, OF_STATUS[500 if status >= 500 else 400])
+    offered = ("application/problem+json", "application/json", "text/html")
+    if status == 404 and request.accept_mimetypes.best_match(offered) == "text/html":
+        return render_template("problem.html", code=code, found=(status, title, detail)), status
     return problem(status, code, title, detail.format(method=request.method))
 
 

@@ -280,7 +280,7 @@ def expected_version(*, required: bool) -> int | None:
             raise IfMatchRequired
         return None
     text = given.strip().removeprefix("W/").strip('"')
-    if not text.isdigit() or len(text) > 9:
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
         raise BadIfMatch(got=given[:40])
     return int(text)
 

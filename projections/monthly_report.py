@@ -265,8 +265,8 @@ def _featured(said: _Said) -> Iterator[Part]:
         for occurred, event in said.of(ActivityHeld)
     )
     trained = tuple(
-        f"{_days(occurred)}，面向{label_of('audiences', event.audience)}开展培训{_quoted(event.title)}，"
-        f"参与{_quantity(event.attendance, '人')}。"
+        f"{_days(occurred)}，面向{label_of('audiences', event.audience)}开展培训"
+        f"{_quoted(event.title)}，参与{_quantity(event.attendance, '人')}。"
         for occurred, event in said.of(TrainingDelivered)
     )
     yield Part("社区活动与培训", held + trained, _narrative(said, ReportSection.FEATURED))

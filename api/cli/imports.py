@@ -85,7 +85,9 @@ def _say(result: ImportResult, *, is_live: bool) -> None:
         talk.print(f"……另有 {result.fault_count - FAULTS_SHOWN} 处；用 --json 查看更多。")
     talk.print(
         f"共 {result.lines} 行，写入 {result.written} 条，已有 {result.repeated} 条，"
-        f"有错 {result.fault_count} 行{'（只检查，未写入）' if result.is_dry_run else ''}。"
+        f"有错 {result.fault_count} 行。"
     )
+    if result.is_dry_run and not result.fault_count:
+        talk.print(f"只检查，未写入；去掉 --dry-run 将写入 {result.acceptable} 条。")
     if result.written:
         talk.print("各项数字正由任务进程计入。" if is_live else "各项数字已是最新。")

@@ -33,7 +33,10 @@ from workers.settings import Settings
 def question(function: Function) -> Function:
     """The options that say which figures are asked for."""
     for option in (
-        click.option("--known-at", type=parse_known_at, help="当时所知：时刻、日期或台账位置。"),
+        click.option(
+            "--known-at", type=parse_known_at, metavar="时刻",
+            help="当时所知：时刻、日期或台账位置。",
+        ),
         click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="截至（服务日期）。"),
         click.option("--set", "set_code", help="指标集（默认用本站的）。"),
         click.option("--station", help="社工站编号（只有一个站时可省略）。"),
@@ -54,6 +57,8 @@ def report(*, as_json: bool, docx: Path | None, **asked: Any) -> None:
     settings = read_settings()
     with _reported(settings, **asked) as found:
         if docx is not None:
+            if not docx.absolute().parent.is_dir():
+                raise CommandFailedError(f"目录 {docx.absolute().parent} 不存在")
             write_docx(found, docx, settings.home / "templates")
             talk.print(f"已写入 {docx}")
         if as_json:

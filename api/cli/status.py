@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from api.cli.common import json_option, needs_ledger, print_json, read_settings
+from domain.kernel import STATION_TIME
 from workers.queues import QueuesState, Wakeups
 from workers.runtime import Runtime
 from workers.service import ServiceInfo, running
@@ -86,7 +87,7 @@ def show(found: Status) -> None:
     console.print(f"数据目录  {found.home}\n服务      {address}\n记录      {found.head} 条")
     table = Table("统计", "已处理到", "落后", "搁置", "更新时间", box=None, pad_edge=False)
     for p in found.projections:
-        when = p.updated_at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        when = p.updated_at.astimezone(STATION_TIME).strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(p.label, str(p.position), str(p.behind), str(p.parked), when)
     console.print(table)
     queues = found.queues

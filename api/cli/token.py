@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 from sqlalchemy import select
 
-from api.cli.common import json_option, print_json, read_settings, talk
-from api.identity import issue_token, revoke_tokens, tokens, tokens_engine
+from api.cli.common import json_option, needs_ledger, print_json, read_settings, talk
+from api.identity import ANY_STATION, issue_token, revoke_tokens, tokens, tokens_engine
+from domain.ledger import Ledger
 from domain.vocabulary import Role
+from projections.monthly_report import station_profile
 
 
 @click.group(invoke_without_command=True)
@@ -30,6 +32,8 @@ def token(
         raise click.UsageError("签发令牌须写明 --actor、--role 和 --station")
     settings = read_settings()
     settings.prepare_home()
+    if station != ANY_STATION:
+        _check_station(settings.database_url, station)
     engine = tokens_engine(settings.database_url)
     made = issue_token(engine, actor, role, station, days)
     engine.dispose()
@@ -40,11 +44,22 @@ def token(
         click.echo(made)
 
 
+def _check_station(database_url: str, station: str) -> None:
+    """A token for a station that does not exist would be of no use to anybody.
+
+    :raises UnknownStation: where there is no such station.
+    """
+    with Ledger(database_url) as ledger:
+        station_profile(ledger, station)
+
+
 @token.command("list")
 @json_option
 def list_tokens(*, as_json: bool) -> None:
     """列出令牌（不含令牌本身）。"""
-    engine = tokens_engine(read_settings().database_url)
+    settings = read_settings()
+    needs_ledger(settings)
+    engine = tokens_engine(settings.database_url)
     with engine.connect() as connection:
         query = select(tokens).order_by(tokens.c.created_at)
         rows = [row._asdict() for row in connection.execute(query)]
@@ -69,7 +84,9 @@ def list_tokens(*, as_json: bool) -> None:
 @json_option
 def revoke(actor: str, station: str, *, as_json: bool) -> None:
     """撤销一个人在一个站的全部令牌。"""
-    engine = tokens_engine(read_settings().database_url)
+    settings = read_settings()
+    needs_ledger(settings)
+    engine = tokens_engine(settings.database_url)
     count = revoke_tokens(engine, actor, station)
     engine.dispose()
     if as_json:

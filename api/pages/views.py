@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.answers import audit_entry
 from api.identity import (
     COOKIE,
     OPERATE,
@@ -22,7 +23,8 @@ from api.paging import make_cursor, read_cursor
 from api.queries import known_at_of, one_station
 from api.services import services
 from domain.code_lists import code_list, label_of
-from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_kind, stream_subject
+from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
+from domain.vocabulary import Role
 from projections.figures import Evidence, Period, evidence, figures
 from projections.household_status import household_list, household_status
 from projections.indicators import indicator_set
@@ -201,7 +203,7 @@ def _evidence_row(row: Evidence) -> dict[str, Any]:
         "recorded": f"{recorded:%Y-%m-%d %H:%M}",
         "days_late": (recorded.date() - row.effective_on).days,
         "kind_label": KINDS[stream_kind(row.stream)].label,
-        "id": stream_subject(row.stream)[:12], "entry": row.entry,
+        "kind": stream_kind(row.stream), "id": stream_subject(row.stream), "entry": row.entry,
         "community": row.community, "actor": row.actor, "amount": row.amount,
     }
 
@@ -254,6 +256,22 @@ def household_page(household: str) -> str:
         labels=Labels("assistance_categories"), relations=Labels("relations"),
         needs=Labels("needs"),
         next_url=last and _next_url((last.occurred_on, last.position)),
+    )
+
+
+@pages.route("/records/<kind>/<subject>")
+@action(READ_CASES)
+def record_page(kind: str, subject: str) -> str:
+    """A record's audit trail: who recorded what, when, and what it was corrected to."""
+    if kind not in KINDS:
+        raise UnknownRecord(id=subject, kind=kind)
+    history = services().ledger.history(stream_id(one_station(), kind, subject))
+    if not history:
+        raise UnknownRecord(id=subject, kind=KINDS[kind].label)
+    return render_template(
+        "pages/record.html", subject=subject, kind_label=KINDS[kind].label,
+        entries=[audit_entry(event) for event in history],
+        roles={role.value: role.label for role in Role},
     )
 
 

@@ -101,6 +101,10 @@ def test_the_report_leads_from_a_figure_to_its_records(page: Page, site: tuple[s
     amounts = page.locator("tbody td:last-child").all_inner_texts()
     assert sum(int(amount) for amount in amounts) == 25
     assert fits(page)
+    page.locator("tbody a").first.click()
+    assert page.get_by_role("heading", name="审计轨迹").is_visible()
+    assert "走访" in page.locator("tbody tr").first.inner_text()
+    assert fits(page)
 
 
 def test_the_month_can_be_seen_as_it_was_known(page: Page, site: tuple[str, str]) -> None:

@@ -69,10 +69,14 @@ class Fault:
 
 @dataclass(slots=True)
 class ImportResult:
-    """What came of an import; with any fault nothing was written."""
+    """What came of an import; with any fault nothing was written.
+
+    ``acceptable`` counts the events that the file's lines lead to, written or not.
+    """
 
     lines: int = 0
     written: int = 0
+    acceptable: int = 0
     repeated: int = 0
     last_position: int | None = None
     fault_count: int = 0
@@ -113,7 +117,7 @@ def import_history(
         importer.take_in(waiting, result)
         if progress:
             progress(done, total)
-    result.repeated = importer.repeated
+    result.repeated, result.acceptable = importer.repeated, len(importer.entries)
     if not result.fault_count and not dry_run and importer.entries:
         result.last_position = ledger.append(importer.entries, importer.request_keys)
         result.written = len(importer.entries)

@@ -137,7 +137,7 @@ def read_line(raw: bytes, now: datetime) -> Line:
     try:
         line = msgspec.json.decode(raw, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadLine(problem=f"这一行不是合格的记录：{error}。") from error
+        raise BadLine(problem=f"{error}。") from error
     _check_names(line)
     if line.role not in {role.value for role in Role}:
         raise BadLine(problem=f"没有角色“{line.role[:50]}”。")
