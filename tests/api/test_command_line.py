@@ -1,0 +1,100 @@
+"""Does the command line say what it did, on the right stream, with the right exit code?"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from api.cli import main
+from workers.demo import DEMO_STATION, demo_history
+
+Run = Callable[..., Result]
+STATION = (
+    "station", "add", "st", "--name", "示例站", "--city", "济南市", "--district", "历下区",
+    "--street", "示例街道", "--operator", "示例中心", "--funder", "民政局", "--host-office", "街道办",
+    "--community", "东路社区,东",
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line in a home of its own."""
+    monkeypatch.setenv("TAIZHANG_HOME", str(tmp_path / "home"))
+    return lambda *arguments: CliRunner().invoke(main, list(arguments))
+
+
+def test_there_is_nothing_to_see_before_there_is_a_ledger(run: Run) -> None:
+    for command in (("status",), ("report", "--month", "2024-11"), ("figures", "--month", "2024-11")):
+        assert run(*command).exit_code == 3
+
+
+def test_a_station_is_added_once_and_listed(run: Run) -> None:
+    assert run(*STATION).exit_code == 0
+    assert run(*STATION).exit_code == 1
+    assert json.loads(run("station", "list", "--json").stdout) == ["st"]
+
+
+def test_a_token_is_for_a_station_that_exists(run: Run) -> None:
+    run(*STATION)
+    issue = ("token", "--actor", "甲", "--role", "lead", "--json")
+    assert run(*issue, "--station", "nowhere").exit_code == 1
+    made = json.loads(run(*issue, "--station", "st").stdout)
+    assert made["station"] == "st"
+    listed = run("token", "list")
+    assert made["token"] not in listed.stdout
+    assert json.loads(run("token", "revoke", "--actor", "甲", "--station", "st", "--json").stdout) == {"revoked": 1}
+
+
+def test_usage_errors_have_a_code_of_their_own(run: Run) -> None:
+    run(*STATION)
+    assert run("figures").exit_code == 2
+    assert run("figures", "--month", "2024-11", "--known-at", "gestern").exit_code == 2
+    assert run("figures", "--month", "2024-13").exit_code == 1
+    assert run("token", "--actor", "甲").exit_code == 2
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> Path:
+    """The demo's history as a plain file."""
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(b"\n".join(demo_history()))
+    return path
+
+
+def test_a_history_is_checked_imported_and_reported(run: Run, history: Path, tmp_path: Path) -> None:
+    imported = ("import", "history", str(history), "--station", DEMO_STATION, "--json")
+    checked = json.loads(run(*imported, "--dry-run").stdout)
+    assert (checked["written"], checked["fault_count"]) == (0, 0)
+    written = json.loads(run(*imported).stdout)
+    assert written["written"] == checked["acceptable"] > 2000
+    assert json.loads(run(*imported).stdout)["repeated"] == written["lines"]
+    # and the month's figures and Word file come out
+    found = json.loads(run("figures", "--month", "2024-11", "--json").stdout)
+    assert next(r for r in found["indicators"] if r["code"] == "households_updated")["value"] == 125
+    docx = tmp_path / "月报.docx"
+    assert run("report", "--month", "2024-11", "--docx", str(docx)).exit_code == 0
+    assert docx.stat().st_size > 20_000
+    assert run("report", "--month", "2024-11", "--docx", "/no/such/folder/x.docx").exit_code == 1
+    assert "七、下个月计划" in run("report", "--month", "2024-11").stdout
+    early = run("figures", "--month", "2024-11", "--known-at", "2024-11-10", "--json").stdout
+    assert json.loads(early)["indicators"][0]["value"] < 125
+
+
+def test_a_faulty_history_names_its_lines_and_writes_nothing(run: Run, history: Path) -> None:
+    history.write_bytes(history.read_bytes() + b"\n{broken")
+    done = run("import", "history", str(history), "--station", DEMO_STATION)
+    assert done.exit_code == 1
+    assert "[bad_line]" in done.stdout
+    assert run("figures", "--month", "2024-11").exit_code == 1
+
+
+def test_read_models_are_rebuilt_by_name(run: Run) -> None:
+    run(*STATION)
+    rebuilt = json.loads(run("rebuild", "timeline", "--json").stdout)
+    assert rebuilt[0]["name"] == "timeline"
+    assert run("rebuild", "nothing").exit_code == 2
+    assert json.loads(run("status", "--json").stdout)["head"] == 1

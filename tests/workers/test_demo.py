@@ -1,0 +1,216 @@
+"""Is the demo the station that it claims to be?"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from docx import Document
+from stdnum.cn import ric
+
+from domain.fields import PERSONAL, marked_values
+from domain.kernel import Recorded
+from domain.ledger import Ledger
+from projections.engine import ReadModels
+from projections.figures import Figure, KnownAt, Period, figures
+from projections.indicators import indicator_set
+from projections.monthly_report import MonthlyReport, monthly_report
+from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
+from workers.demo.generator import demo_lines
+from workers.demo.many import CASEWORK_STATION, casework_lines, load_lines
+from workers.history import import_history
+from workers.reports import BadTemplateError, write_docx
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+PUBLISHED = {
+    "households_updated": "125", "case_files_opened": "23", "dibao_households": "86",
+    "dibao_persons": "102", "edge_households": "23", "edge_persons": "25",
+    "elderly_alone_surveys": "1", "person_visits": "25", "brand_launches_assisted": "1",
+    "volunteer_trainings_delivered": "1", "supervisions_received": "3",
+    "supervisions_online": "2", "supervisions_peer": "1", "trainings_received": "1",
+    "communities_surveyed": "3", "other_households": "16", "brand_launch_attendance": "近70",
+    "competition_prize": "未填报", "reflections": "1", "plan_items": "4",
+}
+
+
+@dataclass
+class Station:
+    """A station whose history was imported and projected."""
+
+    ledger: Ledger
+    read_models: ReadModels
+
+    def figures(
+        self, month: str, code: str = DEMO_STATION, name: str = "lixia-2024",
+        known_at: KnownAt | None = None,
+    ) -> dict[str, Figure]:
+        with self.read_models.engine.connect() as connection:
+            found = figures(
+                connection, code, indicator_set(name), Period.of_month(month), known_at=known_at
+            )
+        return {figure.indicator.code: figure for figure in found}
+
+    def report(self) -> MonthlyReport:
+        with self.read_models.engine.connect() as connection:
+            return monthly_report(connection, self.ledger, DEMO_STATION, "2024-11")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    folder = tmp_path_factory.mktemp("demo")
+    read_models = ReadModels(f"sqlite:///{folder}/read.sqlite3")
+    with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
+        for code, lines in (
+            (DEMO_STATION, demo_history()), (CASEWORK_STATION, casework_lines()),
+            ("s001", load_lines(1, 7)),
+        ):
+            assert import_history(ledger, lines, code, DEMO_SOURCE, NOW).faults == []
+        read_models.advance(ledger)
+        yield Station(ledger, read_models)
+    read_models.close()
+
+
+def test_the_generator_reproduces_the_stored_file() -> None:
+    assert list(demo_lines()) == list(demo_history())
+
+
+def test_nobody_in_it_could_exist() -> None:
+    numbers = [
+        member["id_number"]
+        for line in map(json.loads, demo_history())
+        for member in [*line["data"].get("members", ()), line["data"]]
+        if "id_number" in member
+    ]
+    assert len(numbers) > 150
+    for number in numbers:
+        assert number[6:8] == "18"
+        assert ric.calc_check_digit(number) == number[-1]
+
+
+def test_november_is_the_published_one(demo: Station) -> None:
+    found = demo.figures("2024-11")
+    assert {code: found[code].display for code in PUBLISHED} == PUBLISHED
+
+
+def test_november_was_the_same_on_the_fifth_of_december(demo: Station) -> None:
+    known = datetime(2024, 12, 5, 16, 0, tzinfo=UTC)
+    found = demo.figures("2024-11", known_at=known)
+    assert {code: found[code].display for code in PUBLISHED} == PUBLISHED
+
+
+def test_a_naive_recount_of_the_events_agrees(demo: Station) -> None:
+    standing = [event for event in demo.ledger.recorded() if _counts(event, demo)]
+    november = [e for e in standing if date(2024, 11, 1) <= e.occurred.on <= date(2024, 11, 30)]
+    updates = {"household.info_updated", "household.case_file_opened"}
+    assert len({e.stream for e in november if e.event.topic in updates}) == 125
+    visits = [e.event for e in november if e.event.topic == "visit.recorded"]
+    assert sum(visit.persons_met for visit in visits) == 25
+    units: dict[str, tuple[str, int]] = {}
+    for event in sorted(standing, key=lambda e: (e.stream, e.version)):
+        if event.occurred.on > date(2024, 11, 30):
+            continue
+        if event.event.topic in {"assistance.assigned", "assistance.changed"}:
+            units[event.stream] = (event.event.category, len(event.event.covered))
+        elif event.event.topic == "assistance.ended":
+            units.pop(event.stream)
+    for category, expected in (("dibao", (86, 102)), ("dibao_edge", (23, 25))):
+        covered = [count for found, count in units.values() if found == category]
+        assert (len(covered), sum(covered)) == expected
+
+
+def _counts(event: Recorded, demo: Station) -> bool:
+    """Whether an event is the demo station's and was not voided, seen from its stream."""
+    if not event.stream.startswith(f"{DEMO_STATION}/") or event.event.topic.startswith("record."):
+        return False
+    voided = (e.event for e in demo.ledger.history(event.stream))
+    return not any(e.topic == "record.voided" and e.entry == event.version for e in voided)
+
+
+def test_every_month_has_figures_of_its_own(demo: Station) -> None:
+    months = [f"2024-{m:02}" for m in range(7, 13)] + [f"2025-{m:02}" for m in range(1, 7)]
+    updated = [demo.figures(month)["households_updated"].value for month in months]
+    assert all(updated)
+    assert len(set(updated)) > 6
+
+
+def test_another_kind_of_station_needs_only_another_set(demo: Station) -> None:
+    months = [f"2024-{m:02}" for m in range(7, 13)] + [f"2025-{m:02}" for m in range(1, 7)]
+    found = [demo.figures(m, CASEWORK_STATION, "casework-2024") for m in months]
+    for code in found[0]:
+        assert any(figures_of[code].value for figures_of in found), code
+
+
+def test_personal_fields_stay_out_of_the_timeline(demo: Station) -> None:
+    names = {
+        text
+        for event in demo.ledger.recorded()
+        for _path, mark, text in marked_values(event.event, PERSONAL)
+        if mark in {"id_number", "phone"}
+    }
+    with demo.read_models.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT data FROM records").scalars().all()
+    text = "\n".join(rows)
+    assert not any(name in text for name in names)
+
+
+# ---- the Word file ----
+
+
+def test_the_word_file_says_what_the_report_says(demo: Station, tmp_path: Path) -> None:
+    write_docx(demo.report(), tmp_path / "report.docx", tmp_path / "templates")
+    text = _text(tmp_path / "report.docx")
+    for said in ("125", "23", "86", "102", "近70", "未填报", "七、下个月计划", "4.按计划开展"):
+        assert said in text
+    assert "{{" not in text
+    assert "{%" not in text
+
+
+def test_a_station_may_edit_its_template(demo: Station, tmp_path: Path) -> None:
+    write_docx(demo.report(), tmp_path / "first.docx", tmp_path)
+    template = Document(str(tmp_path / "monthly-report.docx"))
+    template.add_paragraph("站长签字：{{ report.station }}")
+    template.save(str(tmp_path / "monthly-report.docx"))
+    write_docx(demo.report(), tmp_path / "second.docx", tmp_path)
+    assert f"站长签字：{DEMO_STATION}" in _text(tmp_path / "second.docx")
+
+
+def test_a_broken_template_is_named_and_leaves_no_file(demo: Station, tmp_path: Path) -> None:
+    write_docx(demo.report(), tmp_path / "first.docx", tmp_path)
+    template = Document(str(tmp_path / "monthly-report.docx"))
+    template.add_paragraph("{{ report.")
+    template.save(str(tmp_path / "monthly-report.docx"))
+    with pytest.raises(BadTemplateError, match=r"monthly-report\.docx"):
+        write_docx(demo.report(), tmp_path / "second.docx", tmp_path)
+    assert not (tmp_path / "second.docx").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (shutil.which("soffice") and shutil.which("pdftotext")),
+    reason="没有 LibreOffice 或 poppler：apt install libreoffice-writer poppler-utils",
+)
+def test_the_word_file_opens_in_libreoffice(demo: Station, tmp_path: Path) -> None:
+    write_docx(demo.report(), tmp_path / "report.docx", tmp_path / "templates")
+    subprocess.run(
+        [
+            "soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless",
+            "--convert-to", "pdf", "--outdir", str(tmp_path), str(tmp_path / "report.docx"),
+        ],
+        check=True, capture_output=True, timeout=180,
+    )
+    subprocess.run(["pdftotext", "-layout", "report.pdf"], cwd=tmp_path, check=True)
+    text = (tmp_path / "report.txt").read_text(encoding="utf-8")
+    for said in ("125", "102", "未填报", "工作反思"):
+        assert said in text
+
+
+def _text(path: Path) -> str:
+    document = Document(str(path))
+    cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
+    return "\n".join([*(p.text for p in document.paragraphs), *cells])
