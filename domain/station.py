@@ -18,36 +18,28 @@ class CommunityServed(Value):
     aliases: tuple[Annotated[str, Meta(min_length=1, max_length=50)], ...] = ()
 
 
-class StationRegistered(Event, topic="station.registered", label="社工站登记"):
+class StationParticulars(Event):
+    """What is stated of a station: at its registration, and anew at each revision."""
+
+    name: ShortText
+    short_name: ShortText
+    city: ShortText
+    district: ShortText
+    street: ShortText
+    operator: ShortText
+    funder: ShortText
+    host_office: ShortText
+    communities: tuple[CommunityServed, ...]
+    introduction: LongText = ""
+    indicator_set: LocalId = "lixia-2024"
+
+
+class StationRegistered(StationParticulars, topic="station.registered", label="社工站登记"):
     """A station begins to keep its ledger."""
 
-    name: ShortText
-    short_name: ShortText
-    city: ShortText
-    district: ShortText
-    street: ShortText
-    operator: ShortText
-    funder: ShortText
-    host_office: ShortText
-    communities: tuple[CommunityServed, ...]
-    introduction: LongText = ""
-    indicator_set: LocalId = "lixia-2024"
 
-
-class StationRevised(Event, topic="station.revised", label="社工站信息修订"):
+class StationRevised(StationParticulars, topic="station.revised", label="社工站信息修订"):
     """The station's own particulars changed; everything is stated anew."""
-
-    name: ShortText
-    short_name: ShortText
-    city: ShortText
-    district: ShortText
-    street: ShortText
-    operator: ShortText
-    funder: ShortText
-    host_office: ShortText
-    communities: tuple[CommunityServed, ...]
-    introduction: LongText = ""
-    indicator_set: LocalId = "lixia-2024"
 
 
 StationEvent = StationRegistered | StationRevised
