@@ -51,7 +51,7 @@ MOST_DAYS: Final = 366
 
 class BadToken(
     Refused, code="bad_token_request", title="令牌参数不正确",
-    detail="令牌没有签发：{problem}",
+    detail="令牌没有签发：{problem}。",
 ):
     """A token that could not be issued."""
 
@@ -84,11 +84,11 @@ def issue_token(engine: Engine, actor: str, role: str, station: str, days: int) 
     :raises BadToken: for an unknown role or impossible duration.
     """
     if role not in {r.value for r in Role}:
-        raise BadToken(problem=f"没有角色“{role}”。")
+        raise BadToken(problem=f"没有角色“{role}”")
     if not 1 <= days <= MOST_DAYS or not 1 <= len(actor) <= 100:
-        raise BadToken(problem=f"有效期为 1 到 {MOST_DAYS} 天，使用人 1 到 100 个字符。")
+        raise BadToken(problem=f"有效期为 1 到 {MOST_DAYS} 天，使用人 1 到 100 个字符")
     if station != ANY_STATION and not re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", station):
-        raise BadToken(problem=f"社工站编号“{station}”不合规。")
+        raise BadToken(problem=f"社工站编号“{station}”不合规")
     token, now = secrets.token_urlsafe(32), _now()
     with writing(engine) as connection:
         connection.execute(

@@ -139,7 +139,7 @@ def _read(
         result.lines += 1
         try:
             if number > FILE_LINES:
-                raise BadLine(problem=f"文件超过 {FILE_LINES} 行，请分成几个文件。")
+                raise BadLine(problem=f"文件超过 {FILE_LINES} 行，请分成几个文件")
             yield number, read_line(text, now)
         except Refused as refusal:
             result.blame(number, "", refusal)
@@ -227,7 +227,7 @@ class _Importer:
             kind = KIND_OF_TOPIC[line.topic]
             subject = self._names.subject(line, kind)
             if kind.name == "station" and subject != self._station:
-                raise BadLine(problem=f"文件导入到社工站 {self._station}，不能登记另一个站。")
+                raise BadLine(problem=f"文件导入到社工站 {self._station}，不能登记另一个站")
             name = stream_id(self._station, kind.name, subject)
             event = self._names.event(line.topic, self._with_entries(line.topic, line.data, name))
             return name, Record(statement=Statement(event, line.occurrence()))
@@ -253,11 +253,11 @@ class _Importer:
         data = line.data
         unknown = set(data) - KEEPING_FIELDS[line.topic]
         if unknown:
-            raise BadLine(problem=f"data 中有不认识的字段：{'、'.join(sorted(unknown))}。")
+            raise BadLine(problem=f"data 中有不认识的字段：{'、'.join(sorted(unknown))}")
         _print, name, entry = self._referred(data.get("of"))
         reason = data.get("reason")
         if not isinstance(reason, str) or not 0 < len(reason) <= 500:
-            raise BadLine(problem="更正、作废和恢复须写明原因（reason，1 到 500 字）。")
+            raise BadLine(problem="更正、作废和恢复须写明原因（reason，1 到 500 字）")
         if line.topic == "record.voided":
             return name, Void(entry=entry, reason=reason)
         if line.topic == "record.reinstated":
@@ -274,7 +274,7 @@ class _Importer:
         event, topic, after = before.event, before.event.topic, data.get("data")
         if "data" in data:
             if not isinstance(after, dict):
-                raise BadLine(problem="更正的 data 应为对象。")
+                raise BadLine(problem="更正的 data 应为对象")
             event = self._names.event(topic, self._with_entries(topic, after, name))
         days = read_days({name: data[name] for name in DAY_FIELDS if name in data})
         return Statement(event, days.occurrence() if days else before.occurred)

@@ -38,7 +38,7 @@ RECORD_KEEPING: Final = ("record.corrected", "record.voided", "record.reinstated
 
 class BadLine(
     Refused, code="bad_line", title="这一行无法识别",
-    detail="这一行有问题：{problem}",
+    detail="这一行有问题：{problem}。",
 ):
     """Not JSON, not an object, or not of the documented form."""
 
@@ -85,9 +85,9 @@ class Days(Value):
         :raises BadLine: where neither or both of day and instant are given.
         """
         if (self.occurred_on is None) == (self.occurred_at is None):
-            raise BadLine(problem="occurred_on 和 occurred_at 必须且只能填写一个。")
+            raise BadLine(problem="occurred_on 和 occurred_at 必须且只能填写一个")
         if self.occurred_at is not None and self.occurred_at.tzinfo is None:
-            raise BadLine(problem="occurred_at 须带时区，如 2024-11-30T16:30:00+08:00。")
+            raise BadLine(problem="occurred_at 须带时区，如 2024-11-30T16:30:00+08:00")
         found = (
             Occurrence.at_instant(self.occurred_at)
             if self.occurred_at
@@ -109,7 +109,7 @@ def read_days(fields: dict[str, Any]) -> Days | None:
     try:
         return msgspec.convert(fields, Days) if fields else None
     except msgspec.ValidationError as error:
-        raise BadLine(problem=f"日期不合格：{error}。") from error
+        raise BadLine(problem=f"日期不合格：{error}") from error
 
 
 class Line(Days, kw_only=True):
@@ -137,10 +137,10 @@ def read_line(raw: bytes, now: datetime) -> Line:
     try:
         line = msgspec.json.decode(raw, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadLine(problem=f"{error}。") from error
+        raise BadLine(problem=f"{error}") from error
     _check_names(line)
     if line.role not in {role.value for role in Role}:
-        raise BadLine(problem=f"没有角色“{line.role[:50]}”。")
+        raise BadLine(problem=f"没有角色“{line.role[:50]}”")
     if line.topic not in KIND_OF_TOPIC and line.topic not in RECORD_KEEPING:
         raise UnknownTopic(got=line.topic[:80])
     _check_instants(line, now)
@@ -150,20 +150,20 @@ def read_line(raw: bytes, now: datetime) -> Line:
 def _check_names(line: Line) -> None:
     """Keys, subjects and actors are short and printable: they become parts of names."""
     if not 0 < len(line.key) <= 200 or not 0 < len(line.actor) <= 100:
-        raise BadLine(problem="key 和 actor 不能为空，也不能过长。")
+        raise BadLine(problem="key 和 actor 不能为空，也不能过长")
     if not all(name.isprintable() for name in (line.key, line.actor, line.subject or "")):
-        raise BadLine(problem="key、actor 和 subject 只能用可见字符。")
+        raise BadLine(problem="key、actor 和 subject 只能用可见字符")
 
 
 def _check_instants(line: Line, now: datetime) -> None:
     """Both times have a zone and lie within the calendar; nothing was recorded later than now."""
     if line.recorded_at.tzinfo is None:
-        raise BadLine(problem="recorded_at 须带时区，如 2024-11-05T18:00:00+08:00。")
+        raise BadLine(problem="recorded_at 须带时区，如 2024-11-05T18:00:00+08:00")
     try:
         line.recorded_at.astimezone(STATION_TIME)
         line.occurrence()
     except OverflowError as error:
-        raise BadLine(problem="时刻超出了日历的范围。") from error
+        raise BadLine(problem="时刻超出了日历的范围") from error
     if line.recorded_at > now:
         raise RecordedInFuture(got=line.recorded_at, now=now)
 
@@ -198,7 +198,7 @@ class Names:
         try:
             event: Event = msgspec.convert(data, event_class(topic))
         except msgspec.ValidationError as error:
-            raise BadLine(problem=f"data 不合格：{error}。") from error
+            raise BadLine(problem=f"data 不合格：{error}") from error
         event = rewritten(event, REFERS_TO, self.own)
         renamed: Event = rewritten(event, PERSON_MARK, lambda text, _m: self.own(text, "person"))
         return renamed
