@@ -6,6 +6,7 @@ The stages are 接案 → 预估 → 计划 → 介入 → 评估 → 结案; on
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Annotated, Any, Final, TypeVar, assert_never
 
 from msgspec import Meta
@@ -190,7 +191,7 @@ def decide(statement: Statement, state: Case, related: Related) -> Event:
     assert isinstance(event, CaseEvent)
     match event:
         case CaseIntaken():
-            return _take_in(event, related.state("household", event.household))
+            return _take_in(event, related, statement.occurred.on)
         case CaseReopened() | CaseFollowedUp():
             if state.stage is not Stage.CLOSED:
                 raise CaseNotClosed(label=event.label)
@@ -204,10 +205,13 @@ def decide(statement: Statement, state: Case, related: Related) -> Event:
             assert_never(event)
 
 
-def _take_in(event: CaseIntaken, household: Household) -> CaseIntaken:
+def _take_in(event: CaseIntaken, related: Related, day: date) -> CaseIntaken:
+    household: Household = related.state("household", event.household)
     if event.person is not None and not household.has_known(event.person):
         raise PersonNotOfHousehold(person=event.person)
-    return with_fields(event, category=household.category, community=household.community)
+    then: Household = related.state_on("household", event.household, day)
+    community = then.community or household.community
+    return with_fields(event, category=then.category, community=community)
 
 
 def _check_stage(event: StageEvent, case: Case) -> None:

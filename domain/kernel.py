@@ -388,6 +388,20 @@ class Related:
             raise refusal(id=subject, kind=KINDS[kind].label)
         return stream.state
 
+    def state_on(self, kind: str, subject: str, day: date) -> Any:
+        """The same state, folded from what had occurred by a day.
+
+        What an event carries of another stream is what was true on its own day, also
+        when it is recorded late or corrected long after.
+        """
+        self.state(kind, subject)
+        stream = self.streams[stream_id(self.context.station, kind, subject)]
+        state = KINDS[kind].initial
+        for entry in stream.active():
+            if entry.statement.occurred.on <= day:
+                state = KINDS[kind].evolve(state, entry)
+        return state
+
     @property
     def station(self) -> Any:
         """The station at which the statement is made."""

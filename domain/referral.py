@@ -125,9 +125,10 @@ def decide(statement: Statement, referral: Referral, related: Related) -> Event:
             household: Household = related.state("household", event.household)
             if event.person is not None and not household.has_known(event.person):
                 raise PersonNotOfHousehold(person=event.person)
-            return with_fields(
-                event, category=household.category, community=household.community
-            )
+            day = statement.occurred.on
+            then: Household = related.state_on("household", event.household, day)
+            community = then.community or household.community
+            return with_fields(event, category=then.category, community=community)
         case ReferralAccepted() | ReferralDeclined() | ReferralCompleted() | ReferralClosed():
             if referral.status not in ALLOWED_FROM[type(event)]:
                 raise ReferralStepRefused(status=referral.status.label, label=event.label)

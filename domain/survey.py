@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Annotated, assert_never
 
 from msgspec import Meta
@@ -144,7 +145,7 @@ def decide(statement: Statement, assessment: NeedsAssessment, related: Related) 
     assert isinstance(event, NeedsAssessmentEvent)
     match event:
         case NeedsAssessed():
-            return _assess(event, related.state("household", event.household))
+            return _assess(event, related, statement.occurred.on)
         case NeedMet():
             if event.need not in assessment.stated:
                 raise NeedNotStated(need=event.need)
@@ -155,14 +156,17 @@ def decide(statement: Statement, assessment: NeedsAssessment, related: Related) 
             assert_never(event)
 
 
-def _assess(event: NeedsAssessed, household: Household) -> NeedsAssessed:
+def _assess(event: NeedsAssessed, related: Related, day: date) -> NeedsAssessed:
+    household: Household = related.state("household", event.household)
     codes = [need.need for need in event.needs]
     for index, code in enumerate(codes):
         if code in codes[:index]:
             raise NeedStatedTwice(need=code)
     if event.person is not None and not household.has_known(event.person):
         raise PersonNotOfHousehold(person=event.person)
-    return with_fields(event, category=household.category, community=household.community)
+    then: Household = related.state_on("household", event.household, day)
+    community = then.community or household.community
+    return with_fields(event, category=then.category, community=community)
 
 
 NEEDS_ASSESSMENT = StreamKind(

@@ -86,9 +86,9 @@ def decide(statement: Statement, related: Related) -> Event:
     for person in visit.persons:
         if not household.has_known(person):
             raise PersonNotOfHousehold(person=person)
-    return with_fields(
-        visit, category=household.category, community=visit.community or household.community
-    )
+    then: Household = related.state_on("household", visit.household, statement.occurred.on)
+    community = visit.community or then.community or household.community
+    return with_fields(visit, category=then.category, community=community)
 
 
 VISIT = single("visit", VisitRecorded, decide)

@@ -253,3 +253,21 @@ def test_a_correction_of_an_assignment_takes_its_end_along(desk: Desk, book: Boo
     assert book.value("dibao_households") == book.value("edge_households") == 0
     october = Period.of_month("2024-10")
     assert book.value("edge_households", october) == 1
+
+
+def test_what_a_visit_is_counted_by_is_what_was_true_on_its_day(desk: Desk, book: Book) -> None:
+    # given a household on 低保 in November that left it in January
+    desk.household("h1", "p1")
+    desk.record("h1", AssistanceAssigned(unit="a", category="dibao", covered=("p1",)), "2024-08-01")
+    desk.record("v1", visit(2, household="h1"), "2024-11-05")
+    later = datetime(2025, 3, 1, tzinfo=UTC)
+    desk.record("h1", AssistanceEnded(unit="a", reason="voluntary"), "2025-01-08", now=later)
+    # when the November visit's note is corrected, and another is entered late
+    desk.correct("v1", 1, visit(2, household="h1", note="改错字"), "2024-11-05", now=later)
+    desk.record("v2", visit(1, household="h1"), "2024-11-06", now=later)
+    desk.record("v3", visit(5, household="h1"), "2025-01-09", now=later)
+    # then both count as visits to a household on 低保, and only they
+    events = [desk.ledger.history(f"{STATION}/visit/{name}")[-1].event for name in ("v2", "v3")]
+    assert [event.category for event in events] == ["dibao", None]
+    assert desk.ledger.stream(STATION, "visit", "v1").state.category == "dibao"
+    assert book.value("person_visits") == 3
