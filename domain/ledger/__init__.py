@@ -15,9 +15,10 @@ from domain.ledger.application import (
     recorded_from,
     referred_streams,
 )
-from domain.ledger.recorders import BadDatabaseUrlError, RequestKey
+from domain.ledger.recorders import Answered, BadDatabaseUrlError, RequestKey
 
 __all__ = [
+    "Answered",
     "BadDatabaseUrlError",
     "Busy",
     "Instruction",

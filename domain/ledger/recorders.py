@@ -171,14 +171,18 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""
+        return self.answered_among(scope, [key]).get(key)
+
+    def answered_among(self, scope: str, keys: Sequence[str]) -> dict[str, Answered]:
+        """What was recorded under some request keys of a scope, by key."""
+        marks = ",".join("?" * len(keys))
         with self.datastore.transaction(commit=False) as c:
             c.execute(
-                "SELECT fingerprint, originator_id, originator_version"
-                " FROM request_keys WHERE scope=? AND key=?",
-                (scope, key),
+                "SELECT key, fingerprint, originator_id, originator_version"  # noqa: S608 - placeholders
+                f" FROM request_keys WHERE scope=? AND key IN ({marks})",
+                [scope, *keys],
             )
-            row = c.fetchone()
-            return Answered(row[0], row[1], row[2]) if row else None
+            return {row[0]: Answered(row[1], row[2], row[3]) for row in c.fetchall()}
 
     def select_streams(self, stream_ids: Sequence[str], up_to: int) -> Sequence[Notification]:
         """Every event of some streams up to a position, in order of position."""
@@ -257,9 +261,9 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             "INSERT INTO {schema}.request_keys (scope, key, fingerprint, originator_id,"
             " originator_version) VALUES (%s, %s, %s, %s, %s)"
         ).format(**names)
-        self._select_key = SQL(
-            "SELECT fingerprint, originator_id, originator_version"
-            " FROM {schema}.request_keys WHERE scope=%s AND key=%s"
+        self._select_keys = SQL(
+            "SELECT key, fingerprint, originator_id, originator_version"
+            " FROM {schema}.request_keys WHERE scope=%s AND key = ANY(%s)"
         ).format(**names)
         self._select_streams = SQL(
             "SELECT * FROM {schema}.{table} WHERE originator_id = ANY(%s)"
@@ -304,11 +308,18 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""
+        return self.answered_among(scope, [key]).get(key)
+
+    def answered_among(self, scope: str, keys: Sequence[str]) -> dict[str, Answered]:
+        """What was recorded under some request keys of a scope, by key."""
         with self.datastore.get_connection() as conn:
-            row = conn.execute(self._select_key, (scope, key)).fetchone()
-            if row is None:
-                return None
-            return Answered(row["fingerprint"], row["originator_id"], row["originator_version"])
+            rows = conn.execute(self._select_keys, (scope, list(keys))).fetchall()
+            return {
+                row["key"]: Answered(
+                    row["fingerprint"], row["originator_id"], row["originator_version"]
+                )
+                for row in rows
+            }
 
     def select_streams(self, stream_ids: Sequence[str], up_to: int) -> Sequence[Notification]:
         """Every event of some streams up to a position, in order of position."""

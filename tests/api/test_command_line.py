@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,15 @@ def test_a_faulty_history_names_its_lines_and_writes_nothing(run: Run, history: 
     done = run("import", "history", str(history), "--station", DEMO_STATION)
     assert done.exit_code == 1
     assert "[bad_line]" in done.stdout
+    assert run("figures", "--month", "2024-11").exit_code == 1
+
+
+def test_a_damaged_history_is_refused_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "history.jsonl.gz"
+    path.write_bytes(gzip.compress(b"\n".join(demo_history()))[:-100])
+    done = run("import", "history", str(path), "--station", DEMO_STATION)
+    assert done.exit_code == 1
+    assert "文件已损坏" in done.stderr
     assert run("figures", "--month", "2024-11").exit_code == 1
 
 

@@ -80,6 +80,20 @@ def test_the_generator_reproduces_the_stored_file() -> None:
     assert list(demo_lines()) == list(demo_history())
 
 
+@pytest.mark.slow
+def test_every_station_for_load_begins_by_opening_its_ledger() -> None:
+    first = [json.loads(next(load_lines(number, 7)))["topic"] for number in range(1, 162)]
+    assert set(first) == {"station.registered"}
+
+
+@pytest.mark.parametrize("number", [17, 81])
+def test_a_station_that_works_on_its_first_evening_is_taken_in(number: int) -> None:
+    with Ledger("sqlite:///:memory:") as ledger:
+        lines = load_lines(number, 7)
+        found = import_history(ledger, lines, f"s{number:03}", DEMO_SOURCE, NOW, dry_run=True)
+    assert (found.faults, found.acceptable) == ([], found.lines)
+
+
 def test_nobody_in_it_could_exist() -> None:
     numbers = [
         member["id_number"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from domain.ledger import Ledger
 from domain.meeting import MeetingHeld
 from workers.history import ImportResult, import_history
 from workers.history.lines import LINE_LIMIT, Names
-from workers.history.reading import history_lines
+from workers.history.reading import FileDamaged, FileTooLarge, history_lines
 
 NOW = datetime(2024, 12, 20, 9, 0, tzinfo=UTC)
 SOURCE = "old-ledger"
@@ -443,6 +444,10 @@ FAULTS = {
     "a correction of an unknown key": (keeping("k", "corrected", "v9"), "unknown_key"),
     "a void of an unknown key": (keeping("k", "voided", "v9"), "unknown_key"),
     "a void of nothing": (keeping("k", "voided", "v9", data={"reason": "填错了"}), "unknown_key"),
+    "a void of a key that no database keeps": (keeping("k", "voided", "v\x00"), "unknown_key"),
+    "a confirmation of a key that no database keeps": (
+        a_line("c", "volunteer.service_confirmed", {"entry": "s\x00"}, subject="v"), "unknown_key",
+    ),
     "a void without reason": (keeping("k", "voided", "h1", data={"of": "h1"}), "bad_line"),
     "a void with an unknown field": (keeping("k", "voided", "h1", more={"why": "x"}), "bad_line"),
     "a void without a day": (keeping("k", "voided", "h1", occurred_on=None), "bad_line"),
@@ -552,6 +557,67 @@ def test_a_line_of_the_greatest_length_is_read(ledger: Ledger, tmp_path: Path) -
     path.write_bytes(station + b"\r\n" + home[:-1].ljust(LINE_LIMIT - 1) + b"}\r\n")
 
     assert take_in(ledger, *history_lines(path)).written == 2
+
+
+def _cut(packed: bytes) -> bytes:
+    return packed[: len(packed) // 2]
+
+
+def _altered(packed: bytes) -> bytes:
+    return packed[:-8] + b"\0\0\0\0" + packed[-4:]
+
+
+def _unpacked(packed: bytes) -> bytes:
+    return gzip.decompress(packed)
+
+
+@pytest.mark.parametrize("damage", [_cut, _altered, _unpacked])
+def test_a_damaged_file_is_refused_as_a_whole(
+    ledger: Ledger, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(damage(gzip.compress(b"\n".join(raw(*some_history())))))
+
+    with pytest.raises(FileDamaged):
+        import_history(ledger, history_lines(path), STATION, SOURCE, NOW)
+
+    assert ledger.head() == 0
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_a_part_of_a_file_beyond_the_bound_is_not_taken_for_all_of_it(
+    ledger: Ledger, tmp_path: Path, name: str
+) -> None:
+    path, text = tmp_path / name, b"\n".join(raw(*some_history()))
+    path.write_bytes(gzip.compress(text) if path.suffix == ".gz" else text)
+
+    with pytest.raises(FileTooLarge):
+        import_history(ledger, history_lines(path, len(text) - 1), STATION, SOURCE, NOW)
+
+    assert ledger.head() == 0
+    assert b"".join(history_lines(path, len(text))) == text
+
+
+# ---- what it costs ----
+
+
+def _questions(count: int) -> int:
+    """How often the database is asked about a follow-up file of so many lines."""
+    homes = [a_household(f"h{n}") for n in range(count)]
+    visits = [a_visit(f"v{n}", f"h{n}") for n in range(count)]
+    asked: list[str] = []
+    with Ledger("sqlite:///:memory:") as ledger:
+        take_in(ledger, the_station(), *homes)
+        with ledger.store.datastore.transaction(commit=False) as cursor:
+            connection = cursor.sqlite_cursor.connection
+        connection.set_trace_callback(asked.append)
+        take_in(ledger, *homes, *visits, dry_run=True)
+        connection.set_trace_callback(None)
+    return sum(statement.startswith("SELECT") for statement in asked)
+
+
+def test_more_lines_ask_the_database_no_more_often() -> None:
+    assert 0 < _questions(200) == _questions(10)
 
 
 # ---- a store that cannot take the write ----

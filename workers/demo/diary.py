@@ -23,6 +23,7 @@ class Diary:
         self._lines: list[dict[str, Any]] = []
         self._counts: dict[str, int] = {}
         self._last: dict[str, datetime] = {}
+        self._begun_at: datetime | None = None
 
     def write(
         self, topic: str, day: date, data: dict[str, Any], *, subject: str | None = None,
@@ -31,7 +32,8 @@ class Diary:
     ) -> str:
         """Add a line and answer its key.
 
-        What a stream records later was also written down later.
+        What a stream records later was also written down later, and everything after
+        the first line, with which the station begins its ledger.
         """
         self._counts[topic] = self._counts.get(topic, 0) + 1
         key = key or f"{topic}-{self._counts[topic]}"
@@ -57,9 +59,10 @@ class Diary:
         moment = datetime.combine(day, EVENING, STATION_TIME) + timedelta(
             days=late, seconds=self._chance.randint(0, 3 * 3600)
         )
-        earliest = self._last.get(about)
+        earliest = self._last.get(about, self._begun_at)
         if earliest is not None and moment <= earliest:
             moment = earliest + timedelta(seconds=1)
+        self._begun_at = self._begun_at or moment
         self._last[about] = moment
         return moment
 

@@ -7,6 +7,7 @@ one transaction.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -23,20 +24,21 @@ from domain.kernel import (
     Refused,
     Related,
     Statement,
-    Stream,
     StreamKind,
     stream_id,
     stream_kind,
     stream_subject,
 )
-from domain.ledger import KeyReused, Ledger, NewEntry, RequestKey, referred_streams
-from domain.record_keeping import Command, Correct, Record, Reinstate, Void, decide, fold
+from domain.ledger import Answered, KeyReused, Ledger, NewEntry, RequestKey, referred_streams
+from domain.record_keeping import Command, Correct, Record, Reinstate, Void, decide
+from workers.history.holdings import Holdings
 from workers.history.lines import (
     DAY_FIELDS,
     BadLine,
     Line,
     Names,
     UnknownKey,
+    could_be_key,
     fingerprint,
     read_days,
     read_line,
@@ -110,6 +112,7 @@ def import_history(
     result = ImportResult(is_dry_run=dry_run)
     importer = _Importer(ledger, station, source, now)
     pending = sorted(_read(lines, now, result), key=_order)
+    importer.prepare(pending)
     total, done = len(pending), 0
     for _instant, group in itertools.groupby(pending, key=lambda item: item[1].recorded_at):
         waiting = list(group)
@@ -158,14 +161,43 @@ class _Importer:
     """Decides lines on streams kept in memory."""
 
     def __init__(self, ledger: Ledger, station: str, source: str, now: datetime) -> None:
-        self._ledger, self._station, self._source, self._now = ledger, station, source, now
+        self._station, self._source, self._now = station, source, now
         self._names = Names(station, source)
         self._scope = f"{station}/import:{source}"
-        self._streams: dict[str, Stream[Any] | None] = {}
-        self._keys: dict[str, tuple[str, str, int]] = {}
+        self._holdings = Holdings(ledger, self._scope)
+        self._prepared: dict[int, tuple[str, Command]] = {}
         self.entries: list[NewEntry] = []
         self.request_keys: list[tuple[RequestKey, int]] = []
         self.repeated = 0
+
+    def prepare(self, pending: list[Numbered]) -> None:
+        """Load at once what the lines mean; what a correction depends on follows by itself."""
+        keys = (key for _number, line in pending for key in (line.key, *_keys_named(line)))
+        self._holdings.load_keys(keys)
+        self._holdings.load_streams(
+            name for item in pending for name in self._streams_meant(*item)
+        )
+
+    def _streams_meant(self, number: int, line: Line) -> set[str]:
+        """The streams that deciding a line will ask for, as far as they are known now."""
+        if self._holdings.taken_in(line.key) is not None:
+            return set()
+        if line.topic not in KIND_OF_TOPIC:
+            records = map(self._holdings.taken_in, _keys_named(line))
+            return {record.stream for record in records if record is not None}
+        with contextlib.suppress(Refused):  # it is refused again, and told, in its turn
+            if _entry_fields(line.topic):  # the entries may be further on in the file
+                return {self._name(line, KIND_OF_TOPIC[line.topic])}
+            name, command = self._prepared[number] = self._command(line)
+            return {name} | referred_streams(command, None, self._station)
+        return set()
+
+    def _name(self, line: Line, kind: StreamKind[Any]) -> str:
+        """The stream that a line is about."""
+        subject = self._names.subject(line, kind)
+        if kind.name == "station" and subject != self._station:
+            raise BadLine(problem=f"文件导入到社工站 {self._station}，不能登记另一个站")
+        return stream_id(self._station, kind.name, subject)
 
     def take_in(self, waiting: list[Numbered], result: ImportResult) -> None:
         """Take in the lines of one instant, in whichever order the rules accept."""
@@ -184,67 +216,43 @@ class _Importer:
 
     def _take_in(self, number: int, line: Line) -> None:
         print_of_line = fingerprint(line)
-        known = self._known(line.key)
+        known = self._holdings.taken_in(line.key)
         if known is not None:
-            if known[0] != print_of_line:
+            if known.fingerprint != print_of_line:
                 raise KeyReused(key=line.key)
             self.repeated += 1
             return
-        name, command = self._command(line)
+        name, command = self._prepared.get(number) or self._command(line)
         statements = self._decided(name, command, line, number)
         first = len(self.entries)
-        version = self._version(name)
+        version = self._holdings.version(name)
         for offset, (statement, context) in enumerate(statements, start=1):
             self._append(name, version + offset, statement, context)
-        self._keys[line.key] = (print_of_line, name, version + 1)
+        self._holdings.take_in(line.key, Answered(print_of_line, name, version + 1))
         request = RequestKey(self._scope, line.key, print_of_line)
         self.request_keys.append((request, first))
-
-    def _known(self, key: str) -> tuple[str, str, int] | None:
-        """The fingerprint, stream and version of a line taken in before."""
-        if key not in self._keys:
-            answered = self._ledger.store.answered(self._scope, key)
-            if answered is None:
-                return None
-            self._keys[key] = (answered.fingerprint, answered.stream, answered.version)
-        return self._keys[key]
-
-    def _stream(self, name: str) -> Stream[Any] | None:
-        if name not in self._streams:
-            parts = stream_kind(name), stream_subject(name)
-            self._streams[name] = self._ledger.stream(self._station, *parts)
-        return self._streams[name]
-
-    def _version(self, name: str) -> int:
-        stream = self._stream(name)
-        return stream.version if stream else 0
 
     # ---- what a line asks for ----
 
     def _command(self, line: Line) -> tuple[str, Command]:
         """The stream that a line is about, and what it does there."""
         if line.topic in KIND_OF_TOPIC:
-            kind = KIND_OF_TOPIC[line.topic]
-            subject = self._names.subject(line, kind)
-            if kind.name == "station" and subject != self._station:
-                raise BadLine(problem=f"文件导入到社工站 {self._station}，不能登记另一个站")
-            name = stream_id(self._station, kind.name, subject)
+            name = self._name(line, KIND_OF_TOPIC[line.topic])
             event = self._names.event(line.topic, self._with_entries(line.topic, line.data, name))
             return name, Record(statement=Statement(event, line.occurrence()))
         return self._record_keeping(line)
 
     def _with_entries(self, topic: str, data: dict[str, Any], name: str) -> dict[str, Any]:
         """Data in which a key that stands for an earlier entry is that entry's version."""
-        marks = marks_of(event_class(topic))
-        keys = [n for n in data if ENTRY_MARK in marks.get(n, {}) and isinstance(data[n], str)]
-        entries = {key: self._referred(data[key]) for key in keys}
-        for key, (_print, stream, _version) in entries.items():
-            if stream != name:
-                raise UnknownKey(got=str(data[key])[:80])
-        return data | {key: version for key, (_print, _stream, version) in entries.items()}
+        fields = [field for field in _entry_fields(topic) if isinstance(data.get(field), str)]
+        entries = {field: self._referred(data[field]) for field in fields}
+        for field_name, entry in entries.items():
+            if entry.stream != name:
+                raise UnknownKey(got=data[field_name][:80])
+        return data | {field: entry.version for field, entry in entries.items()}
 
-    def _referred(self, key: Any) -> tuple[str, str, int]:
-        found = self._known(key) if isinstance(key, str) else None
+    def _referred(self, key: Any) -> Answered:
+        found = self._holdings.taken_in(key) if could_be_key(key) else None
         if found is None:
             raise UnknownKey(got=str(key)[:80])
         return found
@@ -254,7 +262,8 @@ class _Importer:
         unknown = set(data) - KEEPING_FIELDS[line.topic]
         if unknown:
             raise BadLine(problem=f"data 中有不认识的字段：{'、'.join(sorted(unknown))}")
-        _print, name, entry = self._referred(data.get("of"))
+        record = self._referred(data.get("of"))
+        name, entry = record.stream, record.version
         reason = data.get("reason")
         if not isinstance(reason, str) or not 0 < len(reason) <= 500:
             raise BadLine(problem="更正、作废和恢复须写明原因（reason，1 到 500 字）")
@@ -267,7 +276,7 @@ class _Importer:
 
     def _corrected(self, name: str, entry: int, data: dict[str, Any]) -> Statement:
         """The statement after a correction; what the line leaves out stays as it was."""
-        stream = self._stream(name)
+        stream = self._holdings.stream(name)
         if stream is None or entry not in stream.entries:
             raise UnknownKey(got=str(data.get("of"))[:80])
         before = stream.entries[entry].statement
@@ -285,9 +294,9 @@ class _Importer:
         self, name: str, command: Command, line: Line, number: int
     ) -> list[tuple[Statement, Context]]:
         context = self._context(line, number)
-        stream = self._stream(name)
+        stream = self._holdings.stream(name)
         names = referred_streams(command, stream, self._station)
-        found = {other: self._stream(other) for other in names}
+        found = {other: self._holdings.stream(other) for other in names}
         related = Related(
             context, {n: s for n, s in found.items() if s is not None}, stream_subject(name)
         )
@@ -310,4 +319,15 @@ class _Importer:
             envelope=envelope, event=statement.event,
         )
         self.entries.append(entry)
-        self._streams[name] = fold(KINDS[stream_kind(name)], self._stream(name), [recorded])
+        self._holdings.append(recorded)
+
+
+def _entry_fields(topic: str) -> list[str]:
+    """The fields of a topic that name an earlier entry of the same stream."""
+    return [name for name, marks in marks_of(event_class(topic)).items() if ENTRY_MARK in marks]
+
+
+def _keys_named(line: Line) -> list[str]:
+    """The keys of other lines that a line names."""
+    fields = _entry_fields(line.topic) if line.topic in KIND_OF_TOPIC else ["of"]
+    return [line.data[field] for field in fields if could_be_key(line.data.get(field))]

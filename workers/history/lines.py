@@ -147,6 +147,11 @@ def read_line(raw: bytes, now: datetime) -> Line:
     return line
 
 
+def could_be_key(text: object) -> bool:
+    """Whether a line may have this key: short and printable, so that every database keeps it."""
+    return isinstance(text, str) and 0 < len(text) <= 200 and text.isprintable()
+
+
 def _check_names(line: Line) -> None:
     """Keys, subjects and actors are short and printable: they become parts of names."""
     if not 0 < len(line.key) <= 200 or not 0 < len(line.actor) <= 100:
