@@ -6,13 +6,14 @@ from typing import Any, ClassVar
 
 import flask_smorest
 import msgspec
-from flask import Request
+from flask import Flask, Request, request
 from marshmallow import Schema
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.problems import MalformedJson
+from domain.record_keeping import UnreadableText
 
 
 class BodyParser(FlaskParser):
@@ -43,3 +44,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """A group of routes whose bodies are read strictly."""
 
     ARGUMENTS_PARSER: ClassVar[FlaskParser] = BodyParser()
+
+
+def install(app: Flask) -> None:
+    """Let no address carry what the databases cannot compare."""
+    app.before_request(_refuse_unreadable)
+
+
+def _refuse_unreadable() -> None:
+    said = [request.path, *(value for _name, value in request.args.items(multi=True))]
+    if any("\0" in text for text in said):
+        raise UnreadableText

@@ -9,6 +9,7 @@ corrected with it (a derived field) or forbid it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
@@ -133,6 +134,13 @@ class DateTooEarly(
     detail="发生日期 {got} 早于 {earliest}，请核对年份。",
 ):
     """A year that is a slip of the pen."""
+
+
+class UnreadableText(
+    Refused, code="unreadable_text", title="文字中有无法保存的字符",
+    detail="文字中含有看不见的控制字符（U+0000），请删去后重新填写。",
+):
+    """A NUL is no text: PostgreSQL keeps none, and nobody typed it."""
 
 
 class AlreadyRegistered(
@@ -371,6 +379,9 @@ def _with_consequences(
 
 # ---- the rules that hold for every statement ----
 
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""A NUL as JSON writes it; a backslash that somebody typed is written as two."""
+
 
 def _accepted(
     kind: StreamKind[S], statement: Statement, state: S, related: Related
@@ -380,6 +391,8 @@ def _accepted(
     if kind.name != "station":
         related.state("station", related.context.station)  # refuses one that does not exist
     _check_occurrence(statement, related.context)
+    if _NUL.search(msgspec.json.encode(statement.event)):
+        raise UnreadableText
     for _path, name, got in marked_values(statement.event, CODE_LIST):
         check_code(name, got, statement.occurred.on)
     event = without_derived(statement.event)

@@ -15,7 +15,8 @@ from domain.ledger.application import (
     recorded_from,
     referred_streams,
 )
-from domain.ledger.recorders import Answered, BadDatabaseUrlError, RequestKey
+from domain.ledger.recorders import BadDatabaseUrlError
+from domain.ledger.request_keys import Answered, RequestKey
 
 __all__ = [
     "Answered",

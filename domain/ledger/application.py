@@ -16,8 +16,10 @@ import msgspec
 from eventsourcing.application import AggregateNotFoundError, Application
 from eventsourcing.persistence import (
     IntegrityError,
+    InterfaceError,
     Mapper,
     Notification,
+    OperationalError,
     PersistenceError,
     StoredEvent,
 )
@@ -39,7 +41,8 @@ from domain.kernel import (
     stream_id,
     stream_kind,
 )
-from domain.ledger.recorders import Recorder, RequestKey, library_settings
+from domain.ledger.recorders import Recorder, library_settings
+from domain.ledger.request_keys import RequestKey
 from domain.record_keeping import Command, Correct, Record, decide, fold
 
 MAX_ATTEMPTS: Final = 20
@@ -244,8 +247,19 @@ class Ledger(Application[str]):
                 recordings = self.save(*cast("Any", entries), request_keys=keys)
             except IntegrityError:  # another writer, or the same request, was faster
                 continue
+            except (InterfaceError, OperationalError):
+                # The connection broke: perhaps only the answer was lost.
+                if (position := self._position_of(entries[0])) is None:
+                    raise
+                return _receipt(entries[0], position)
             return _receipt(entries[0], recordings[0].notification.id)
         raise Busy
+
+    def _position_of(self, entry: NewEntry) -> int | None:
+        """Where an entry stands, if it was stored."""
+        mine = self.mapper.to_stored_event(cast("Any", entry))
+        stored = self.notifications_of([entry.originator_id])
+        return next((n.id for n in stored if _is_same(n, mine)), None)
 
     def _request(self, instruction: Instruction, context: Context) -> RequestKey | None:
         if context.idempotency_key is None:
@@ -336,6 +350,13 @@ def _receipt(entry: NewEntry, position: int) -> Receipt:
         occurred=entry.occurred, envelope=entry.envelope, event=entry.event,
     )
     return Receipt(entry.originator_id, entry.originator_version, position, recorded)
+
+
+def _is_same(one: StoredEvent, other: StoredEvent) -> bool:
+    """Whether two stored events are the very same: version, topic and every byte."""
+    return (one.originator_version, one.topic, one.state) == (
+        other.originator_version, other.topic, other.state,
+    )
 
 
 def _guarded(write: Callable[[], T]) -> T:

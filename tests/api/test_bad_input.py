@@ -56,6 +56,7 @@ BAD_BODIES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("a number out of range", "visits", VISIT | {"minutes": 1441}, 422, "out_of_range"),
     ("a negative number", "visits", VISIT | {"persons_met": -1}, 422, "out_of_range"),
     ("no member", "households", HOUSEHOLD | {"members": []}, 422, "out_of_range"),
+    ("text that no database keeps", "visits", VISIT | {"note": "门\0"}, 422, "unreadable_text"),
     ("an over-long text", "visits", VISIT | {"note": "长" * 5001}, 422, "text_too_long"),
     ("an empty name", "households", HOUSEHOLD | {"members": a_member(name="")}, 422,
      "text_too_short"),
@@ -304,3 +305,8 @@ def test_a_bad_question_is_answered_by_a_problem(api: Api, path: Callable[[Api],
 def test_an_address_and_a_method_that_are_none(api: Api) -> None:
     refusal_of(api.get("nothing"), 404, "not_found")
     refusal_of(api.call("PATCH", "visits"), 405, "method_not_allowed")
+
+
+def test_an_address_that_no_database_can_compare_is_refused(api: Api) -> None:
+    answer = api.get("households?community=%00")
+    refusal_of(answer, 422, "unreadable_text")

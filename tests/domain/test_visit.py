@@ -99,3 +99,9 @@ def test_a_person_who_has_left_the_household_may_still_be_met() -> None:
 def test_a_code_that_its_list_does_not_have_is_refused(changes: dict[str, Any]) -> None:
     with refused("unknown_code"):
         visit(**changes)
+
+
+def test_text_that_no_database_keeps_is_refused() -> None:
+    with refused("unreadable_text"):
+        visit(note="门锁着\0")
+    assert visit(note="写作 \\u0000 的字样").note

@@ -1,0 +1,217 @@
+"""How does PostgreSQL keep the log?
+
+An append is one round trip: a function of the database takes the table's lock, writes
+the request keys and the events, and the statement commits. The lock is held until the
+commit, so that positions are given in the order in which readers come to see them;
+without it a tailing reader misses events whose positions were taken early and
+committed late.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+import psycopg
+from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresFactory
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from domain.ledger.request_keys import Answered, KeyAlreadyUsedError, RequestKey, key_row
+
+OPTIONS: Final = "-c lock_timeout=10s -c statement_timeout=60s"
+"""Nothing that one request asks of the log takes longer, or waits longer for its turn."""
+
+_TABLES: Final = """
+CREATE TABLE IF NOT EXISTS {schema}.request_keys (
+    scope text NOT NULL, key text NOT NULL, fingerprint text NOT NULL,
+    originator_id text NOT NULL, originator_version bigint NOT NULL,
+    PRIMARY KEY (scope, key))
+"""
+_REFUSE: Final = """
+CREATE OR REPLACE FUNCTION {schema}.refuse_change() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$
+"""
+_TRIGGER: Final = """
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+ON {schema}.{table} EXECUTE FUNCTION {schema}.refuse_change()
+"""
+_APPEND: Final = """
+CREATE OR REPLACE FUNCTION {schema}.append_events(
+    streams text[], versions bigint[], topics text[], states bytea[],
+    scopes text[], keys text[], fingerprints text[], answers text[], answer_versions bigint[])
+RETURNS SETOF bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$ BEGIN
+    LOCK TABLE {schema}.{table} IN EXCLUSIVE MODE;
+    IF cardinality(keys) > 0 THEN
+        INSERT INTO {schema}.request_keys
+            (scope, key, fingerprint, originator_id, originator_version)
+        SELECT * FROM unnest(scopes, keys, fingerprints, answers, answer_versions);
+    END IF;
+    PERFORM pg_notify({channel}, '');
+    RETURN QUERY
+        INSERT INTO {schema}.{table} (originator_id, originator_version, topic, state)
+        SELECT e.stream, e.version, e.topic, e.state
+        FROM unnest(streams, versions, topics, states)
+            WITH ORDINALITY AS e (stream, version, topic, state, number)
+        ORDER BY e.number
+        RETURNING notification_id;
+END $$
+"""
+_CALL: Final = """
+SELECT * FROM {schema}.append_events(
+    %b::text[], %b::bigint[], %b::text[], %b::bytea[],
+    %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[]) AS position
+"""
+
+
+class LedgerPostgresRecorder(PostgresApplicationRecorder):
+    """The library's PostgreSQL recorder with request keys and an append-only log."""
+
+    MIGRATION_LOCK: ClassVar[int] = 0x7A_48_41_4E
+    """Advisory lock: two programs that start at once create the tables one by one."""
+    LAYOUT: ClassVar[str] = "taizhang ledger 1"
+    """Kept as the table's comment; changed whenever a statement below is."""
+
+    def __init__(
+        self, datastore: PostgresDatastore, *, events_table_name: str = "stored_events"
+    ) -> None:
+        """Add the ledger's own tables, trigger and function to the library's table."""
+        super().__init__(datastore, events_table_name=events_table_name)
+        names = {
+            "schema": Identifier(datastore.schema),
+            "table": Identifier(events_table_name),
+            "channel": Literal(self.channel_name),
+            "layout": Literal(self.LAYOUT),
+        }
+
+        def statement(template: str) -> Composed:
+            return SQL(template).format(**names)
+
+        # The library's own insert function takes no lock, so it is not created.
+        own = [s for s in self.sql_create_statements if _is_table_or_index(s.as_string())]
+        self.sql_create_statements[:] = [
+            *own,
+            *map(statement, (_TABLES, _REFUSE, _TRIGGER, _APPEND)),
+            statement("COMMENT ON TABLE {schema}.{table} IS {layout}"),
+        ]
+        self._call = statement(_CALL)
+        self._table = f"{datastore.schema}.{events_table_name}"
+        self._select_keys = statement(
+            "SELECT key, fingerprint, originator_id, originator_version"
+            " FROM {schema}.request_keys WHERE scope=%s AND key = ANY(%s)"
+        )
+        self._select_streams = statement(
+            "SELECT * FROM {schema}.{table} WHERE originator_id = ANY(%s)"
+            " AND notification_id <= %s ORDER BY notification_id"
+        )
+
+    def create_table(self) -> None:
+        """Create what is missing, one program at a time; nothing where all is there."""
+        if self._is_laid_out():
+            return
+        with self.datastore.get_connection() as conn:
+            conn.execute("SELECT pg_advisory_lock(%s)", (self.MIGRATION_LOCK,))
+            try:
+                if not self._is_laid_out():
+                    super().create_table()
+            finally:
+                conn.execute("SELECT pg_advisory_unlock(%s)", (self.MIGRATION_LOCK,))
+
+    def _is_laid_out(self) -> bool:
+        with self.datastore.get_connection() as conn:
+            row = conn.execute(
+                "SELECT obj_description(to_regclass(%s), 'pg_class') AS layout", (self._table,)
+            ).fetchone()
+        return row is not None and row["layout"] == self.LAYOUT
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        request_keys: Sequence[tuple[RequestKey, int]] = (),
+        **_: Any,
+    ) -> Sequence[int] | None:
+        """Insert events and request keys in one transaction and one round trip.
+
+        Not tried again as the library does: who lost the answer must look whether the
+        events are there, and only the ledger can.
+        """
+        columns = [
+            [str(e.originator_id) for e in stored_events],
+            [e.originator_version for e in stored_events],
+            [e.topic for e in stored_events],
+            [e.state for e in stored_events],
+        ]
+        rows = [key_row(request, stored_events[index]) for request, index in request_keys]
+        columns += [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * 5
+        try:
+            with self.datastore.get_connection() as conn:
+                found = conn.execute(self._call, columns, prepare=True).fetchall()
+        except IntegrityError as error:
+            cause = error.__cause__
+            if isinstance(cause, psycopg.Error) and cause.diag.table_name == "request_keys":
+                raise KeyAlreadyUsedError(str(error)) from error
+            raise
+        return [row["position"] for row in found]
+
+    def answered(self, scope: str, key: str) -> Answered | None:
+        """What was recorded under a request key, if anything."""
+        return self.answered_among(scope, [key]).get(key)
+
+    def answered_among(self, scope: str, keys: Sequence[str]) -> dict[str, Answered]:
+        """What was recorded under some request keys of a scope, by key."""
+        with self.datastore.get_connection() as conn:
+            rows = conn.execute(self._select_keys, (scope, list(keys))).fetchall()
+            return {
+                row["key"]: Answered(
+                    row["fingerprint"], row["originator_id"], row["originator_version"]
+                )
+                for row in rows
+            }
+
+    def select_streams(self, stream_ids: Sequence[str], up_to: int) -> Sequence[Notification]:
+        """Every event of some streams up to a position, in order of position."""
+        with self.datastore.get_connection() as conn:
+            rows = conn.execute(self._select_streams, (list(stream_ids), up_to)).fetchall()
+            return [
+                Notification(
+                    row["originator_id"], row["originator_version"], row["topic"],
+                    bytes(row["state"]), row["notification_id"],
+                )
+                for row in rows
+            ]
+
+
+def _is_table_or_index(statement: str) -> bool:
+    return statement.lstrip().startswith(("CREATE TABLE", "CREATE UNIQUE INDEX", "CREATE INDEX"))
+
+
+def ping_where_disturbed(connection: psycopg.Connection[Any]) -> None:
+    """Ask the server only where an idle connection has something to say.
+
+    A server that went away has closed it, which shows without a round trip.
+    """
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    if poll.poll(0):
+        psycopg_check(connection)
+
+
+def psycopg_check(connection: psycopg.Connection[Any]) -> None:
+    """One round trip."""
+    connection.execute("")
+
+
+class LedgerPostgresFactory(PostgresFactory):
+    """Builds the ledger's recorder over connections that wait for nothing for ever."""
+
+    application_recorder_class = LedgerPostgresRecorder
+
+    def __init__(self, env: Any) -> None:
+        """Bound what a statement may take, and meet a restarted server by a new connection."""
+        super().__init__(env)
+        pool = self.datastore.pool
+        pool.kwargs = pool.kwargs | {"options": OPTIONS}  # type: ignore[operator]
+        pool._check = ping_where_disturbed  # noqa: SLF001 - the library offers only a full ping

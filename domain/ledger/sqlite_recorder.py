@@ -1,0 +1,259 @@
+"""How does SQLite keep the log?
+
+SQLite has one writer at a time, and its commit waits for the disk. Appends that arrive
+meanwhile therefore wait together and are committed together (group commit): the thread
+whose turn it is writes for all, each append under a savepoint of its own.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
+from eventsourcing.sqlite import (
+    SQLiteApplicationRecorder,
+    SQLiteConnection,
+    SQLiteConnectionPool,
+    SQLiteCursor,
+    SQLiteDatastore,
+    SQLiteFactory,
+)
+
+from domain.ledger.request_keys import Answered, KeyAlreadyUsedError, RequestKey, key_row
+
+MOST_AT_ONCE: Final = 200
+"""How many waiting appends one commit takes along."""
+_KEY_COLUMNS: Final = "scope, key, fingerprint, originator_id, originator_version"
+
+
+class LedgerSQLitePool(SQLiteConnectionPool):
+    """Connections that reach the disk before they acknowledge."""
+
+    def _create_connection(self) -> SQLiteConnection:
+        connection = super()._create_connection()
+        connection.cursor().execute("PRAGMA synchronous=FULL")
+        return connection
+
+
+@dataclass(slots=True, eq=False)
+class _Append:
+    """What one thread wants appended, and what came of it."""
+
+    stored_events: Sequence[StoredEvent]
+    options: dict[str, Any]
+    is_done: bool = False
+    positions: Sequence[int] | None = None
+    error: BaseException | None = None
+
+    def outcome(self) -> Sequence[int] | None:
+        """The positions, or the error that the append met."""
+        if self.error is not None:
+            raise self.error
+        return self.positions
+
+
+class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
+    """The library's SQLite recorder with explicit positions and request keys.
+
+    The library orders events by the implicit ``rowid``, which ``VACUUM`` may renumber
+    and which is used again when the last event is deleted.
+    """
+
+    def __init__(
+        self, datastore: SQLiteDatastore, events_table_name: str = "stored_events"
+    ) -> None:
+        """Prepare the statements for the ledger's own columns."""
+        super().__init__(datastore, events_table_name)
+        table = self.events_table_name
+        self.insert_events_statement = (
+            f"INSERT INTO {table} (originator_id, originator_version, topic, state)"  # noqa: S608 - a fixed name
+            " VALUES (?,?,?,?)"
+        )
+        self._waiting: deque[_Append] = deque()
+        self._turn = threading.Lock()
+
+    def construct_create_table_statements(self) -> list[str]:
+        """The log, the request keys, and triggers that keep both append-only."""
+        table = self.events_table_name
+        refuse = "BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END"
+        events = (
+            f"CREATE TABLE IF NOT EXISTS {table} ("
+            "position INTEGER PRIMARY KEY AUTOINCREMENT, "
+            "originator_id TEXT NOT NULL, "
+            "originator_version INTEGER NOT NULL, "
+            "topic TEXT NOT NULL, "
+            "state BLOB NOT NULL, "
+            "UNIQUE (originator_id, originator_version))"
+        )
+        keys = (
+            "CREATE TABLE IF NOT EXISTS request_keys ("
+            "scope TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL, "
+            "originator_id TEXT NOT NULL, originator_version INTEGER NOT NULL, "
+            "PRIMARY KEY (scope, key)) WITHOUT ROWID"
+        )
+        return [
+            events,
+            keys,
+            *(
+                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{verb.lower()} "
+                f"BEFORE {verb} ON {table} {refuse}"
+                for verb in ("UPDATE", "DELETE")
+            ),
+        ]
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **options: Any
+    ) -> Sequence[int] | None:
+        """Append with whatever else is waiting, and answer once it is on the disk."""
+        mine = _Append(stored_events, options)
+        self._waiting.append(mine)
+        with self._turn:
+            while not mine.is_done:
+                count = min(len(self._waiting), MOST_AT_ONCE)
+                self._commit([self._waiting.popleft() for _ in range(count)])
+        return mine.outcome()
+
+    def _commit(self, group: Sequence[_Append]) -> None:
+        """Write waiting appends in one transaction; where that fails, each in its own."""
+        try:
+            if len(group) > 1:
+                try:
+                    self._write_together(group)
+                except Exception:  # noqa: BLE001 - each append meets its own error below
+                    self._write_singly(group)
+            else:
+                self._write_singly(group)
+        finally:
+            for append in group:
+                append.is_done = True
+
+    def _write_together(self, group: Sequence[_Append]) -> None:
+        results: list[tuple[Sequence[int] | None, BaseException | None]] = []
+        with self.datastore.transaction(commit=True) as c:
+            for append in group:
+                c.execute("SAVEPOINT append")
+                try:
+                    positions = self._insert_events(c, append.stored_events, **append.options)
+                    results.append((positions, None))
+                except (IntegrityError, sqlite3.IntegrityError) as error:
+                    c.execute("ROLLBACK TO append")
+                    results.append((None, _as_the_librarys(error)))
+                c.execute("RELEASE append")
+        for append, (positions, failure) in zip(group, results, strict=True):
+            append.positions, append.error = positions, failure
+
+    def _write_singly(self, group: Sequence[_Append]) -> None:
+        for append in group:
+            try:
+                append.positions = super().insert_events(append.stored_events, **append.options)
+            except BaseException as error:  # noqa: BLE001 - raised in the thread that asked
+                append.error = error
+
+    def _insert_events(
+        self,
+        c: SQLiteCursor,
+        stored_events: Sequence[StoredEvent],
+        *,
+        request_keys: Sequence[tuple[RequestKey, int]] = (),
+        **kwargs: Any,
+    ) -> Sequence[int] | None:
+        for request, index in request_keys:
+            row = key_row(request, stored_events[index])
+            try:
+                c.execute(
+                    f"INSERT INTO request_keys ({_KEY_COLUMNS}) VALUES (?,?,?,?,?)",  # noqa: S608 - fixed names
+                    row,
+                )
+            except sqlite3.IntegrityError as error:
+                raise KeyAlreadyUsedError(request.key) from error
+        if not stored_events:
+            return None
+        return super()._insert_events(c, stored_events, **kwargs)
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events in the order of their positions, as the library's recorder gives them."""
+        clauses: list[str] = []
+        params: list[Any] = []
+        if start is not None:
+            clauses.append("position >= ?" if inclusive_of_start else "position > ?")
+            params.append(start)
+        if stop is not None:
+            clauses.append("position <= ?")
+            params.append(stop)
+        if topics:
+            clauses.append(f"topic IN ({','.join('?' * len(topics))})")
+            params.extend(topics)
+        where = f"WHERE {' AND '.join(clauses)} " if clauses else ""
+        statement = (
+            "SELECT position, originator_id, originator_version, topic, state "  # noqa: S608 - fixed names
+            f"FROM {self.events_table_name} {where}ORDER BY position LIMIT ?"
+        )
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(statement, [*params, limit])
+            return [
+                Notification(
+                    id=row[0], originator_id=self.convert_originator_id(row[1]),
+                    originator_version=row[2], topic=row[3], state=row[4],
+                )
+                for row in c.fetchall()
+            ]
+
+    def answered(self, scope: str, key: str) -> Answered | None:
+        """What was recorded under a request key, if anything."""
+        return self.answered_among(scope, [key]).get(key)
+
+    def answered_among(self, scope: str, keys: Sequence[str]) -> dict[str, Answered]:
+        """What was recorded under some request keys of a scope, by key."""
+        marks = ",".join("?" * len(keys))
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT key, fingerprint, originator_id, originator_version"  # noqa: S608 - placeholders
+                f" FROM request_keys WHERE scope=? AND key IN ({marks})",
+                [scope, *keys],
+            )
+            return {row[0]: Answered(row[1], row[2], row[3]) for row in c.fetchall()}
+
+    def select_streams(self, stream_ids: Sequence[str], up_to: int) -> Sequence[Notification]:
+        """Every event of some streams up to a position, in order of position."""
+        marks = ",".join("?" * len(stream_ids))
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT position, originator_id, originator_version, topic, state"  # noqa: S608 - placeholders
+                f" FROM {self.events_table_name}"
+                f" WHERE originator_id IN ({marks}) AND position <= ? ORDER BY position",
+                [*stream_ids, up_to],
+            )
+            return [Notification(r[1], r[2], r[3], r[4], r[0]) for r in c.fetchall()]
+
+
+def _as_the_librarys(error: Exception) -> IntegrityError:
+    return error if isinstance(error, IntegrityError) else IntegrityError(error)
+
+
+class LedgerSQLiteFactory(SQLiteFactory):
+    """Builds the ledger's recorder over the ledger's pool."""
+
+    application_recorder_class = LedgerSQLiteRecorder
+
+    def __init__(self, env: Any) -> None:
+        """Replace the library's pool by one that synchronises fully."""
+        super().__init__(env)
+        old = self.datastore.pool
+        self.datastore.pool = LedgerSQLitePool(
+            db_name=old.db_name, lock_timeout=old.lock_timeout,
+            pool_size=old.pool_size, max_overflow=old.max_overflow,
+        )
+        old.close()

@@ -1,0 +1,154 @@
+"""Do many writers at once lose, mix up or hide anything?"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import pytest
+from desk import STATION, Desk
+from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
+
+from domain.household import HouseholdInfoVerified
+from domain.kernel import stream_id
+from domain.ledger import Ledger, RequestKey
+
+WRITERS = 8
+
+
+def events(stream: str, first: int, count: int) -> list[StoredEvent]:
+    """Consecutive events of a stream."""
+    return [StoredEvent(stream, first + n, "t", b"{}") for n in range(count)]
+
+
+def test_conflicts_and_used_keys_refuse_only_their_own_append(ledger: Ledger) -> None:
+    store = ledger.store
+    store.insert_events(events("taken", 1, 1), request_keys=[(RequestKey("s", "used", "f"), 0)])
+
+    def append(number: int) -> str:
+        try:
+            match number % 3:
+                case 0:
+                    key = RequestKey("s", f"key-{number}", "f")
+                    store.insert_events(events(f"n{number}", 1, 2), request_keys=[(key, 1)])
+                case 1:
+                    store.insert_events([*events(f"n{number}", 1, 1), *events("taken", 1, 1)])
+                case _:
+                    used = [(RequestKey("s", "used", "g"), 0)]
+                    store.insert_events(events(f"n{number}", 1, 1), request_keys=used)
+        except IntegrityError:
+            return "refused"
+        return "stored"
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        outcomes = list(pool.map(append, range(90)))
+
+    assert outcomes == ["stored", "refused", "refused"] * 30
+    stored = [(n.originator_id, n.originator_version) for n in ledger.notifications(0)]
+    wanted = [("taken", 1), *((f"n{n}", v) for n in range(0, 90, 3) for v in (1, 2))]
+    assert sorted(stored) == sorted(wanted)
+    answers = store.answered_among("s", [f"key-{n}" for n in range(90)])
+    assert {key: a.version for key, a in answers.items()} == {
+        f"key-{n}": 2 for n in range(0, 90, 3)
+    }
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_appends_that_wait_are_committed_together(ledger: Ledger) -> None:
+    commits: list[str] = []
+    with ledger.store.datastore.get_connection(commit=True) as connection:
+        connection._sqlite_conn.set_trace_callback(commits.append)
+
+    barrier = threading.Barrier(WRITERS)
+
+    def write(number: int) -> None:
+        barrier.wait()
+        for n in range(50):
+            ledger.store.insert_events(events(f"w{number}-{n}", 1, 1))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(write, range(WRITERS)))
+
+    assert ledger.head() == WRITERS * 50
+    assert commits.count("COMMIT") < WRITERS * 50
+
+
+def test_an_answer_lost_after_the_commit_is_found_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.household("h1", "a")
+    insert = desk.ledger.store.insert_events
+
+    def lose_the_answer(stored: Sequence[StoredEvent], **options: object) -> None:
+        insert(stored, **options)
+        raise OperationalError("the connection is closed")
+
+    monkeypatch.setattr(desk.ledger.store, "insert_events", lose_the_answer)
+    receipt = desk.record("h1", HouseholdInfoVerified(), "2024-11-05")
+
+    history = desk.ledger.history(stream_id(STATION, "household", "h1"))
+    assert [r.event.topic for r in history].count("household.info_verified") == 1
+    assert (receipt.version, receipt.position) == (history[-1].version, history[-1].position)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_server_that_dropped_its_connections_is_met_by_new_ones(
+    ledger: Ledger, postgres_url: str
+) -> None:
+    ledger.store.insert_events(events("a", 1, 1))
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    ledger.store.insert_events(events("a", 2, 1))
+    assert ledger.head() == 2
+
+
+@pytest.mark.slow
+def test_no_reader_at_the_tail_ever_misses_an_event(ledger: Ledger) -> None:
+    total, chance = 200_000, random.Random(3)
+    sizes = [chance.randint(1, 40) for _ in range(total // 20)]
+    sizes.append(max(0, total - sum(sizes)))
+    numbers = itertools.count()
+    is_over = threading.Event()
+    seen: list[int] = []
+
+    def write(_writer: int) -> None:
+        while (n := next(numbers)) < len(sizes):
+            if sizes[n]:
+                ledger.store.insert_events(events(f"s{n}", 1, sizes[n]))
+
+    def tail() -> None:
+        after = 0
+        while True:
+            was_over = is_over.is_set()
+            page = ledger.notifications(after)
+            seen.extend(n.id for n in page)
+            if page:
+                after = page[-1].id
+            elif was_over:
+                return
+            else:
+                time.sleep(0.0005)
+
+    reader = threading.Thread(target=tail)
+    reader.start()
+    _in_threads(write)
+    is_over.set()
+    reader.join()
+
+    assert sum(sizes) >= total
+    assert len(seen) == sum(sizes)
+    assert seen == sorted(set(seen))
+    assert seen[-1] == ledger.head()
+
+
+def _in_threads(work: Callable[[int], None]) -> None:
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(work, range(WRITERS)))
