@@ -8,6 +8,7 @@ data, or is filled in by a decision. It stands once, at the field's type.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -127,9 +128,32 @@ def _marks(hint: Any) -> dict[str, Any]:
 def marked_values(value: object, mark: str) -> Iterator[tuple[str, str, str]]:
     """Every marked text below a value: (path like ``members.0.name``, mark, text)."""
     if isinstance(value, msgspec.Struct):
-        for name, marks in marks_of(type(value)).items():
-            for path, text in _texts(getattr(value, name), mark, marks):
-                yield (f"{name}.{path[0]}" if path[0] else name), path[1], text
+        for name, marks in bearing(type(value), mark):
+            found = getattr(value, name)
+            if isinstance(found, str):
+                yield name, marks[mark], found
+            elif found is not None:
+                for path, text in _texts(found, mark, marks):
+                    yield (f"{name}.{path[0]}" if path[0] else name), path[1], text
+
+
+@cache
+def bearing(struct: Any, mark: str) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """The fields of a struct that bear a mark, themselves or below; with their marks."""
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple(
+        (name, marks)
+        for name, marks in marks_of(struct).items()
+        if mark in marks or any(bearing(inner, mark) for inner in _structs(hints[name]))
+    )
+
+
+def _structs(hint: Any) -> Iterator[Any]:
+    """The struct types that a field may hold."""
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield hint
+    for inner in get_args(hint):
+        yield from _structs(inner)
 
 
 def _texts(
@@ -154,7 +178,8 @@ def rewritten(
     ``rewrite`` is given the text and the mark's value: ``household`` of a reference.
     """
     changes = {}
-    for name, marks in marks_of(type(value)).items():
+    struct: Any = type(value)
+    for name, marks in bearing(struct, mark):
         old = getattr(value, name)
         new = _rewritten(old, mark, marks, rewrite)
         if new is not old:

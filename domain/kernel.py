@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform
 from zoneinfo import ZoneInfo
 
@@ -433,17 +434,22 @@ def stream_id(station: str, kind: str, subject: str) -> str:
 
 def stream_station(stream: str) -> str:
     """The station of a stream's name."""
-    return stream.split("/", 1)[0]
+    return _parts(stream)[0]
 
 
 def stream_kind(stream: str) -> str:
     """The kind of a stream's name."""
-    return stream.split("/", 2)[1]
+    return _parts(stream)[1]
 
 
 def stream_subject(stream: str) -> str:
     """The subject of a stream's name: the id by which people address it."""
-    return stream.split("/", 2)[2]
+    return _parts(stream)[2]
+
+
+@lru_cache(maxsize=16_384)
+def _parts(stream: str) -> list[str]:
+    return stream.split("/", 2)
 
 
 def days_between(first: date, last: date) -> Iterator[date]:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from domain.kernel import Recorded
 from domain.ledger import Ledger, Notification, by_stream, recorded_from
 from projections import catalog, store
-from projections.kernel import Batch, Changes, Fault, Projection
+from projections.kernel import Batch, Changes, Fault, Folds, Projection
 from projections.store import generations, parked
 
 BATCH: Final = 5_000
@@ -63,9 +63,15 @@ class RebuildSupersededError(RuntimeError):
 class _Page:
     """Consecutive events: those that could be read, and those that could not."""
 
-    events: list[Recorded]
+    batch: Batch
     faults: list[Fault]
     last: int
+
+    def changes(self, projection: Projection) -> Changes:
+        """A projection's row changes; what could not be read is among the faults."""
+        changes = projection.changes(self.batch)
+        changes.faults.extend(self.faults)
+        return changes
 
 
 class ReadModels:
@@ -75,6 +81,7 @@ class ReadModels:
         """Open the read models and create what is missing, empty."""
         self.engine = store.open_engine(database_url)
         self._clock = clock or _utc_now
+        self._folds = Folds()
         store.create_control_tables(self.engine)
         for projection in catalog.PROJECTIONS.values():
             self._ensure(projection)
@@ -110,9 +117,16 @@ class ReadModels:
             if row.projection in catalog.PROJECTIONS
         ]
 
+    def positions(self) -> dict[str, int]:
+        """The position that each projection has reached."""
+        query = select(generations.c.projection, generations.c.position)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query.where(generations.c.is_serving)).all()
+        return {r.projection: r.position for r in rows if r.projection in catalog.PROJECTIONS}
+
     def position(self) -> int:
         """The position that every projection has reached."""
-        return min((checkpoint.position for checkpoint in self.checkpoints()), default=0)
+        return min(self.positions().values(), default=0)
 
     def wait_for(self, position: int, timeout_seconds: float) -> bool:
         """Wait until every projection has taken in a position; false when time runs out."""
@@ -134,38 +148,68 @@ class ReadModels:
         """
         failed: dict[str, Exception] = {}
         while True:
-            positions = {c.name: c.position for c in self.checkpoints() if c.name not in failed}
-            behind = {n: p for n, p in positions.items() if p < ledger.head()}
-            if not behind:
+            positions = {n: p for n, p in self.positions().items() if n not in failed}
+            head = ledger.head()
+            if not (behind := {n: p for n, p in positions.items() if p < head}):
                 break
             start = min(behind.values())
-            page = _read(ledger, start)
-            for name in (n for n, p in behind.items() if p == start):
-                try:
-                    self._step(catalog.PROJECTIONS[name], page, start, ledger)
-                except Exception as error:  # noqa: BLE001 - raised below, after the others
-                    failed[name] = error
+            page = _read(ledger, start, self._folds)
+            together = [catalog.PROJECTIONS[n] for n, p in behind.items() if p == start]
+            failed |= self._step(together, page, start)
         if failed:
             names = "、".join(failed)
             raise ProjectionFailedError(names) from next(iter(failed.values()))
         return positions
 
-    def _step(self, projection: Projection, page: _Page, start: int, ledger: Ledger) -> None:
-        """Take in one page, unless another process has just done so."""
-        changes = _changes(projection, page, ledger)
+    def _step(
+        self, projections: Sequence[Projection], page: _Page, start: int
+    ) -> dict[str, Exception]:
+        """Take in one page in one transaction; where that fails, each projection by itself."""
+        try:
+            self._take_in(projections, page, start)
+        except Exception as error:  # noqa: BLE001 - answered, after the others were tried
+            if len(projections) == 1:
+                return {projections[0].name: error}
+            failed: dict[str, Exception] = {}
+            for projection in projections:
+                failed |= self._step([projection], page, start)
+            return failed
+        return {}
+
+    def _take_in(self, projections: Sequence[Projection], page: _Page, start: int) -> None:
+        """Write a page's changes, except where another process has just done so."""
+        changes = {projection.name: page.changes(projection) for projection in projections}
         with store.writing(self.engine) as connection:
-            row = _serving(connection, projection.name)
-            if row is None or row.position != start:
-                return
-            self._write(connection, projection, row.generation, page, changes)
+            query = select(generations.c.projection, generations.c.generation).where(
+                generations.c.is_serving, generations.c.position == start,
+                generations.c.projection.in_(changes),
+            )
+            rows = connection.execute(query.order_by("projection").with_for_update()).all()
+            for row in rows:
+                self._apply(connection, row.projection, row.generation, changes[row.projection])
+            connection.execute(
+                update(generations)
+                .where(
+                    tuple_(generations.c.projection, generations.c.generation).in_(
+                        [tuple(row) for row in rows]
+                    )
+                )
+                .values(position=page.last, updated_at=self._clock())
+            )
+
+    def _apply(
+        self, connection: Connection, name: str, generation: int, changes: Changes
+    ) -> None:
+        """Write a page's rows and its parked events."""
+        store.apply(connection, changes, generation)
+        if changes.faults:
+            store.park(connection, name, generation, changes, self._clock())
 
     def _write(
-        self, connection: Connection, projection: Projection, generation: int,
-        page: _Page, changes: Changes,
+        self, connection: Connection, projection: Projection, generation: int, page: _Page
     ) -> None:
-        """Write a page's rows, its parked events and the new position."""
-        store.apply(connection, changes, generation)
-        store.park(connection, projection.name, generation, changes, self._clock())
+        """Write a page's rows, its parked events and the new position of a generation."""
+        self._apply(connection, projection.name, generation, page.changes(projection))
         connection.execute(
             update(generations)
             .where(generations.c.projection == projection.name)
@@ -225,13 +269,12 @@ class ReadModels:
         with store.writing(self.engine) as connection:
             _retire_unfinished(connection, projection)
             generation = self._new_generation(connection, projection, is_serving=False)
-        position = 0
+        position, folds = 0, Folds()
         while position < (head := ledger.head()):
-            page = _read(ledger, position)
-            changes = _changes(projection, page, ledger)
+            page = _read(ledger, position, folds)
             with store.writing(self.engine) as connection:
                 _claim(connection, projection, generation, position)
-                self._write(connection, projection, generation, page, changes)
+                self._write(connection, projection, generation, page)
             position = page.last
             if progress:
                 progress(position, head)
@@ -243,9 +286,8 @@ class ReadModels:
             old = _serving(connection, projection.name)
             position = _claim(connection, projection, generation, None)
             while position < ledger.head():
-                page = _read(ledger, position)
-                changes = _changes(projection, page, ledger)
-                self._write(connection, projection, generation, page, changes)
+                page = _read(ledger, position, Folds())
+                self._write(connection, projection, generation, page)
                 position = page.last
             differing = None
             if old is not None and old.position == position:
@@ -293,8 +335,7 @@ class ReadModels:
             mine = (parked.c.projection == name) & (parked.c.generation == row.generation)
             positions = connection.execute(select(parked.c.position).where(mine)).scalars().all()
             for position in sorted(positions):
-                page = _read(ledger, position - 1, 1)
-                changes = _changes(projection, page, ledger, up_to=row.position)
+                changes = _read_again(ledger, position, row.position).changes(projection)
                 if not changes.faults:
                     store.apply(connection, changes, row.generation)
                     retried = delete(parked).where(mine, parked.c.position == position)
@@ -307,11 +348,18 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the engine's clock, given at its edge
 
 
-def _read(ledger: Ledger, after: int, limit: int | None = None) -> _Page:
+def _read(ledger: Ledger, after: int, folds: Folds) -> _Page:
     """The next events; those this program cannot read become faults."""
-    notifications = ledger.notifications(after, limit or BATCH)
+    notifications = ledger.notifications(after, BATCH)
     events, faults = _decoded(notifications)
-    return _Page(events, faults, notifications[-1].id if notifications else after)
+    last = notifications[-1].id if notifications else after
+    return _Page(Batch(events, _loading(ledger, last), folds=folds), faults, last)
+
+
+def _read_again(ledger: Ledger, position: int, up_to: int) -> _Page:
+    """A single event, with its stream's history up to another position."""
+    events, faults = _decoded(ledger.notifications(position - 1, 1))
+    return _Page(Batch(events, _loading(ledger, up_to), is_excerpt=True), faults, position)
 
 
 def _decoded(notifications: Sequence[Notification]) -> tuple[list[Recorded], list[Fault]]:
@@ -326,16 +374,13 @@ def _decoded(notifications: Sequence[Notification]) -> tuple[list[Recorded], lis
     return events, faults
 
 
-def _changes(
-    projection: Projection, page: _Page, ledger: Ledger, up_to: int | None = None
-) -> Changes:
-    """A page's row changes, with the events that could not be read among the faults."""
-    last = page.last if up_to is None else up_to
+def _loading(
+    ledger: Ledger, last: int
+) -> Callable[[Iterable[str]], Mapping[str, Sequence[Recorded] | Fault]]:
+    """Reads the histories of streams up to a position."""
 
     def load(streams: Iterable[str]) -> Mapping[str, Sequence[Recorded] | Fault]:
         names = list(streams)
-        if not names:
-            return {}
         groups: dict[str, Sequence[Recorded] | Fault] = {}
         for start in range(0, len(names), store.CHUNK):
             found = ledger.notifications_of(names[start : start + store.CHUNK], last)
@@ -344,9 +389,7 @@ def _changes(
                 groups[name] = faults[0] if faults else events
         return groups
 
-    changes = projection.changes(Batch(page.events, load, is_excerpt=up_to is not None))
-    changes.faults.extend(page.faults)
-    return changes
+    return load
 
 
 def _serving(connection: Connection, name: str) -> Row[Any] | None:

@@ -13,9 +13,12 @@ There are three ways to be a projection, by what a row depends on:
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy import MetaData, Table
@@ -27,6 +30,7 @@ T = TypeVar("T")
 
 Row = dict[str, Any]
 Rows = Iterable[tuple[Table, Row]]
+Amounts = Iterable[tuple[tuple[Any, ...], int]]
 
 metadata: Final = MetaData()
 """The read models as queries see them: each name is a view of the serving tables."""
@@ -60,32 +64,121 @@ class Changes:
             self.inserted.setdefault(table, []).append(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Consecutive events of the log, and the full history of any stream among them.
+class Folds:
+    """Streams as they stood after the last batch, so that the next one goes on from there.
 
-    ``load`` reads the events of streams up to the batch's last position, for streams
-    that began before it. In an ``is_excerpt`` (a parked event tried again) streams also
-    go on after the batch.
+    Only a saving: a stream that is not here, or not at the version before the batch, is
+    read again.
     """
 
-    events: Sequence[Recorded]
-    load: Callable[[Iterable[str]], Mapping[str, Sequence[Recorded] | Fault]]
-    is_excerpt: bool = False
+    def __init__(self, most: int = 20_000) -> None:
+        """Keep at most so many streams, those used last."""
+        self._streams: OrderedDict[str, Stream[Any]] = OrderedDict()
+        self._most = most
+        self._lock = threading.Lock()
 
-    def histories(self, streams: Iterable[str]) -> dict[str, Sequence[Recorded] | Fault]:
-        """The history of each stream; a fault where one of its events is unreadable."""
-        own: dict[str, list[Recorded]] = {}
+    def at(self, name: str, version: int) -> Stream[Any] | None:
+        """A stream as it stood at a version."""
+        stream = self._streams.get(name)
+        return stream if stream is not None and stream.version == version else None
+
+    def keep(self, stream: Stream[Any]) -> None:
+        """Remember a stream; it was used last."""
+        with self._lock:
+            self._streams[stream.id] = stream
+            self._streams.move_to_end(stream.id)
+            if len(self._streams) > self._most:
+                self._streams.popitem(last=False)
+
+
+class Batch:
+    """Consecutive events of the log, and whatever projections ask about them.
+
+    What several projections ask is worked out once. ``load`` reads the events of streams
+    up to the batch's last position. In an ``is_excerpt`` (a parked event tried again)
+    streams also go on after the batch.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[Recorded],
+        load: Callable[[Iterable[str]], Mapping[str, Sequence[Recorded] | Fault]],
+        *,
+        folds: Folds | None = None,
+        is_excerpt: bool = False,
+    ) -> None:
+        """Keep the events; nothing is read yet."""
+        self.events: Final = events
+        self.is_excerpt: Final = is_excerpt
+        self._load = load
+        self._folds = folds or Folds()
+        self._each: dict[Any, Any] = {}
+        self._streams: dict[str, Stream[Any] | Fault] = {}
+
+    @cached_property
+    def own(self) -> dict[str, list[Recorded]]:
+        """The batch's events by stream."""
+        groups: dict[str, list[Recorded]] = {}
         for event in self.events:
-            own.setdefault(event.stream, []).append(event)
-        wanted = list(streams)
-        begun_here = {
-            s: own[s]
-            for s in wanted
-            if not self.is_excerpt and s in own and own[s][0].version == 1
-        }
-        earlier = self.load([s for s in wanted if s not in begun_here])
+            groups.setdefault(event.stream, []).append(event)
+        return groups
+
+    def each(
+        self, function: Callable[[Recorded], Iterable[T]]
+    ) -> tuple[list[tuple[Recorded, list[T]]], list[Fault]]:
+        """A pure function's answer for each event, and the events that it failed on."""
+        if function not in self._each:
+            faults: list[Fault] = []
+            self._each[function] = list(_each(self.events, function, faults)), faults
+        answers: tuple[list[tuple[Recorded, list[T]]], list[Fault]] = self._each[function]
+        return answers
+
+    def histories(self, names: Iterable[str]) -> dict[str, Sequence[Recorded] | Fault]:
+        """The history of each stream; a fault where one of its events is unreadable."""
+        wanted = list(names)
+        begun_here = {s: self.own[s] for s in wanted if self._follows(s, 0)}
+        earlier = self._load([s for s in wanted if s not in begun_here])
         return {s: begun_here.get(s) or earlier.get(s, ()) for s in wanted}
+
+    def _follows(self, name: str, version: int) -> bool:
+        """Whether the batch goes on with a stream from a version, without a gap."""
+        own = self.own.get(name)
+        return (
+            not self.is_excerpt
+            and bool(own)
+            and [e.version for e in own or ()]
+            == list(range(version + 1, version + 1 + len(own or ())))
+        )
+
+    def streams(self, names: Iterable[str]) -> dict[str, Stream[Any] | Fault]:
+        """Each stream as it stands after the batch; a fault where it cannot be folded."""
+        wanted = list(names)
+        unread = []
+        for name in (n for n in wanted if n not in self._streams):
+            before = self.own[name][0].version - 1
+            base = self._folds.at(name, before)
+            if self._follows(name, before) and (base is not None or before == 0):
+                self._streams[name] = self._folded(name, base, self.own[name])
+            else:
+                unread.append(name)
+        for name, history in self.histories(unread).items() if unread else ():
+            if isinstance(history, Fault):
+                self._streams[name] = history
+            else:
+                self._streams[name] = self._folded(name, None, history)
+        return {name: self._streams[name] for name in wanted}
+
+    def _folded(
+        self, name: str, base: Stream[Any] | None, history: Sequence[Recorded]
+    ) -> Stream[Any] | Fault:
+        try:
+            stream = fold(KINDS[stream_kind(name)], base, history)
+            assert stream is not None, f"no event of {name} was read"
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is parked and shown
+            return Fault(self.own[name][-1].position, name, repr(error)[:500])
+        if not self.is_excerpt:
+            self._folds.keep(stream)
+        return stream
 
 
 class Projection(ABC):
@@ -120,16 +213,15 @@ class SumProjection(Projection):
     """
 
     @abstractmethod
-    def amounts(self, event: Recorded) -> Iterable[tuple[tuple[Any, ...], int]]:
-        """The keys (in the order of the primary key) and amounts an event adds."""
+    def amounts(self, batch: Batch, faults: list[Fault]) -> Amounts:
+        """The keys (in the order of the primary key) and amounts that the events add."""
 
     def changes(self, batch: Batch) -> Changes:
         """Sum the batch in memory, so that the store is asked once a key."""
         changes = Changes()
         sums = changes.added.setdefault(self.tables[0], {})
-        for _event, amounts in _each(batch.events, self.amounts, changes.faults):
-            for key, amount in amounts:
-                sums[key] = sums.get(key, 0) + amount
+        for key, amount in self.amounts(batch, changes.faults):
+            sums[key] = sums.get(key, 0) + amount
         return changes
 
 
@@ -137,14 +229,13 @@ class EntryProjection(Projection):
     """Rows belong to single events and are only ever inserted."""
 
     @abstractmethod
-    def rows(self, event: Recorded) -> Rows:
-        """The rows that an event adds."""
+    def rows(self, batch: Batch, faults: list[Fault]) -> Rows:
+        """The rows that the events add."""
 
     def changes(self, batch: Batch) -> Changes:
         """Collect the rows of each event."""
         changes = Changes()
-        for _event, rows in _each(batch.events, self.rows, changes.faults):
-            changes.insert(rows)
+        changes.insert(self.rows(batch, changes.faults))
         return changes
 
 
@@ -161,27 +252,26 @@ class FoldProjection(Projection):
         """The rows of a stream as it stands."""
 
     def changes(self, batch: Batch) -> Changes:
-        """Fold each stream of the batch anew and replace its rows."""
-        last = {e.stream: e for e in batch.events if stream_kind(e.stream) in self.kinds}
+        """Fold each stream of the batch on and replace its rows."""
         changes = Changes()
-        histories = batch.histories(last)
-        for name, history in histories.items():
-            if isinstance(history, Fault):
-                changes.faults.append(history)
+        begun = set()
+        names = [name for name in batch.own if stream_kind(name) in self.kinds]
+        for name, stream in batch.streams(names).items():
+            if isinstance(stream, Fault):
+                changes.faults.append(stream)
                 continue
-            for _event, rows in _each([last[name]], self._folding(history), changes.faults):
-                for table in self.tables:
-                    changes.deleted.setdefault(table, set()).add(name)
-                changes.insert(rows)
+            try:
+                rows = list(self.rows(stream))
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is parked and shown
+                position = batch.own[name][-1].position
+                changes.faults.append(Fault(position, name, repr(error)[:500]))
+                continue
+            if batch.own[name][0].version > 1 or batch.is_excerpt:
+                begun.add(name)
+            changes.insert(rows)
+        if begun:
+            changes.deleted |= dict.fromkeys(self.tables, begun)
         return changes
-
-    def _folding(self, history: Sequence[Recorded]) -> Callable[[Recorded], Rows]:
-        def rows(event: Recorded) -> Rows:
-            stream = fold(KINDS[stream_kind(event.stream)], None, history)
-            assert stream is not None
-            return self.rows(stream)
-
-        return rows
 
 
 def _each(

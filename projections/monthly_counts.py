@@ -7,13 +7,13 @@ kept for distinct measures only, which count entities and not amounts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Final
+from operator import attrgetter
+from typing import Final
 
 from sqlalchemy import BigInteger, Column, Date, String, Table, Text
 
-from domain.kernel import Recorded, stream_station
-from projections.kernel import SumProjection, metadata
+from domain.kernel import stream_station
+from projections.kernel import Amounts, Batch, Fault, SumProjection, metadata
 from projections.measures import Kind
 from projections.postings import DIMENSIONS, posted
 
@@ -27,8 +27,10 @@ monthly_counts: Final = Table(
     Column("approximation", String(16), primary_key=True),
     Column("entity", Text, primary_key=True),
     Column("amount", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 """``effective_on`` is the first day of the month."""
+_dimensions: Final = attrgetter(*DIMENSIONS, "approximation")
 
 
 class MonthlyCounts(SumProjection):
@@ -38,12 +40,14 @@ class MonthlyCounts(SumProjection):
     label = "按月统计"
     tables = (monthly_counts,)
 
-    def amounts(self, event: Recorded) -> Iterable[tuple[tuple[Any, ...], int]]:
+    def amounts(self, batch: Batch, faults: list[Fault]) -> Amounts:
         """One key a posting: all dimensions, with the day rounded down to its month."""
-        for measure, posting, _entry in posted(event):
-            assert posting.on is not None
-            yield (
-                stream_station(event.stream), measure.code, posting.on.replace(day=1),
-                *(getattr(posting, name) for name in DIMENSIONS), posting.approximation,
-                posting.entity if measure.kind is Kind.DISTINCT else "",
-            ), posting.amount
+        answers, failed = batch.each(posted)
+        faults += failed
+        for event, made in answers:
+            station = stream_station(event.stream)
+            for measure, posting, on, amount, _entry in made:
+                yield (
+                    station, measure.code, on.replace(day=1), *_dimensions(posting),
+                    posting.entity if measure.kind is Kind.DISTINCT else "",
+                ), amount

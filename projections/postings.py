@@ -9,8 +9,9 @@ belong to; it is known from the moment it was recorded.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from typing import Final
+from datetime import date
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
@@ -18,11 +19,12 @@ from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, 
 from domain.kernel import Recorded, Statement, stream_station
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
 from projections.columns import UtcDateTime
-from projections.kernel import EntryProjection, Rows, metadata
+from projections.kernel import Batch, EntryProjection, Fault, Rows, metadata
 from projections.measures import POSTS, Measure, Posting
 
 DIMENSIONS: Final = ("community", "category", "kind", "role", "mode", "audience")
 """What an indicator may filter or group by."""
+_dimensions: Final = attrgetter(*DIMENSIONS)
 
 postings: Final = Table(
     "postings",
@@ -43,35 +45,50 @@ postings: Final = Table(
     Column("entry", Integer, nullable=False),
     Index("ix_postings_figure", "station", "measure", "effective_on"),
     Index("ix_postings_stream", "stream"),
+    sqlite_with_rowid=False,  # rows come in the order of their key
 )
 
 
-def posted(event: Recorded) -> Iterator[tuple[Measure, Posting, int]]:
-    """Every posting of an event, with the version of the entry that it is about."""
+class Posted(NamedTuple):
+    """A posting that an event makes: its day and sign, and the entry that it is about."""
+
+    measure: Measure
+    posting: Posting
+    on: date
+    amount: int
+    entry: int
+
+
+def posted(event: Recorded) -> Iterator[Posted]:
+    """Every posting of an event."""
     kept = event.event
     match kept:
         case EntryCorrected():
-            yield from _stated(event, kept.before, kept.entry, -1)
-            yield from _stated(event, kept.after, kept.entry, 1)
+            yield from _restated(event, kept.before, kept.entry, -1)
+            yield from _restated(event, kept.after, kept.entry, 1)
         case EntryVoided():
-            yield from _stated(event, kept.voided, kept.entry, -1)
+            yield from _restated(event, kept.voided, kept.entry, -1)
         case EntryReinstated():
-            yield from _stated(event, kept.reinstated, kept.entry, 1)
+            yield from _restated(event, kept.reinstated, kept.entry, 1)
         case _:
-            yield from _stated(event, event.statement, event.version, 1)
+            yield from _stated(event, 1)
 
 
-def _stated(
+def _restated(
     event: Recorded, statement: Statement, entry: int, sign: int
-) -> Iterator[tuple[Measure, Posting, int]]:
-    """What a statement posts, or its reversal."""
+) -> Iterator[Posted]:
+    """What a statement inside a record-keeping event posts, or its reversal."""
     as_stated = msgspec.structs.replace(
         event, event=statement.event, occurred=statement.occurred, version=entry
     )
-    for measure, post in POSTS.get(statement.event.topic, ()):
-        for posting in _several(post(statement.event, as_stated)):
-            on = posting.on or statement.occurred.on
-            yield measure, replace(posting, amount=sign * posting.amount, on=on), entry
+    return _stated(as_stated, sign)
+
+
+def _stated(event: Recorded, sign: int) -> Iterator[Posted]:
+    for measure, post in POSTS.get(event.event.topic, ()):
+        for posting in _several(post(event.event, event)):
+            on = posting.on or event.occurred.on
+            yield Posted(measure, posting, on, sign * posting.amount, event.version)
 
 
 def _several(posting: Posting | Iterable[Posting] | None) -> Iterable[Posting]:
@@ -87,15 +104,20 @@ class Postings(EntryProjection):
     label = "记账分录"
     tables = (postings,)
 
-    def rows(self, event: Recorded) -> Rows:
+    def rows(self, batch: Batch, faults: list[Fault]) -> Rows:
         """One row a posting."""
-        for number, (measure, posting, entry) in enumerate(posted(event)):
-            yield postings, {
-                "position": event.position, "number": number, "measure": measure.code,
-                "station": stream_station(event.stream), "effective_on": posting.on,
-                "recorded_at": event.envelope.recorded_at, "amount": posting.amount,
-                "entity": posting.entity, "approximation": posting.approximation,
-                **{name: getattr(posting, name) for name in DIMENSIONS},
-                "actor": event.envelope.actor, "project": event.envelope.project_cycle or "",
-                "stream": event.stream, "entry": entry,
+        answers, failed = batch.each(posted)
+        faults += failed
+        for event, made in answers:
+            common = {
+                "position": event.position, "station": stream_station(event.stream),
+                "recorded_at": event.envelope.recorded_at, "actor": event.envelope.actor,
+                "project": event.envelope.project_cycle or "", "stream": event.stream,
             }
+            for number, (measure, posting, on, amount, entry) in enumerate(made):
+                yield postings, {
+                    **common, "number": number, "measure": measure.code, "effective_on": on,
+                    "amount": amount, "entity": posting.entity, "entry": entry,
+                    "approximation": posting.approximation,
+                    **dict(zip(DIMENSIONS, _dimensions(posting), strict=True)),
+                }

@@ -8,17 +8,21 @@ Read models are disposable: there are no migrations, only a version number.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Any, Final
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
     Connection,
+    Date,
     Engine,
     Integer,
     MetaData,
@@ -35,11 +39,10 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.types import TypeEngine
 
 from projections.columns import UtcDateTime
-from projections.kernel import Changes
+from projections.kernel import Changes, Row
 
 CHUNK: Final = 400
 """Rows or keys in one statement: both databases bound the number of parameters."""
@@ -118,9 +121,10 @@ def create_control_tables(engine: Engine) -> None:
 # ---- tables of a generation ----
 
 
+@lru_cache(maxsize=256)
 def physical(table: Table, generation: int) -> Table:
     """The table that holds a projection's rows in one generation."""
-    copy = table.to_metadata(MetaData(), name=f"{table.name}__g{generation}")
+    copy = table.to_metadata(MetaData(), name=_name(table, generation))
     for number, index in enumerate(sorted(copy.indexes, key=lambda i: str(i.name))):
         index.name = quoted_name(f"ix_{copy.name}_{number}", quote=None)
     return copy
@@ -160,30 +164,147 @@ def is_missing(connection: Connection, tables: Sequence[Table], generation: int)
 
 
 def apply(connection: Connection, changes: Changes, generation: int) -> None:
-    """Write a batch's row changes, set-based."""
+    """Write a batch's row changes, set-based and past SQLAlchemy's work for each row."""
+    write = _Postgres if connection.dialect.name == "postgresql" else _SQLite
+    writer = write(connection)
     for table, streams in changes.deleted.items():
-        target = physical(table, generation)
-        for chunk in _chunks(sorted(streams)):
-            connection.execute(delete(target).where(target.c.stream.in_(chunk)))
+        writer.delete(_name(table, generation), sorted(streams))
     for table, sums in changes.added.items():
-        _add(connection, physical(table, generation), sums)
+        writer.add(_name(table, generation), table, sums)
     for table, rows in changes.inserted.items():
-        target = physical(table, generation)
-        for chunk in _chunks(rows):
-            connection.execute(insert(target), chunk)
+        writer.insert(_name(table, generation), table, rows)
 
 
-def _add(connection: Connection, table: Table, sums: dict[tuple[Any, ...], int]) -> None:
-    """Add amounts to rows by key, inserting the keys that are new."""
-    names = [column.name for column in table.primary_key]
-    rows = [dict(zip(names, key, strict=True)) | {"amount": sums[key]} for key in sorted(sums)]
-    make = postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    statement = make(table)
-    upsert = statement.on_conflict_do_update(
-        index_elements=names, set_={"amount": table.c.amount + statement.excluded.amount}
+def _name(table: Table, generation: int) -> str:
+    return f"{table.name}__g{generation}"
+
+
+Convert = Callable[[Any], Any]
+
+
+def _conversions(columns: Iterable[Column[Any]], *, is_sqlite: bool) -> list[tuple[int, Convert]]:
+    """Which places of a row the driver is handed in another form, and how."""
+    return [
+        (place, convert)
+        for place, column in enumerate(columns)
+        if (convert := _conversion(column.type, is_sqlite=is_sqlite))
+    ]
+
+
+def _conversion(kind: TypeEngine[Any], *, is_sqlite: bool) -> Convert | None:
+    if isinstance(kind, UtcDateTime):
+        return _sqlite_instant if is_sqlite else _utc
+    return _sqlite_day if is_sqlite and isinstance(kind, Date) else None
+
+
+def _tuples(table: Table, rows: Sequence[Row], *, is_sqlite: bool) -> Iterator[list[Any]]:
+    """Each row's values in the order of the table's columns."""
+    values = itemgetter(*table.columns.keys())
+    conversions = _conversions(table.columns, is_sqlite=is_sqlite)
+    for row in rows:
+        found = list(values(row))
+        for place, convert in conversions:
+            found[place] = convert(found[place])
+        yield found
+
+
+@lru_cache(maxsize=8_192)
+def _utc(instant: datetime | None) -> datetime | None:
+    return instant and instant.astimezone(UTC).replace(tzinfo=None)
+
+
+@lru_cache(maxsize=8_192)
+def _sqlite_instant(instant: datetime | None) -> str | None:
+    """As SQLAlchemy writes it: UTC, always with microseconds."""
+    utc = _utc(instant)
+    return None if utc is None else utc.isoformat(" ", "microseconds")
+
+
+@lru_cache(maxsize=8_192)
+def _sqlite_day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+class _SQLite:
+    """Writes through the standard library's driver."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection.connection
+
+    def delete(self, name: str, streams: Sequence[str]) -> None:
+        self._many(f'DELETE FROM "{name}" WHERE stream = ?', ((s,) for s in streams))  # noqa: S608 - our own names
+
+    def add(self, name: str, table: Table, sums: dict[tuple[Any, ...], int]) -> None:
+        """Add amounts to rows by key, inserting the keys that are new."""
+        conversions = _conversions(table.columns, is_sqlite=True)
+        rows = [[*key, sums[key]] for key in sorted(sums)]
+        for row in rows:
+            for place, convert in conversions:
+                row[place] = convert(row[place])
+        self._many(_upsert(name, table, _marks(table)), rows)
+
+    def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
+        into = f'INSERT INTO "{name}" VALUES {_marks(table)}'  # noqa: S608 - our own names
+        self._many(into, _tuples(table, rows, is_sqlite=True))
+
+    def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        cursor = self._connection.cursor()
+        try:
+            cursor.executemany(statement, cast("Any", rows))  # sqlite3 takes any iterable
+        finally:
+            cursor.close()
+
+
+class _Postgres:
+    """Writes through psycopg: COPY for rows, arrays for sums and names."""
+
+    def __init__(self, connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        self._connection: psycopg.Connection[Any] = driver
+
+    def delete(self, name: str, streams: Sequence[str]) -> None:
+        statement = f'DELETE FROM "{name}" WHERE stream = ANY(%s)'  # noqa: S608 - our own names
+        self._connection.execute(statement.encode(), (list(streams),))
+
+    def add(self, name: str, table: Table, sums: dict[tuple[Any, ...], int]) -> None:
+        """Add amounts to rows by key, inserting the keys that are new."""
+        if not sums:
+            return
+        arrays = ", ".join(f"%s::{_postgres_type(column.type)}[]" for column in table.columns)
+        rows = [(*key, sums[key]) for key in sorted(sums)]
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        source = f"(SELECT * FROM unnest({arrays}))"  # noqa: S608 - our own names
+        self._connection.execute(_upsert(name, table, source).encode(), columns)
+
+    def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
+        with self._connection.cursor().copy(f'COPY "{name}" FROM STDIN'.encode()) as copy:
+            for row in _tuples(table, rows, is_sqlite=False):
+                copy.write_row(row)
+
+
+def _upsert(name: str, table: Table, source: str) -> str:
+    key = ", ".join(f'"{column.name}"' for column in table.primary_key)
+    values = f"VALUES {source}" if source.startswith("(?") else source
+    return (
+        f'INSERT INTO "{name}" AS held {values} ON CONFLICT ({key})'
+        " DO UPDATE SET amount = held.amount + excluded.amount"
     )
-    for chunk in _chunks(rows):
-        connection.execute(upsert, chunk)
+
+
+def _marks(table: Table) -> str:
+    return f"({', '.join('?' * len(table.columns))})"
+
+
+def _postgres_type(kind: TypeEngine[Any]) -> str:
+    match kind:
+        case Date():
+            return "date"
+        case BigInteger() | Integer():
+            return "bigint"
+        case String():
+            return "text"
+        case _:
+            raise TypeError(kind)
 
 
 def differing_rows(

@@ -29,12 +29,13 @@ from sqlalchemy import (
 )
 
 from domain.catalog import to_builtins
-from domain.fields import COMMUNITY, PERSON_MARK, PERSONAL, REFERS_TO, marked_values, marks_of
+from domain.fields import COMMUNITY, PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
 from domain.kernel import (
     EVENTS,
     KINDS,
     STATION_TIME,
     Entry,
+    Event,
     Recorded,
     Statement,
     stream_id,
@@ -77,30 +78,35 @@ record_subjects: Final = Table(
     Column("station", String(64), nullable=False),
     Column("occurred_on", Date, nullable=False),
     Index("ix_record_subjects", "station", "subject", "occurred_on"),
+    sqlite_with_rowid=False,
 )
 """``subject`` is ``household:…``, ``person:…``, ``volunteer:…``, ``community:…`` and so on."""
 
 def without_personal(event: msgspec.Struct) -> dict[str, Any]:
     """An event's stated fields as plain data, without those that are personal."""
-    return {
-        name: _impersonal(getattr(event, name))
-        for name, marks in marks_of(type(event)).items()
-        if PERSONAL not in marks or _has_other_fields(getattr(event, name))
-    }
+    plain: dict[str, Any] = to_builtins(event)
+    _strip(plain, event)
+    return plain
 
 
-def _has_other_fields(value: object) -> bool:
-    return isinstance(value, msgspec.Struct) or (
-        isinstance(value, tuple) and any(isinstance(item, msgspec.Struct) for item in value)
-    )
+def _data(event: Event) -> str:
+    """The same as canonical JSON."""
+    shown = without_personal(event) if bearing(type(event), PERSONAL) else event
+    return msgspec.json.encode(shown, order="sorted").decode()
 
 
-def _impersonal(value: object) -> Any:
-    if isinstance(value, msgspec.Struct):
-        return without_personal(value)
-    if isinstance(value, tuple):
-        return [_impersonal(item) for item in value]
-    return to_builtins(value)
+def _strip(plain: dict[str, Any], value: msgspec.Struct) -> None:
+    """Take the personal fields out of plain data, at every depth."""
+    for name, marks in bearing(type(value), PERSONAL):
+        field = getattr(value, name)
+        inner = field if isinstance(field, tuple) else (field,)
+        if PERSONAL in marks and not any(isinstance(item, msgspec.Struct) for item in inner):
+            del plain[name]
+            continue
+        data = plain[name] if isinstance(field, tuple) else [plain[name]]
+        for item, said in zip(data, inner, strict=True):
+            if isinstance(said, msgspec.Struct):
+                _strip(item, said)
 
 
 class Timeline(Projection):
@@ -178,12 +184,11 @@ def _rows(
     """The record of an entry as it stands, and its subjects."""
     occurred, station = entry.statement.occurred, stream_station(original.stream)
     key = {"stream": original.stream, "entry": entry.version, "station": station}
-    data = msgspec.json.encode(without_personal(entry.statement.event), order="sorted")
     yield records, key | {
         "kind": stream_kind(original.stream), "topic": original.event.topic,
         "position": original.position, "occurred_on": occurred.on,
         "occurred_until": occurred.until, "recorded_at": original.envelope.recorded_at,
-        "actor": original.envelope.actor, "data": data.decode(),
+        "actor": original.envelope.actor, "data": _data(entry.statement.event),
         "status": "voided" if entry.is_voided else "active",
         "corrected_times": entry.corrected_times,
     }
