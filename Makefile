@@ -1,5 +1,5 @@
 # Thin: each target is one line that a person could type.
-.PHONY: check test format
+.PHONY: check test bench format
 
 check: ## style, types, layers, dependencies
 	./taizhang check
@@ -7,5 +7,9 @@ check: ## style, types, layers, dependencies
 test: ## the whole suite
 	./taizhang test
 
+bench: ## every ratio of docs/performance.md, measured here and now; QUICK=1 within ten minutes
+	./taizhang test --version >/dev/null 2>&1 # installs what measuring needs
+	.venv/bin/python -m bench
+
 format: ## what ruff can mend by itself
-	.venv/bin/ruff check --fix domain projections workers api tests
+	.venv/bin/ruff check --fix domain projections workers api bench tests

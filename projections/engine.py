@@ -67,6 +67,11 @@ class _Page:
     faults: list[Fault]
     last: int
 
+    @property
+    def is_newest(self) -> bool:
+        """Whether nothing more was there when it was read."""
+        return len(self.batch.events) + len(self.faults) < BATCH
+
     def changes(self, projection: Projection) -> Changes:
         """A projection's row changes; what could not be read is among the faults."""
         changes = projection.changes(self.batch)
@@ -79,7 +84,7 @@ class ReadModels:
 
     def __init__(self, database_url: str, *, clock: Callable[[], datetime] | None = None) -> None:
         """Open the read models and create what is missing, empty."""
-        self.engine = store.open_engine(database_url)
+        self.engine = store.open_engine(database_url, is_disposable=True)
         self._clock = clock or _utc_now
         self._folds = Folds()
         store.create_control_tables(self.engine)
@@ -120,7 +125,7 @@ class ReadModels:
     def positions(self) -> dict[str, int]:
         """The position that each projection has reached."""
         query = select(generations.c.projection, generations.c.position)
-        with self.engine.connect() as connection:
+        with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             rows = connection.execute(query.where(generations.c.is_serving)).all()
         return {r.projection: r.position for r in rows if r.projection in catalog.PROJECTIONS}
 
@@ -149,13 +154,17 @@ class ReadModels:
         failed: dict[str, Exception] = {}
         while True:
             positions = {n: p for n, p in self.positions().items() if n not in failed}
-            head = ledger.head()
-            if not (behind := {n: p for n, p in positions.items() if p < head}):
+            if not positions:
                 break
-            start = min(behind.values())
+            start = min(positions.values())
             page = _read(ledger, start, self._folds)
-            together = [catalog.PROJECTIONS[n] for n, p in behind.items() if p == start]
-            failed |= self._step(together, page, start)
+            if page.last == start:
+                break
+            together = [n for n, p in positions.items() if p == start]
+            failed |= self._step([catalog.PROJECTIONS[n] for n in together], page, start)
+            if page.is_newest and not failed and len(together) == len(positions):
+                positions = dict.fromkeys(positions, page.last)
+                break
         if failed:
             names = "、".join(failed)
             raise ProjectionFailedError(names) from next(iter(failed.values()))
@@ -185,8 +194,11 @@ class ReadModels:
                 generations.c.projection.in_(changes),
             )
             rows = connection.execute(query.order_by("projection").with_for_update()).all()
+            with store.pipelined(connection, len(page.batch.events)):
+                for row in rows:
+                    store.apply(connection, changes[row.projection], row.generation)
             for row in rows:
-                self._apply(connection, row.projection, row.generation, changes[row.projection])
+                self._park(connection, row.projection, row.generation, changes[row.projection])
             connection.execute(
                 update(generations)
                 .where(
@@ -197,11 +209,10 @@ class ReadModels:
                 .values(position=page.last, updated_at=self._clock())
             )
 
-    def _apply(
+    def _park(
         self, connection: Connection, name: str, generation: int, changes: Changes
     ) -> None:
-        """Write a page's rows and its parked events."""
-        store.apply(connection, changes, generation)
+        """Keep a page's faults, which are rare."""
         if changes.faults:
             store.park(connection, name, generation, changes, self._clock())
 
@@ -209,7 +220,9 @@ class ReadModels:
         self, connection: Connection, projection: Projection, generation: int, page: _Page
     ) -> None:
         """Write a page's rows, its parked events and the new position of a generation."""
-        self._apply(connection, projection.name, generation, page.changes(projection))
+        changes = page.changes(projection)
+        store.apply(connection, changes, generation)
+        self._park(connection, projection.name, generation, changes)
         connection.execute(
             update(generations)
             .where(generations.c.projection == projection.name)

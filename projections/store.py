@@ -39,13 +39,17 @@ from sqlalchemy import (
     select,
     text,
 )
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.types import TypeEngine
 
+from domain.ledger import is_disturbed
 from projections.columns import UtcDateTime
 from projections.kernel import Changes, Row
 
 CHUNK: Final = 400
 """Rows or keys in one statement: both databases bound the number of parameters."""
+FEW: Final = 20
+"""Up to how many events PostgreSQL is sent row by row in a pipeline; more are copied."""
 BUSY_SECONDS: Final = 10
 
 control: Final = MetaData()
@@ -73,8 +77,13 @@ parked: Final = Table(
 )
 
 
-def open_engine(database_url: str) -> Engine:
-    """An engine for the read models (``sqlite:///path`` or ``postgresql://…``)."""
+def open_engine(database_url: str, *, is_disposable: bool = False) -> Engine:
+    """An engine for a database (``sqlite:///path`` or ``postgresql://…``).
+
+    What is disposable is written without waiting for PostgreSQL's disk. After a crash the
+    last commits may be missing, whole and in order; the positions of the read models are
+    missing with them, and the next advance takes the events in again.
+    """
     if urlsplit(database_url).scheme.startswith("sqlite"):
         engine = create_engine(
             database_url, hide_parameters=True,  # errors are logged, and rows may be personal
@@ -84,10 +93,21 @@ def open_engine(database_url: str) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     rest = database_url.partition("://")[2]
-    return create_engine(
-        f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15, pool_pre_ping=True,
-        hide_parameters=True,
+    options = "-c statement_timeout=10min -c lock_timeout=60s"
+    if is_disposable:
+        options += " -c synchronous_commit=off"
+    engine = create_engine(
+        f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15,
+        hide_parameters=True, connect_args={"options": options},
     )
+    event.listen(engine, "checkout", _replace_closed)
+    return engine
+
+
+def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Meet a restarted server by a new connection, without asking the old one each time."""
+    if is_disturbed(connection):
+        raise DisconnectionError
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -108,6 +128,17 @@ def writing(engine: Engine) -> Iterator[Connection]:
     options = {"taizhang_writes": True}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+@contextmanager
+def pipelined(connection: Connection, count: int) -> Iterator[None]:
+    """Send the writes of few events without waiting for the answer of each."""
+    if connection.dialect.name == "postgresql" and count <= FEW:
+        driver: Any = connection.connection.driver_connection
+        with driver.pipeline():
+            yield
+    else:
+        yield
 
 
 def create_control_tables(engine: Engine) -> None:
@@ -277,6 +308,12 @@ class _Postgres:
         self._connection.execute(_upsert(name, table, source).encode(), columns)
 
     def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
+        if self._connection.pgconn.pipeline_status:  # in which there is no COPY
+            marks = ", ".join(["%s"] * len(table.columns))
+            into = f'INSERT INTO "{name}" VALUES ({marks})'  # noqa: S608 - our own names
+            values = list(_tuples(table, rows, is_sqlite=False))
+            self._connection.cursor().executemany(into.encode(), values)
+            return
         with self._connection.cursor().copy(f'COPY "{name}" FROM STDIN'.encode()) as copy:
             for row in _tuples(table, rows, is_sqlite=False):
                 copy.write_row(row)

@@ -13,7 +13,7 @@ from api.cli.common import CommandFailedError, talk
 
 PACKAGES: Final = ("domain", "projections", "workers", "api")
 CHECKERS: Final = {
-    "ruff": ("ruff", "check", *PACKAGES, "tests"),
+    "ruff": ("ruff", "check", *PACKAGES, "bench", "tests"),
     "mypy": ("mypy",),
     "import-linter": ("lint-imports",),
     "deptry": ("deptry", *PACKAGES),

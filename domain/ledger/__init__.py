@@ -15,6 +15,7 @@ from domain.ledger.application import (
     recorded_from,
     referred_streams,
 )
+from domain.ledger.postgres_recorder import is_disturbed
 from domain.ledger.recorders import BadDatabaseUrlError
 from domain.ledger.request_keys import Answered, RequestKey
 
@@ -32,6 +33,7 @@ __all__ = [
     "StaleVersion",
     "StoreUnavailable",
     "by_stream",
+    "is_disturbed",
     "recorded_from",
     "referred_streams",
 ]

@@ -190,11 +190,16 @@ class Ledger(Application[str]):
     def _stream(self, name: str) -> Stream[Any] | None:
         kind = KINDS[stream_kind(name)]
         try:
-            return self.repository.get(name, projector_func=lambda stream, events: fold(
-                kind, stream, cast("Iterable[Recorded]", events)
+            stream: Stream[Any] = self.repository.get(name, projector_func=lambda known, events: (
+                fold(kind, known, cast("Iterable[Recorded]", events))
             ))
         except AggregateNotFoundError:
             return None
+        # The library brings a cached stream forward in place, which this one cannot be.
+        cache = self.repository.cache
+        if cache is not None:
+            cache.put(name, stream)
+        return stream
 
     def history(self, stream: str) -> list[Recorded]:
         """Every event of a stream with its position, oldest first."""
@@ -244,7 +249,7 @@ class Ledger(Application[str]):
                 raise
             keys = [(request, 0)] if request else []
             try:
-                recordings = self.save(*cast("Any", entries), request_keys=keys)
+                positions = self._inserted(entries, keys)
             except IntegrityError:  # another writer, or the same request, was faster
                 continue
             except (InterfaceError, OperationalError):
@@ -252,7 +257,7 @@ class Ledger(Application[str]):
                 if (position := self._position_of(entries[0])) is None:
                     raise
                 return _receipt(entries[0], position)
-            return _receipt(entries[0], recordings[0].notification.id)
+            return _receipt(entries[0], positions[0])
         raise Busy
 
     def _position_of(self, entry: NewEntry) -> int | None:
@@ -320,12 +325,19 @@ class Ledger(Application[str]):
         that answers each request.
         """
         try:
-            recordings = _guarded(
-                lambda: self.save(*cast("Any", entries), request_keys=request_keys)
-            )
+            positions = _guarded(lambda: self._inserted(entries, request_keys))
         except IntegrityError as error:
             raise Busy from error
-        return recordings[-1].notification.id
+        return positions[-1]
+
+    def _inserted(
+        self, entries: Sequence[NewEntry], request_keys: Sequence[tuple[RequestKey, int]]
+    ) -> Sequence[int]:
+        """Hand entries to the recorder; the library's ``save`` would read them back again."""
+        stored = [self.mapper.to_stored_event(cast("Any", entry)) for entry in entries]
+        positions = self.store.insert_events(stored, request_keys=request_keys)
+        assert positions is not None
+        return positions
 
 
 def referred_streams(

@@ -1,10 +1,10 @@
 """How does PostgreSQL keep the log?
 
-An append is one round trip: a function of the database takes the table's lock, writes
-the request keys and the events, and the statement commits. The lock is held until the
-commit, so that positions are given in the order in which readers come to see them;
-without it a tailing reader misses events whose positions were taken early and
-committed late.
+An append is one round trip: a function of the database waits for its turn, writes the
+request keys and the events, and the statement commits. The turn is an advisory lock that
+is held until the commit, so that positions are given in the order in which readers come
+to see them; without it a tailing reader misses events whose positions were taken early
+and committed late. A lock of the table would do as well, but would keep autovacuum out.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ CREATE OR REPLACE FUNCTION {schema}.append_events(
     scopes text[], keys text[], fingerprints text[], answers text[], answer_versions bigint[])
 RETURNS SETOF bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
 $$ BEGIN
-    LOCK TABLE {schema}.{table} IN EXCLUSIVE MODE;
+    PERFORM pg_advisory_xact_lock({turn});
     IF cardinality(keys) > 0 THEN
         INSERT INTO {schema}.request_keys
             (scope, key, fingerprint, originator_id, originator_version)
@@ -59,6 +59,27 @@ $$ BEGIN
         RETURNING notification_id;
 END $$
 """
+_APPEND_ONE: Final = """
+CREATE OR REPLACE FUNCTION {schema}.append_event(
+    stream text, version bigint, topic text, state bytea,
+    request_scope text, request_key text, request_fingerprint text)
+RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
+$$ DECLARE position bigint; BEGIN
+    PERFORM pg_advisory_xact_lock({turn});
+    IF request_key IS NOT NULL THEN
+        INSERT INTO {schema}.request_keys
+            (scope, key, fingerprint, originator_id, originator_version)
+        VALUES (request_scope, request_key, request_fingerprint, stream, version);
+    END IF;
+    PERFORM pg_notify({channel}, '');
+    INSERT INTO {schema}.{table} (originator_id, originator_version, topic, state)
+    VALUES (stream, version, topic, state) RETURNING notification_id INTO position;
+    RETURN position;
+END $$
+"""
+_CALL_ONE: Final = """
+SELECT {schema}.append_event(%s::text, %s::bigint, %s::text, %b, %s, %s, %s) AS position
+"""
 _CALL: Final = """
 SELECT * FROM {schema}.append_events(
     %b::text[], %b::bigint[], %b::text[], %b::bytea[],
@@ -71,6 +92,8 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
 
     MIGRATION_LOCK: ClassVar[int] = 0x7A_48_41_4E
     """Advisory lock: two programs that start at once create the tables one by one."""
+    TURN: ClassVar[int] = 0x7A_48_54_55
+    """Advisory lock: whoever appends holds it until the commit."""
     LAYOUT: ClassVar[str] = "taizhang ledger 1"
     """Kept as the table's comment; changed whenever a statement below is."""
 
@@ -84,6 +107,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             "table": Identifier(events_table_name),
             "channel": Literal(self.channel_name),
             "layout": Literal(self.LAYOUT),
+            "turn": Literal(self.TURN),
         }
 
         def statement(template: str) -> Composed:
@@ -93,10 +117,12 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         own = [s for s in self.sql_create_statements if _is_table_or_index(s.as_string())]
         self.sql_create_statements[:] = [
             *own,
-            *map(statement, (_TABLES, _REFUSE, _TRIGGER, _APPEND)),
+            *map(statement, (_TABLES, _REFUSE, _TRIGGER, _APPEND, _APPEND_ONE)),
             statement("COMMENT ON TABLE {schema}.{table} IS {layout}"),
         ]
-        self._call = statement(_CALL)
+        # As bytes: psycopg would otherwise put the parts together at every call.
+        self._call = statement(_CALL).as_bytes()
+        self._call_one = statement(_CALL_ONE).as_bytes()
         self._table = f"{datastore.schema}.{events_table_name}"
         self._select_keys = statement(
             "SELECT key, fingerprint, originator_id, originator_version"
@@ -138,23 +164,37 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         Not tried again as the library does: who lost the answer must look whether the
         events are there, and only the ledger can.
         """
-        columns = [
-            [str(e.originator_id) for e in stored_events],
-            [e.originator_version for e in stored_events],
-            [e.topic for e in stored_events],
-            [e.state for e in stored_events],
-        ]
-        rows = [key_row(request, stored_events[index]) for request, index in request_keys]
-        columns += [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * 5
+        statement, values = self._statement(stored_events, request_keys)
         try:
             with self.datastore.get_connection() as conn:
-                found = conn.execute(self._call, columns, prepare=True).fetchall()
+                found = conn.execute(statement, values, prepare=True).fetchall()
         except IntegrityError as error:
             cause = error.__cause__
             if isinstance(cause, psycopg.Error) and cause.diag.table_name == "request_keys":
                 raise KeyAlreadyUsedError(str(error)) from error
             raise
         return [row["position"] for row in found]
+
+    def _statement(
+        self, events: Sequence[StoredEvent], request_keys: Sequence[tuple[RequestKey, int]]
+    ) -> tuple[bytes, Sequence[Any]]:
+        """The call for one event with at most one key, or the one for any number."""
+        if len(events) == 1 and len(request_keys) <= 1:
+            event = events[0]
+            key = request_keys[0][0] if request_keys else None
+            named = (key.scope, key.key, key.fingerprint) if key else (None, None, None)
+            stream = str(event.originator_id)
+            row = (stream, event.originator_version, event.topic, event.state, *named)
+            return self._call_one, row
+        columns: list[list[Any]] = [
+            [str(e.originator_id) for e in events],
+            [e.originator_version for e in events],
+            [e.topic for e in events],
+            [e.state for e in events],
+        ]
+        rows = [key_row(request, events[index]) for request, index in request_keys]
+        columns += [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * 5
+        return self._call, columns
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""
@@ -193,15 +233,15 @@ def ping_where_disturbed(connection: psycopg.Connection[Any]) -> None:
 
     A server that went away has closed it, which shows without a round trip.
     """
+    if is_disturbed(connection):
+        connection.execute("")
+
+
+def is_disturbed(connection: psycopg.Connection[Any]) -> bool:
+    """Whether an idle connection has something to read, such as its end."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
-        psycopg_check(connection)
-
-
-def psycopg_check(connection: psycopg.Connection[Any]) -> None:
-    """One round trip."""
-    connection.execute("")
+    return bool(poll.poll(0))
 
 
 class LedgerPostgresFactory(PostgresFactory):

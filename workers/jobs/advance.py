@@ -1,6 +1,13 @@
-"""How does a wake-up bring the read models to the head of the log?"""
+"""How does a wake-up bring the read models to the head of the log?
+
+The job stays a moment after it has caught up: where somebody records, somebody soon
+records again, and a worker that is looking sees it sooner than one that must be woken.
+"""
 
 from __future__ import annotations
+
+import time
+from typing import Final
 
 import structlog
 from rq import get_current_job
@@ -11,8 +18,15 @@ from workers.queues import WAITING_FLAG
 log = structlog.get_logger(__name__)
 
 
+STAY_SECONDS: Final = 0.2
+"""How long the job looks on after it found nothing new."""
+MOST_SECONDS: Final = 3.0
+"""When it makes room for the next job of its queue, however much is recorded."""
+PAUSE_SECONDS: Final = 0.001
+
+
 def advance() -> None:
-    """Advance every projection.
+    """Advance every projection, and stay a moment.
 
     The flag goes first: whoever appends after this line finds no flag and wakes again,
     and whatever was appended before it is read below.
@@ -21,6 +35,21 @@ def advance() -> None:
     assert job is not None
     job.connection.delete(WAITING_FLAG)
     catch_up()
+    _stay()
+
+
+def _stay() -> None:
+    """Advance whenever something new is there, until nothing has come for a while."""
+    here = runtime.current()
+    now = time.monotonic()
+    end, quiet_at = now + MOST_SECONDS, now + STAY_SECONDS
+    position = here.read_models.position()
+    while time.monotonic() < min(end, quiet_at):
+        if here.ledger.head() > position:
+            position = min(here.read_models.advance(here.ledger).values())
+            quiet_at = time.monotonic() + STAY_SECONDS
+        else:
+            time.sleep(PAUSE_SECONDS)
 
 
 def catch_up() -> int:

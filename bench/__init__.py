@@ -1,0 +1,1 @@
+"""How fast is the ledger, beside what one would otherwise use, in one and the same run?"""

@@ -1,0 +1,139 @@
+"""How fast do all read models catch up, beside the library's runner with one trivial count?"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import Tracking, TrackingRecorder
+from eventsourcing.postgres import PostgresDatastore, PostgresTrackingRecorder
+from eventsourcing.projection import Projection, ProjectionRunner
+from eventsourcing.sqlite import SQLiteDatastore, SQLiteTrackingRecorder
+from psycopg.sql import SQL
+
+from bench.places import Place, Servers, fill
+from bench.ratios import Ratio, in_turns, rate
+from domain.ledger import Ledger
+from domain.ledger.recorders import library_settings
+from projections.engine import ReadModels
+
+_numbers = itertools.count(1)
+_UPSERT: Final = (
+    "INSERT INTO counted VALUES ({0}, 1) ON CONFLICT (topic) DO UPDATE SET n = counted.n + 1"
+)
+_CREATE: Final = "CREATE TABLE IF NOT EXISTS counted (topic text PRIMARY KEY, n bigint)"
+
+
+class SQLiteCount(SQLiteTrackingRecorder):
+    """How many events of each topic there are."""
+
+    def __init__(self, datastore: SQLiteDatastore, **options: Any) -> None:
+        """Have a table for the count."""
+        super().__init__(datastore, **options)
+        self.create_table_statements.append(_CREATE)
+
+    def count(self, topic: str, tracking: Tracking) -> None:
+        """Count one event, with its position in the same transaction."""
+        with self.datastore.transaction(commit=True) as c:
+            self._insert_tracking(c, tracking)
+            c.execute(_UPSERT.format("?"), (topic,))
+
+
+class PostgresCount(PostgresTrackingRecorder):
+    """The same on PostgreSQL."""
+
+    def __init__(self, datastore: PostgresDatastore, **options: Any) -> None:
+        """Have a table for the count."""
+        super().__init__(datastore, **options)
+        self.sql_create_statements.append(SQL(_CREATE))
+
+    def count(self, topic: str, tracking: Tracking) -> None:
+        """Count one event, with its position in the same transaction."""
+        with self.datastore.transaction(commit=True) as c:
+            self._insert_tracking(c, tracking)
+            c.execute(SQL(_UPSERT).format(SQL("%s")), (topic,), prepare=True)
+
+
+class CountTopics(Projection[Any]):
+    """The library's projection, as its documentation has it."""
+
+    name = "count"
+
+    def process_event(self, domain_event: Any, tracking: Tracking) -> None:
+        """Count the event."""
+        self.view.count(domain_event.event.topic, tracking)
+
+
+VIEWS: Final[dict[str, type[TrackingRecorder]]] = {
+    "sqlite": SQLiteCount, "postgresql": PostgresCount,
+}
+
+
+def library_runner(source: Place, view: Place, count: int) -> float:
+    """Events a second that the library's runner takes in, of a log on PostgreSQL.
+
+    On SQLite the library has no subscriptions, so that only its view is there.
+    """
+
+    class Log(Ledger):
+        name = Ledger.name
+
+        def __init__(self, env: Any = None) -> None:  # noqa: ARG002 - as the runner calls it
+            super().__init__(source.ledger_url)
+
+    module = {"sqlite": "eventsourcing.sqlite", "postgresql": "eventsourcing.postgres"}
+    settings = library_settings(view.read_url)
+    settings.pop("INFRASTRUCTURE_FACTORY")
+    environment = settings | {"PERSISTENCE_MODULE": module[view.database]}
+    application: type[Application[Any]] = Log
+    begun = time.perf_counter()
+    with ProjectionRunner(
+        application_class=application, projection_class=CountTopics,
+        view_class=VIEWS[view.database], env=environment,
+    ) as runner:
+        runner.wait(count, timeout=120)
+        return count / (time.perf_counter() - begun)
+
+
+def all_read_models(place: Place, events: int) -> float:
+    """Events a second that every read model takes in, from empty tables."""
+    read_url = place.read_url
+    if place.database == "sqlite":
+        read_url = f"sqlite:///{place.folder}/read-{next(_numbers)}.sqlite3"
+    with Ledger(place.ledger_url) as ledger:
+        read_models = ReadModels(read_url)
+        found = rate(events, lambda: read_models.advance(ledger))
+        read_models.close()
+    return found
+
+
+def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
+    """All read models from zero to the head, beside the library's runner."""
+    stations, count = (10, 1_500) if is_quick else (50, 6_000)
+    place = servers.place(database)
+    source = servers.place("postgresql")
+    with Ledger(place.ledger_url) as ledger:
+        events = fill(ledger, stations)
+    with Ledger(source.ledger_url) as ledger:
+        fill(ledger, 1 + count // 1_500)
+
+    def ours() -> float:
+        fresh = place
+        if database == "postgresql":
+            fresh = servers.place("postgresql")
+            fresh = replace(place, read_url=fresh.read_url)
+        return all_read_models(fresh, events)
+
+    found = in_turns({
+        "library": lambda: library_runner(source, servers.place(database), count),
+        "ours": ours,
+    }, 3)
+    return [Ratio(
+        "catch-up of all read models ÷ the library's runner with one count", database,
+        found["ours"] / found["library"], 20,
+        f"{found['ours']:,.0f} ÷ {found['library']:,.0f} events/s",
+        reason="每件事件平均写 7 行、分属 9 个读模型，Python 侧的分录与时间线各占约三成",
+    )]

