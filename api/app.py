@@ -17,6 +17,7 @@ from api.operations import operations as operations_routes
 from api.pages import pages
 from api.queries import queries
 from api.services import EXTENSION, Services
+from projections.engine import ReadModels
 from workers.queues import Wakeups
 from workers.runtime import Runtime
 from workers.service import running_redis_url
@@ -52,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json = ChineseJson(app)
     found = Services(
         settings, Runtime(settings), Wakeups(running_redis_url(settings)),
-        tokens_engine(settings.database_url),
+        tokens_engine(settings.database_url), _replica(settings),
     )
     app.extensions[EXTENSION] = found
     identity.install(app)
@@ -69,6 +70,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     problems.install(app)
     app.after_request(_secured)
     return app
+
+
+def _replica(settings: Settings) -> ReadModels | None:
+    url = settings.query_database_url
+    return ReadModels(url, is_replica=True) if url else None
 
 
 @action(PUBLIC)

@@ -19,11 +19,14 @@ from api.identity import OPERATE, PUBLIC, action
 from api.problems import NotYetProjected
 from api.services import Services, services
 from domain.kernel import Refused
+from projections.catalog import PARTS
 from projections.engine import ReadModels
 
 operations = Blueprint("operations", __name__, description="运行")
 
 WAIT_SECONDS: Final = 5.0
+ALL: Final = "all"
+"""Instead of a name: every read model."""
 LAG_LIMIT: Final = 10_000
 """Events behind which the service still counts as ready."""
 
@@ -204,6 +207,13 @@ def get_operations() -> dict[str, Any]:
             }
             for row in found.read_models.parked()
         ],
+        "rebuilds": [
+            {
+                "name": r.name, "done": r.position, "total": head,
+                "updated_at": local_time(r.updated_at),
+            }
+            for r in found.read_models.rebuilds_under_way()
+        ],
         "redis": state.server,
         "queues": [
             {"name": q.name, "waiting": q.waiting, "running": q.running, "failed": q.failed}
@@ -220,11 +230,26 @@ def get_operations() -> dict[str, Any]:
 @operations.arguments(Schema.from_dict({}, name="Nothing"))
 @operations.response(202)
 def start_rebuild(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """从台账重建一个读模型（在任务进程中进行）。"""
+    """从台账重建一个读模型，或全部（all，分给几个任务进程）。"""
+    parts = PARTS if name == ALL else ((_known(name),),)
+    jobs = [services().wakeups.rebuild(*part) for part in parts]
+    return {"job": jobs[0], "jobs": jobs}, 202, {"Location": f"/api/v1/jobs/{jobs[0]}"}
+
+
+@operations.route("/api/v1/projections/<name>/rebuild", methods=["DELETE"])
+@action(OPERATE)
+@operations.response(200)
+def cancel_rebuild(name: str) -> dict[str, Any]:
+    """放弃尚未完成的重建；现有的统计不受影响。"""
+    names = ReadModels.names() if name == ALL else (_known(name),)
+    return {"cancelled": [n for n in names if services().own_read_models.cancel_rebuild(n)]}
+
+
+def _known(name: str) -> str:
     if name not in ReadModels.names():
-        raise UnknownProjection(got=name[:80], choices="、".join(ReadModels.names()))
-    job = services().wakeups.rebuild(name)
-    return {"job": job}, 202, {"Location": f"/api/v1/jobs/{job}"}
+        choices = "、".join((*ReadModels.names(), ALL))
+        raise UnknownProjection(got=name[:80], choices=choices)
+    return name
 
 
 @operations.route("/api/v1/jobs/<job_id>")

@@ -19,12 +19,16 @@ EXTENSION = "taizhang"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ledger, the read models, the queues and the tokens of one web process."""
+    """The ledger, the read models, the queues and the tokens of one web process.
+
+    ``replica`` is set where queries are sent to a read replica of the read models.
+    """
 
     settings: Settings
     runtime: Runtime
     wakeups: Wakeups
     tokens: Engine
+    replica: ReadModels | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -33,12 +37,19 @@ class Services:
 
     @property
     def read_models(self) -> ReadModels:
-        """The read models; opened anew where their file was replaced."""
+        """The read models that queries read: a replica's where one is set."""
+        return self.replica or self.runtime.read_models
+
+    @property
+    def own_read_models(self) -> ReadModels:
+        """The read models that the workers write; opened anew where their file was replaced."""
         return self.runtime.read_models
 
     def close(self) -> None:
         """Close every connection."""
         self.wakeups.close()
+        if self.replica:
+            self.replica.close()
         self.runtime.close()
         self.tokens.dispose()
 

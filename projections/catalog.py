@@ -1,5 +1,7 @@
 """Which projections are there? A new one is one file and one line here."""
 
+from typing import Final
+
 from projections import (  # noqa: F401 - loading a module registers its projections
     household_status,
     monthly_counts,
@@ -11,4 +13,13 @@ from projections import (  # noqa: F401 - loading a module registers its project
 )
 from projections.kernel import PROJECTIONS
 
-__all__ = ["PROJECTIONS"]
+PARTS: Final = (
+    ("timeline",),
+    ("postings", "monthly_counts"),
+    (
+        "household_status", "contacts", "needs", "referrals", "volunteer_hours", "staff_growth",
+    ),
+)
+"""What is rebuilt in one pass, each part by a worker of its own: about equal work."""
+
+__all__ = ["PARTS", "PROJECTIONS"]

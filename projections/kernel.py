@@ -28,7 +28,8 @@ from domain.record_keeping import fold
 
 T = TypeVar("T")
 
-Row = dict[str, Any]
+Row = dict[str, Any] | tuple[Any, ...]
+"""A new row: its values by column, or all of them in the order of the columns."""
 Rows = Iterable[tuple[Table, Row]]
 Amounts = Iterable[tuple[tuple[Any, ...], int]]
 

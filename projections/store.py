@@ -65,6 +65,15 @@ generations: Final = Table(
     Column("updated_at", UtcDateTime, nullable=False),
 )
 
+rebuilds: Final = Table(
+    "projection_rebuilds",
+    control,
+    Column("projection", String(64), primary_key=True),
+    Column("generation", Integer, primary_key=True),
+    Column("claim", Text, nullable=False),
+)
+"""Who fills a generation that does not serve yet."""
+
 parked: Final = Table(
     "parked_events",
     control,
@@ -77,7 +86,9 @@ parked: Final = Table(
 )
 
 
-def open_engine(database_url: str, *, is_disposable: bool = False) -> Engine:
+def open_engine(
+    database_url: str, *, is_disposable: bool = False, is_replica: bool = False
+) -> Engine:
     """An engine for a database (``sqlite:///path`` or ``postgresql://…``).
 
     What is disposable is written without waiting for PostgreSQL's disk. After a crash the
@@ -96,6 +107,8 @@ def open_engine(database_url: str, *, is_disposable: bool = False) -> Engine:
     options = "-c statement_timeout=10min -c lock_timeout=60s"
     if is_disposable:
         options += " -c synchronous_commit=off"
+    if is_replica:
+        options += " -c default_transaction_read_only=on"
     engine = create_engine(
         f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15,
         hide_parameters=True, connect_args={"options": options},
@@ -115,6 +128,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the driver's
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # the position goes with the rows
+    connection.execute("PRAGMA cache_size=-32000")  # KiB: indexes are written in no order
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -162,10 +176,19 @@ def physical(table: Table, generation: int) -> Table:
 
 
 def create_tables(connection: Connection, tables: Sequence[Table], generation: int) -> None:
-    """Create empty tables for a generation."""
+    """Create empty tables for a generation, without indexes."""
     drop_tables(connection, tables, generation)
     for table in tables:
-        physical(table, generation).create(connection)
+        bare = physical(table, generation).to_metadata(MetaData())
+        bare.indexes.clear()
+        bare.create(connection)
+
+
+def create_indexes(connection: Connection, tables: Sequence[Table], generation: int) -> None:
+    """Create what indexes of a generation are missing."""
+    for table in tables:
+        for index in physical(table, generation).indexes:
+            index.create(connection, checkfirst=True)
 
 
 def drop_tables(connection: Connection, tables: Sequence[Table], generation: int) -> None:
@@ -233,7 +256,7 @@ def _tuples(table: Table, rows: Sequence[Row], *, is_sqlite: bool) -> Iterator[l
     values = itemgetter(*table.columns.keys())
     conversions = _conversions(table.columns, is_sqlite=is_sqlite)
     for row in rows:
-        found = list(values(row))
+        found = list(row if isinstance(row, tuple) else values(row))
         for place, convert in conversions:
             found[place] = convert(found[place])
         yield found

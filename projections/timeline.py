@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -200,12 +201,20 @@ def subjects(stream: str, statement: Statement, opening: Statement | None) -> se
     """Whose timeline a statement belongs to: the stream's subject, and all it refers to."""
     named = {f"{stream_kind(stream)}:{stream_subject(stream)}"}
     for said in filter(None, (statement, opening)):
-        for mark in (REFERS_TO, PERSON_MARK):
+        for mark in _subject_marks(type(said.event)):
             for _path, kind, subject in marked_values(said.event, mark):
-                named.add(f"{'person' if mark == PERSON_MARK else kind}:{subject}")
-        for _path, _name, community in marked_values(said.event, COMMUNITY):
-            named.add(f"community:{community}")
+                named.add(f"{_SUBJECT_KINDS.get(mark, kind)}:{subject}")
     return named
+
+
+_SUBJECT_KINDS: Final = {PERSON_MARK: "person", COMMUNITY: "community"}
+"""What a mark is about; a reference says so itself."""
+
+
+@cache
+def _subject_marks(event: Any) -> tuple[str, ...]:
+    """The marks of subjects that an event's fields bear."""
+    return tuple(mark for mark in (REFERS_TO, *_SUBJECT_KINDS) if bearing(event, mark))
 
 
 # ---- questions ----

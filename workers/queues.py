@@ -129,12 +129,13 @@ class Wakeups:
             return False
         return True
 
-    def rebuild(self, projection: str) -> str:
-        """Start rebuilding a projection, or join the rebuild under way; answers the job's id.
+    def rebuild(self, *projections: str) -> str:
+        """Start rebuilding projections, or join that rebuild under way; answers the job's id.
 
         :raises QueueUnavailableError: where Redis is away.
         """
-        return self.start_long(f"rebuild-{projection}", "workers.jobs.rebuild.rebuild", projection)
+        job_id = "-".join(("rebuild", *projections))
+        return self.start_long(job_id, "workers.jobs.rebuild.rebuild", *projections)
 
     def start_long(self, job_id: str, function: str, *arguments: str | int | None) -> str:
         """Hand over a long job, of which one with this id runs at a time.

@@ -33,6 +33,8 @@ class Settings:
     port: int = DEFAULT_PORT
     workers: int = 1
     log_level: str = "info"
+    query_database_url: str | None = None
+    """A read replica of the read models, which queries are sent to."""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -48,6 +50,7 @@ class Settings:
                     env.str("DATABASE_URL", ""), env.str("DATABASE_PASSWORD_FILE", "")
                 ),
                 read_database_url=env.str("READ_DATABASE_URL", ""),
+                query_database_url=env.str("QUERY_DATABASE_URL", "") or None,
                 redis_url=env.str("REDIS_URL", "") or None,
                 host=env.str("TAIZHANG_HOST", "") or "127.0.0.1",
                 port=env.int("TAIZHANG_PORT", DEFAULT_PORT),
@@ -101,7 +104,8 @@ class Settings:
             "TAIZHANG_WORKERS": str(self.workers),
             "TAIZHANG_LOG_LEVEL": self.log_level,
         }
-        return named | ({"REDIS_URL": self.redis_url} if self.redis_url else {})
+        optional = {"REDIS_URL": self.redis_url, "QUERY_DATABASE_URL": self.query_database_url}
+        return named | {name: value for name, value in optional.items() if value}
 
 
 def _with_password(database_url: str, password_file: str) -> str:
@@ -124,7 +128,7 @@ def _with_password(database_url: str, password_file: str) -> str:
 def settings_for(
     home: Path, *, database_url: str = "", read_database_url: str = "",
     redis_url: str | None = None, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
-    workers: int = 1, log_level: str = "info",
+    workers: int = 1, log_level: str = "info", query_database_url: str | None = None,
 ) -> Settings:
     """Settings with the databases that follow from the home folder.
 
@@ -137,4 +141,5 @@ def settings_for(
     return Settings(
         home=home, database_url=ledger, read_database_url=read_database_url or beside,
         redis_url=redis_url, host=host, port=port, workers=workers, log_level=log_level,
+        query_database_url=query_database_url,
     )

@@ -14,7 +14,7 @@ from desk import STATION, Desk, a_station
 from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from domain.household import (
     HOUSEHOLD,
@@ -37,8 +37,8 @@ from domain.volunteer import (
     VolunteerServiceConfirmed,
     VolunteerServiceRecorded,
 )
-from projections import engine as engine_module
-from projections.catalog import PROJECTIONS
+from projections import pages
+from projections.catalog import PARTS, PROJECTIONS
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
 from projections.kernel import Batch
 from projections.store import physical
@@ -104,7 +104,7 @@ def _some_work(desk: Desk, chance: random.Random, name: str, prefix: str, step: 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches so small that streams are cut across them."""
-    monkeypatch.setattr(engine_module, "BATCH", 7)
+    monkeypatch.setattr(pages, "BATCH", 7)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_a_deleted_database_comes_back_row_for_row(
 def test_two_processes_may_advance_at_once(
     busy: Desk, read_url: str, tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, "BATCH", 5)
+    monkeypatch.setattr(pages, "BATCH", 5)
     both = [ReadModels(read_url), ReadModels(read_url)]
     threads = [threading.Thread(target=one.advance, args=(ledger,)) for one in both]
     for thread in threads:
@@ -297,6 +297,94 @@ def test_a_second_rebuild_takes_over_from_the_first(
         read_models.rebuild("postings", ledger, overtaken)
     assert {c.position for c in read_models.checkpoints()} == {ledger.head()}
     assert busy.ledger is ledger
+
+
+class KilledError(RuntimeError):
+    """Stands for the end of a worker in the middle of its work."""
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_an_unfinished_rebuild_goes_on_where_it_stopped(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    read_models.advance(ledger)
+    before = contents(read_models)
+    names = ("timeline", "monthly_counts")
+
+    def killed(position: int, _head: int) -> None:
+        if position > 20:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        read_models.rebuild_together(names, ledger, "mine", killed)
+    left = {r.name: r.position for r in read_models.rebuilds_under_way()}
+    assert left.keys() == set(names)
+    assert min(left.values()) > 20
+    # when it is taken up again
+    progress: list[int] = []
+    results = read_models.rebuild_together(
+        names, ledger, "mine", lambda position, _head: progress.append(position)
+    )
+    # then nothing is done twice, and nothing is missing
+    assert min(progress) > min(left.values())
+    assert [r.differing_rows for r in results] == [0, 0]
+    assert contents(read_models) == before
+    assert read_models.rebuilds_under_way() == []
+    assert busy.ledger is ledger
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_a_rebuild_can_be_cancelled(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    read_models.advance(ledger)
+    before = contents(read_models)
+
+    def cancel(_position: int, _head: int) -> None:
+        assert read_models.cancel_rebuild("postings")
+
+    with pytest.raises(RebuildSupersededError):
+        read_models.rebuild("postings", ledger, cancel)
+    assert read_models.rebuilds_under_way() == []
+    assert not read_models.cancel_rebuild("postings")
+    assert contents(read_models) == before
+    assert busy.ledger is ledger
+
+
+def test_a_rebuilt_table_has_all_its_indexes(
+    busy: Desk, read_models: ReadModels, ledger: Ledger
+) -> None:
+    def indexes() -> dict[str, list[Any]]:
+        found = inspect(read_models.engine)
+        return {
+            name.partition("__")[0]: sorted(i["column_names"] for i in found.get_indexes(name))
+            for name in found.get_table_names() if "__g" in name
+        }
+
+    read_models.advance(ledger)
+    before = indexes()
+    read_models.rebuild_together(read_models.names(), ledger, "mine")
+    assert indexes() == before
+    assert before["records"]
+    assert busy.ledger is ledger
+
+
+def test_the_parts_of_a_rebuild_cover_every_projection_once() -> None:
+    assert sorted(name for part in PARTS for name in part) == sorted(PROJECTIONS)
+
+
+def test_a_replica_is_only_read(
+    busy: Desk, read_models: ReadModels, ledger: Ledger, read_url: str, database: str
+) -> None:
+    read_models.advance(ledger)
+    replica = ReadModels(read_url, is_replica=True)
+    assert contents(replica) == contents(read_models)
+    assert replica.wait_for(ledger.head(), 1)
+    busy.record("late", VisitRecorded(mode="home", purpose="routine", persons_met=5), "2024-11-30")
+    if database == "postgresql":
+        with pytest.raises(ProjectionFailedError):
+            replica.advance(ledger)
+    replica.close()
 
 
 def test_a_new_version_of_a_projection_is_filled_anew(

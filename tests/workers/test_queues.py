@@ -116,7 +116,7 @@ def test_one_rebuild_at_a_time(
     state = wakeups.job(job)
     assert state is not None
     assert (state.status, state.done, state.total) == ("finished", 1, 1)
-    assert state.result["position"] == 1
+    assert [result["position"] for result in state.result] == [1]
     # and another may begin
     wakeups.rebuild("timeline")
     assert open_queue(LONG, redis).count == 1
