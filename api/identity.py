@@ -78,6 +78,13 @@ def tokens_engine(database_url: str) -> Engine:
     return engine
 
 
+def grant_tokens(engine: Engine, role: str) -> None:
+    """Let a PostgreSQL role issue, look up and revoke tokens."""
+    quoted = engine.dialect.identifier_preparer.quote(role)
+    with writing(engine) as connection:
+        connection.exec_driver_sql(f"GRANT SELECT, INSERT, UPDATE ON {tokens.name} TO {quoted}")
+
+
 def issue_token(engine: Engine, actor: str, role: str, station: str, days: int) -> str:
     """Make a token and keep its hash; the token itself is shown once and never again.
 

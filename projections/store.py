@@ -48,6 +48,8 @@ from projections.kernel import Changes, Row
 
 CHUNK: Final = 400
 """Rows or keys in one statement: both databases bound the number of parameters."""
+SCHEMA: Final = "read_models"
+"""Where the read models are on PostgreSQL, if ``grant`` has made it; else beside the log."""
 FEW: Final = 20
 """Up to how many events PostgreSQL is sent row by row in a pipeline; more are copied."""
 BUSY_SECONDS: Final = 10
@@ -106,7 +108,7 @@ def open_engine(
     rest = database_url.partition("://")[2]
     options = "-c statement_timeout=10min -c lock_timeout=60s"
     if is_disposable:
-        options += " -c synchronous_commit=off"
+        options += f" -c synchronous_commit=off -c search_path={SCHEMA},public"
     if is_replica:
         options += " -c default_transaction_read_only=on"
     engine = create_engine(
@@ -153,6 +155,14 @@ def pipelined(connection: Connection, count: int) -> Iterator[None]:
             yield
     else:
         yield
+
+
+def grant(engine: Engine, role: str) -> None:
+    """Give the read models a schema of their own, in which a PostgreSQL role makes tables."""
+    quoted = engine.dialect.identifier_preparer.quote(role)
+    with writing(engine) as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        connection.exec_driver_sql(f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {quoted}")
 
 
 def create_control_tables(engine: Engine) -> None:

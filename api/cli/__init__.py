@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "report": "api.cli.report:report",
     "figures": "api.cli.report:figures",
     "rebuild": "api.cli.rebuild:rebuild",
+    "migrate": "api.cli.migrate:migrate",
     "test": "api.cli.suite:suite",
     "check": "api.cli.checks:check",
     "run": "api.cli.run:run",

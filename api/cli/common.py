@@ -18,7 +18,7 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from domain.kernel import Refused
-from domain.ledger import BadDatabaseUrlError
+from domain.ledger import BadDatabaseUrlError, LedgerNotPreparedError
 from workers import logs
 from workers.embedded import NoRedisServerError
 from workers.queues import QueueUnavailableError
@@ -37,6 +37,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 CODES: Final[tuple[tuple[tuple[type[Exception], ...], int], ...]] = (
     ((BadSettingError, BadDatabaseUrlError), USAGE),
     ((AlreadyRunningError,), REFUSED),
+    ((LedgerNotPreparedError,), UNREACHABLE),
     (
         (
             NoRedisServerError, NotReadyError, QueueUnavailableError, RedisError,

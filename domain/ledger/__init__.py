@@ -15,7 +15,11 @@ from domain.ledger.application import (
     recorded_from,
     referred_streams,
 )
-from domain.ledger.postgres_recorder import is_disturbed
+from domain.ledger.postgres_recorder import (
+    LedgerNotPreparedError,
+    LedgerPostgresRecorder,
+    is_disturbed,
+)
 from domain.ledger.recorders import BadDatabaseUrlError
 from domain.ledger.request_keys import Answered, RequestKey
 
@@ -26,6 +30,8 @@ __all__ = [
     "Instruction",
     "KeyReused",
     "Ledger",
+    "LedgerNotPreparedError",
+    "LedgerPostgresRecorder",
     "NewEntry",
     "Notification",
     "Receipt",

@@ -14,7 +14,12 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 import psycopg
-from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
+from eventsourcing.persistence import (
+    IntegrityError,
+    Notification,
+    ProgrammingError,
+    StoredEvent,
+)
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresFactory
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
@@ -77,6 +82,15 @@ $$ DECLARE position bigint; BEGIN
     RETURN position;
 END $$
 """
+_GRANTS: Final = (
+    "REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC",
+    "REVOKE ALL ON {schema}.{table}, {schema}.request_keys FROM PUBLIC, {role}",
+    "REVOKE ALL ON FUNCTION {schema}.append_event, {schema}.append_events FROM PUBLIC",
+    "GRANT USAGE ON SCHEMA {schema} TO {role}",
+    "GRANT SELECT ON {schema}.{table}, {schema}.request_keys TO {role}",
+    "GRANT EXECUTE ON FUNCTION {schema}.append_event, {schema}.append_events TO {role}",
+)
+"""What a role needs that reads and appends, and that can do nothing else."""
 _CALL_ONE: Final = """
 SELECT {schema}.append_event(%s::text, %s::bigint, %s::text, %b, %s, %s, %s) AS position
 """
@@ -85,6 +99,14 @@ SELECT * FROM {schema}.append_events(
     %b::text[], %b::bigint[], %b::text[], %b::bytea[],
     %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[]) AS position
 """
+
+
+class LedgerNotPreparedError(RuntimeError):
+    """The log's tables are missing or old, and this role may not create them."""
+
+    def __init__(self) -> None:
+        """Say who has to do what."""
+        super().__init__("数据库尚未准备好：请用数据库所有者的账号运行 taizhang migrate")
 
 
 class LedgerPostgresRecorder(PostgresApplicationRecorder):
@@ -142,8 +164,22 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             try:
                 if not self._is_laid_out():
                     super().create_table()
+            except ProgrammingError as error:
+                if isinstance(error.__cause__, psycopg.errors.InsufficientPrivilege):
+                    raise LedgerNotPreparedError from error
+                raise
             finally:
                 conn.execute("SELECT pg_advisory_unlock(%s)", (self.MIGRATION_LOCK,))
+
+    def grant(self, role: str) -> None:
+        """Let a role read the log and append to it; it can neither change nor delete."""
+        names = {
+            "schema": Identifier(self.datastore.schema),
+            "table": Identifier(self.events_table_name), "role": Identifier(role),
+        }
+        with self.datastore.transaction(commit=True) as curs:
+            for statement in _GRANTS:
+                curs.execute(SQL(statement).format(**names))
 
     def _is_laid_out(self) -> bool:
         with self.datastore.get_connection() as conn:

@@ -1,0 +1,34 @@
+"""How is PostgreSQL prepared? ``taizhang migrate``, once, by the database's owner."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+from api.cli.common import CommandFailedError, read_settings
+from api.identity import grant_tokens, tokens_engine
+from domain.ledger import Ledger, LedgerPostgresRecorder
+from projections import store
+
+
+@click.command
+@click.option("--application-role", help="服务运行时使用的数据库角色：只能读和追加，不能改和删。")
+def migrate(application_role: str | None) -> None:
+    """准备 PostgreSQL（由数据库所有者运行；可重复运行，也可同时运行）。"""
+    settings = read_settings()
+    with Ledger(settings.database_url) as ledger:
+        recorder = ledger.store
+        if not isinstance(recorder, LedgerPostgresRecorder):
+            raise CommandFailedError("SQLite 不需要准备：首次启动时自动建好")
+        engine = tokens_engine(settings.database_url)
+        try:
+            if application_role is not None:
+                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", application_role):
+                    raise click.UsageError("角色名只能用字母、数字和下划线")
+                recorder.grant(application_role)
+                grant_tokens(engine, application_role)
+                store.grant(engine, application_role)
+        finally:
+            engine.dispose()
+    click.echo("已准备好。")

@@ -1,0 +1,129 @@
+"""Can the application's own database role do no more than read and append?"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from desk import STATION, Desk, a_station
+from psycopg.errors import InsufficientPrivilege
+
+from api.cli import main
+from api.identity import caller_of, issue_token, revoke_tokens, tokens_engine
+from domain.ledger import Ledger, LedgerNotPreparedError
+from projections.engine import ReadModels
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The URLs of one database for its owner and for the application, by whose name."""
+
+    owner_url: str
+    application_url: str
+    application: str
+
+
+@pytest.fixture
+def roles(postgres_server: str) -> Iterator[Roles]:
+    number = next(_numbers)
+    owner, application, name = f"owner_{number}", f"app_{number}", f"roles_{number}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE ROLE {owner} LOGIN".encode())
+        connection.execute(f"CREATE ROLE {application} LOGIN".encode())
+        connection.execute(f"CREATE DATABASE {name} OWNER {owner}".encode())
+    query = postgres_server.split("?")[1]
+    yield Roles(
+        f"postgresql://{owner}@/{name}?{query}", f"postgresql://{application}@/{name}?{query}",
+        application,
+    )
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+def migrate(url: str, *arguments: str) -> str:
+    result = CliRunner().invoke(
+        main, ["migrate", *arguments], env={"DATABASE_URL": url}, catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_the_application_role_does_its_whole_work(roles: Roles) -> None:
+    migrate(roles.owner_url, "--application-role", roles.application)
+    with Ledger(roles.application_url) as ledger:
+        desk = Desk(ledger)
+        desk.record(STATION, a_station(), "2024-01-01", role="administrator")
+        desk.household("h1", "a")
+        read_models = ReadModels(roles.application_url)
+        read_models.advance(ledger)
+        assert read_models.rebuild("timeline", ledger).differing_rows == 0
+        read_models.close()
+    engine = tokens_engine(roles.application_url)
+    token = issue_token(engine, "张三", "lead", STATION, 1)
+    assert caller_of(engine, token)
+    assert revoke_tokens(engine, "张三", STATION) == 1
+    engine.dispose()
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE taizhang_events SET state = state",
+    "DELETE FROM taizhang_events",
+    "TRUNCATE taizhang_events",
+    "INSERT INTO taizhang_events VALUES ('s/visit/v', 1, 't', '')",
+    "DELETE FROM request_keys",
+    "ALTER TABLE taizhang_events DISABLE TRIGGER ALL",
+    "DROP TABLE taizhang_events",
+    (
+        "CREATE OR REPLACE FUNCTION public.refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RETURN NULL; END $$"
+    ),
+    "CREATE TABLE public.mine (n int)",
+])
+def test_the_application_role_cannot_change_what_was_recorded(
+    roles: Roles, statement: str
+) -> None:
+    migrate(roles.owner_url, "--application-role", roles.application)
+    with (
+        psycopg.connect(roles.application_url, autocommit=True) as connection,
+        pytest.raises(InsufficientPrivilege),
+    ):
+        connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("verb", ["UPDATE {} SET state = state", "DELETE FROM {}", "TRUNCATE {}"])
+def test_nor_can_the_owner_by_mistake(roles: Roles, verb: str) -> None:
+    migrate(roles.owner_url)
+    with (
+        psycopg.connect(roles.owner_url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.RaiseException, match="append-only"),
+    ):
+        connection.execute(verb.format("taizhang_events").encode())
+
+
+def test_nobody_else_may_append(roles: Roles) -> None:
+    migrate(roles.owner_url, "--application-role", roles.application)
+    with psycopg.connect(roles.owner_url, autocommit=True) as connection:
+        rows = connection.execute(
+            "SELECT has_function_privilege('public', oid, 'EXECUTE') FROM pg_proc"
+            " WHERE proname IN ('append_event', 'append_events')"
+        ).fetchall()
+    assert rows == [(False,), (False,)]
+
+
+def test_a_database_that_nobody_prepared_says_so(roles: Roles) -> None:
+    with pytest.raises(LedgerNotPreparedError):
+        Ledger(roles.application_url)
+    result = CliRunner().invoke(main, ["status"], env={"DATABASE_URL": roles.application_url})
+    assert result.exit_code == 3
+    assert "taizhang migrate" in result.output
+
+
+def test_migrating_twice_and_at_once_changes_nothing(roles: Roles) -> None:
+    first = migrate(roles.owner_url, "--application-role", roles.application)
+    assert migrate(roles.owner_url, "--application-role", roles.application) == first
