@@ -6,12 +6,12 @@ import os
 import sys
 from typing import Final
 
-from bench import appending, catching_up, deciding, freshness
+from bench import appending, catching_up, deciding, freshness, growing, serving
 from bench.places import DATABASES, servers
 from bench.ratios import Ratio
 from bench.report import show, write
 
-PARTS: Final = (appending, deciding, catching_up, freshness)
+PARTS: Final = (appending, deciding, catching_up, freshness, serving, growing)
 
 
 def main(only: list[str]) -> int:
