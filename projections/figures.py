@@ -12,9 +12,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, assert_never
+from enum import Enum
+from functools import lru_cache
+from typing import Final, NamedTuple, assert_never
 
-from sqlalchemy import ColumnElement, Connection, Table, func, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    Select,
+    String,
+    Table,
+    bindparam,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from domain.kernel import Refused
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
@@ -100,57 +114,105 @@ def figures(
     """
     cut = period.until(as_of)
     is_monthly = known_at is None and cut.is_whole_months
-    source = monthly_counts if is_monthly else postings
+    counted = tuple(_Counted.of(row) for row in indicators.indicators if row.measure is not None)
+    sums: dict[str, dict[str, int]] = {}
+    if counted:
+        statement = _statement(counted, _Moment.of(known_at), is_monthly=is_monthly)
+        values = _parameters(station, cut, known_at)
+        for code, approximation, amount in connection.execute(statement, values):
+            sums.setdefault(code, {})[approximation] = int(amount)
     found: dict[str, Figure] = {}
     for indicator in indicators.indicators:
         if indicator.measure is None:
             found[indicator.code] = _remainder(indicator, found)
         else:
-            wanted = conditions(source, station, indicator, cut, known_at)
-            found[indicator.code] = _figure(connection, source, indicator, wanted)
+            found[indicator.code] = _summed(indicator, sums.get(indicator.code, {}))
     return list(found.values())
 
 
-def conditions(
-    source: Table, station: str, indicator: Indicator, period: Period, known_at: KnownAt | None
-) -> list[ColumnElement[bool]]:
-    """Which postings an indicator counts: the same for the figure and for its evidence."""
-    assert indicator.measure is not None
-    wanted = [source.c.station == station, source.c.measure == indicator.measure]
-    if MEASURES[indicator.measure].kind is not Kind.STOCK:
-        wanted.append(source.c.effective_on >= period.first)
-    wanted.append(source.c.effective_on <= period.last)
-    for dimension, value in indicator.filter.items():
-        values = (value,) if isinstance(value, str) else value
-        wanted.append(source.c[dimension].in_(values))
-    match known_at:
-        case datetime():
-            wanted.append(source.c.recorded_at <= known_at)
-        case int():
-            wanted.append(source.c.position <= known_at)
-        case None:
-            pass
-        case _:
-            assert_never(known_at)
+class _Moment(Enum):
+    """What ``known_at`` is counted by."""
+
+    NOW = "now"
+    INSTANT = "recorded_at"
+    POSITION = "position"
+
+    @classmethod
+    def of(cls, known_at: KnownAt | None) -> _Moment:
+        match known_at:
+            case None:
+                return cls.NOW
+            case datetime():
+                return cls.INSTANT
+            case int():
+                return cls.POSITION
+            case _:
+                assert_never(known_at)
+
+
+class _Counted(NamedTuple):
+    """What of an indicator the database counts, hashable."""
+
+    code: str
+    measure: str
+    filter: tuple[tuple[str, tuple[str, ...]], ...]
+
+    @classmethod
+    def of(cls, indicator: Indicator) -> _Counted:
+        assert indicator.measure is not None
+        wanted = tuple(
+            (dimension, (value,) if isinstance(value, str) else value)
+            for dimension, value in sorted(indicator.filter.items())
+        )
+        return cls(indicator.code, indicator.measure, wanted)
+
+
+@lru_cache(maxsize=64)
+def _statement(
+    counted: tuple[_Counted, ...], moment: _Moment, *, is_monthly: bool
+) -> CompoundSelect[str, str, int]:
+    """One statement for the amounts of each indicator by approximation.
+
+    It is built once for a set: building costs several times what asking costs.
+    """
+    source = monthly_counts if is_monthly else postings
+    return union_all(*(_sum(source, row, moment) for row in counted))
+
+
+def _sum(source: Table, counted: _Counted, moment: _Moment) -> Select[str, str, int]:
+    """The amounts of one indicator; of a distinct measure, how many entities there are."""
+    code, where = literal(counted.code, String), _conditions(source, counted, moment)
+    if MEASURES[counted.measure].kind is Kind.DISTINCT:
+        entities = (
+            select(source.c.entity).where(*where).group_by(source.c.entity)
+            .having(func.sum(source.c.amount) > 0).subquery()
+        )
+        return select(code, literal("", String), func.count()).select_from(entities)
+    amount = func.sum(source.c.amount)
+    return select(code, source.c.approximation, amount).where(*where).group_by(
+        source.c.approximation
+    )
+
+
+def _conditions(source: Table, counted: _Counted, moment: _Moment) -> list[ColumnElement[bool]]:
+    """Which postings an indicator counts: the same for the figure and for its evidence.
+
+    The values of :func:`_parameters` go with them.
+    """
+    wanted = [source.c.station == bindparam("station"), source.c.measure == counted.measure]
+    if MEASURES[counted.measure].kind is not Kind.STOCK:
+        wanted.append(source.c.effective_on >= bindparam("first"))
+    wanted.append(source.c.effective_on <= bindparam("last"))
+    wanted += [source.c[dimension].in_(values) for dimension, values in counted.filter]
+    if moment is not _Moment.NOW:
+        wanted.append(source.c[moment.value] <= bindparam("known_at"))
     return wanted
 
 
-def _figure(
-    connection: Connection, source: Table, indicator: Indicator, wanted: list[ColumnElement[bool]]
-) -> Figure:
-    assert indicator.measure is not None
-    if MEASURES[indicator.measure].kind is Kind.DISTINCT:
-        entities = (
-            select(source.c.entity).where(*wanted).group_by(source.c.entity)
-            .having(func.sum(source.c.amount) > 0).subquery()
-        )
-        count = connection.execute(select(func.count()).select_from(entities)).scalar_one()
-        return Figure(indicator, count)
-    rows = connection.execute(
-        select(source.c.approximation, func.sum(source.c.amount).label("amount"))
-        .where(*wanted).group_by(source.c.approximation)
-    ).all()
-    return _summed(indicator, {row.approximation: int(row.amount) for row in rows})
+def _parameters(station: str, period: Period, known_at: KnownAt | None) -> dict[str, object]:
+    return {
+        "station": station, "first": period.first, "last": period.last, "known_at": known_at,
+    }
 
 
 def _summed(indicator: Indicator, amounts: dict[str, int]) -> Figure:
@@ -220,13 +282,14 @@ def evidence(
     """The postings that make a figure, in the order in which they were recorded."""
     if indicator.measure is None:
         return ()
-    wanted = conditions(postings, station, indicator, period.until(as_of), known_at)
+    wanted = _conditions(postings, _Counted.of(indicator), _Moment.of(known_at))
     names = Evidence.__dataclass_fields__
     query = select(*(postings.c[name] for name in names)).where(
         *wanted, postings.c.position > after
     )
     rows = connection.execute(
-        query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT))
+        query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT)),
+        _parameters(station, period.until(as_of), known_at),
     )
     return [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
