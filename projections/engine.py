@@ -126,10 +126,7 @@ class ReadModels:
         advance fills them.
         """
         with store.writing(self.engine) as connection:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(
-                    f"LOCK TABLE {generations.name} IN SHARE ROW EXCLUSIVE MODE"
-                )
+            store.one_at_a_time(connection)
             row: Row[Any] | None = serving(connection, projection.name)
             if row is not None and row.version == projection.version:  # noqa: SIM102 - reads better
                 if not store.is_missing(connection, projection.tables, row.generation):

@@ -108,6 +108,7 @@ class Rebuilding:
     def _target(self, projection: Projection, claim: str) -> int:
         """The generation to fill: the claim's own unfinished one, or a new one."""
         with store.writing(self.engine) as connection:
+            store.one_at_a_time(connection)
             query = select(generations.c.generation).join(
                 rebuilds,
                 (rebuilds.c.projection == generations.c.projection)

@@ -165,11 +165,19 @@ def grant(engine: Engine, role: str) -> None:
         connection.exec_driver_sql(f"GRANT USAGE, CREATE ON SCHEMA {SCHEMA} TO {quoted}")
 
 
+def one_at_a_time(connection: Connection) -> None:
+    """Wait until no other program creates tables; SQLite's writers are alone anyway.
+
+    A lock of its own: whoever writes a page or switches never waits for it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_5250})
+
+
 def create_control_tables(engine: Engine) -> None:
-    """Create the checkpoints, one program at a time."""
+    """Create the checkpoints."""
     with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_5250})
+        one_at_a_time(connection)
         control.create_all(connection)
 
 

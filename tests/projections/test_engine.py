@@ -14,7 +14,7 @@ from desk import STATION, Desk, a_station
 from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, text, update
 
 from domain.household import (
     HOUSEHOLD,
@@ -41,7 +41,8 @@ from projections import pages
 from projections.catalog import PARTS, PROJECTIONS
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
 from projections.kernel import Batch
-from projections.store import physical
+from projections.rebuilding import serving
+from projections.store import generations, physical, writing
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
@@ -334,6 +335,25 @@ def test_an_unfinished_rebuild_goes_on_where_it_stopped(
 
 
 @pytest.mark.usefixtures("small_batches")
+def test_a_program_may_start_while_another_switches(
+    busy: Desk, read_models: ReadModels, read_url: str
+) -> None:
+    """Given a switch under way, when another program starts, then both come to an end."""
+    opened: list[ReadModels] = []
+    with writing(read_models.engine) as connection:
+        assert serving(connection, "postings") is not None
+        other = threading.Thread(target=lambda: opened.append(ReadModels(read_url)))
+        other.start()
+        other.join(0.5)  # it now waits for the row, or for SQLite's writer
+        mine = generations.c.projection == "postings"
+        connection.execute(update(generations).where(mine).values(is_serving=True))
+    other.join(30)
+    [second] = opened
+    second.advance(busy.ledger)
+    assert second.position() == busy.ledger.head()
+    second.close()
+
+
 def test_a_rebuild_can_be_cancelled(
     busy: Desk, read_models: ReadModels, ledger: Ledger
 ) -> None:
