@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Connection, Row, delete, func, select
 
 from domain.ledger import Ledger
 from projections import catalog, store
@@ -20,6 +20,7 @@ from projections.rebuilding import (
     RebuildSupersededError,
     Rebuilt,
     UnderWay,
+    locked,
     new_generation,
     retire,
     serving,
@@ -125,12 +126,14 @@ class ReadModels:
         Tables that are missing or of another version are made anew and empty; the next
         advance fills them.
         """
+        with self.engine.connect() as connection:  # a start never waits for a rebuild
+            if _fits(connection, projection, serving(connection, projection.name)):
+                return
         with store.writing(self.engine) as connection:
             store.one_at_a_time(connection)
-            row: Row[Any] | None = serving(connection, projection.name)
-            if row is not None and row.version == projection.version:  # noqa: SIM102 - reads better
-                if not store.is_missing(connection, projection.tables, row.generation):
-                    return
+            row = locked(connection, projection.name)
+            if _fits(connection, projection, row):
+                return
             generation = new_generation(connection, projection, self._clock(), is_serving=True)
             store.serve(connection, projection.tables, generation)
             if row is not None:
@@ -205,3 +208,12 @@ class ReadModels:
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the engine's clock, given at its edge
+
+
+def _fits(connection: Connection, projection: Projection, row: Row[Any] | None) -> bool:
+    """Whether the serving generation is of today's version, with all its tables there."""
+    return (
+        row is not None
+        and row.version == projection.version
+        and not store.is_missing(connection, projection.tables, row.generation)
+    )

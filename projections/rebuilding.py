@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, tuple_, update
 
@@ -129,7 +130,7 @@ class Rebuilding:
     def _index(self, projection: Projection, generation: int) -> None:
         """Index the filled tables: sorting once is faster than keeping order row by row."""
         with store.writing(self.engine) as connection:
-            _locked(connection, projection, generation)
+            _claimed(connection, projection, generation)
             store.create_indexes(connection, projection.tables, generation)
 
     def _switch(
@@ -137,8 +138,8 @@ class Rebuilding:
     ) -> Rebuilt:
         """Catch up the last events under the lock, compare, and serve the new tables."""
         with store.writing(self.engine) as connection:
-            old = serving(connection, projection.name)
-            position = _locked(connection, projection, generation)
+            old = locked(connection, projection.name)
+            position = _claimed(connection, projection, generation)
             while True:
                 found = prepared(ledger, position, [projection.name], new.folds)
                 if found.last == position:
@@ -191,13 +192,24 @@ def new_generation(
     return generation
 
 
-def serving(connection: Connection, name: str) -> Row[tuple[object, ...]] | None:
-    """The generation that queries read, locked."""
+def serving(connection: Connection, name: str) -> Row[Any] | None:
+    """The generation that queries read."""
     query = select(generations).where(generations.c.projection == name, generations.c.is_serving)
-    return connection.execute(query.with_for_update()).one_or_none()
+    return connection.execute(query).one_or_none()
 
 
-def _locked(connection: Connection, projection: Projection, generation: int) -> int:
+def locked(connection: Connection, name: str) -> Row[Any] | None:
+    """The same, locked: whoever waited for one that was replaced meanwhile looks again."""
+    while (found := serving(connection, name)) is not None:
+        same = (generations.c.projection == name) & (generations.c.generation == found.generation)
+        query = select(generations).where(same, generations.c.is_serving)
+        held = connection.execute(query.with_for_update()).one_or_none()
+        if held is not None:
+            return held
+    return None
+
+
+def _claimed(connection: Connection, projection: Projection, generation: int) -> int:
     """The position of a generation under construction, locked; refuses a lost claim."""
     query = select(generations.c.position).where(
         generations.c.projection == projection.name, generations.c.generation == generation,

@@ -41,8 +41,8 @@ from projections import pages
 from projections.catalog import PARTS, PROJECTIONS
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
 from projections.kernel import Batch
-from projections.rebuilding import serving
-from projections.store import generations, physical, writing
+from projections.rebuilding import locked, new_generation, retire
+from projections.store import generations, physical, serve, writing
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
@@ -338,20 +338,49 @@ def test_an_unfinished_rebuild_goes_on_where_it_stopped(
 def test_a_program_may_start_while_another_switches(
     busy: Desk, read_models: ReadModels, read_url: str
 ) -> None:
-    """Given a switch under way, when another program starts, then both come to an end."""
+    """Given a switch under way, when another starts, then it serves what was switched to."""
+    read_models.advance(busy.ledger)
     opened: list[ReadModels] = []
     with writing(read_models.engine) as connection:
-        assert serving(connection, "postings") is not None
+        old = locked(connection, "postings")
+        assert old is not None
         other = threading.Thread(target=lambda: opened.append(ReadModels(read_url)))
         other.start()
         other.join(0.5)  # it now waits for the row, or for SQLite's writer
-        mine = generations.c.projection == "postings"
-        connection.execute(update(generations).where(mine).values(is_serving=True))
+        connection.execute(
+            update(generations)
+            .where(generations.c.projection == "postings")
+            .values(generation=old.generation)  # as a switch does, after it has the row
+        )
     other.join(30)
     [second] = opened
-    second.advance(busy.ledger)
     assert second.position() == busy.ledger.head()
     second.close()
+
+
+def test_whoever_waits_for_a_switch_finds_what_it_switched_to(
+    busy: Desk, read_models: ReadModels
+) -> None:
+    """Given a rebuild that switches, when another waits for its row, then it finds the new one."""
+    read_models.advance(busy.ledger)
+    found: list[Any] = []
+
+    def look() -> None:
+        with writing(read_models.engine) as connection:
+            found.append(locked(connection, "postings"))
+
+    with writing(read_models.engine) as connection:
+        old = locked(connection, "postings")
+        assert old is not None
+        postings = PROJECTIONS["postings"]
+        new = new_generation(connection, postings, old.updated_at, is_serving=True)
+        serve(connection, postings.tables, new)
+        retire(connection, postings, old.generation)
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(0.5)
+    other.join(30)
+    assert [row.generation for row in found] == [new]
 
 
 def test_a_rebuild_can_be_cancelled(
