@@ -8,8 +8,7 @@ test: ## the whole suite
 	./taizhang test
 
 bench: ## every ratio of docs/performance.md, measured here and now; QUICK=1 within ten minutes
-	./taizhang test --version >/dev/null 2>&1 # installs what measuring needs
-	.venv/bin/python -m bench
+	./taizhang bench
 
 format: ## what ruff can mend by itself
 	.venv/bin/ruff check --fix domain projections workers api bench tests

@@ -6,10 +6,10 @@ import os
 import sys
 from typing import Final
 
-from bench import appending, catching_up, deciding, freshness, growing, serving
+from bench import appending, catching_up, deciding, freshness, growing, peers, serving
 from bench.places import DATABASES, servers
-from bench.ratios import Ratio
-from bench.report import show, write
+from bench.ratios import Peer, Ratio
+from bench.report import show, show_peers, write
 
 PARTS: Final = (appending, deciding, catching_up, freshness, serving, growing)
 
@@ -18,6 +18,7 @@ def main(only: list[str]) -> int:
     """Measure every part, or those named; answers 0, also where a target is missed."""
     is_quick = bool(os.environ.get("QUICK"))
     found: list[Ratio] = []
+    compared: list[Peer] = []
     with servers() as place:
         for part in PARTS:
             name = part.__name__.rpartition(".")[2]
@@ -26,8 +27,13 @@ def main(only: list[str]) -> int:
                     ratios = part.measure(place, database, is_quick=is_quick)
                     found += ratios
                     show(ratios)
+        for database in DATABASES:
+            if not only or "peers" in only:
+                some = peers.compare(place, database, is_quick=is_quick)
+                compared += some
+                show_peers(some)
     if not only:
-        write(found, is_quick=is_quick)
+        write(found, compared, is_quick=is_quick)
     return 0
 
 

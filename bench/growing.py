@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 from eventsourcing.persistence import StoredEvent
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
-from bench.places import Place, Servers, fill
+from bench.places import Place, Servers, bytes_in, fill
 from bench.ratios import Ratio, seconds
+from bench.rebuilding import MIB, rebuild, workers
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 from projections.figures import Period, figures
@@ -62,13 +62,16 @@ def grow(ledger: Ledger, template: list[StoredEvent], events: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The medians of some questions in seconds, and the bytes an event takes."""
+    """The medians of some questions in seconds, the bytes an event takes, those of a worker."""
 
     of: dict[str, float]
     bytes_per_event: float
+    peak_memory: int
 
 
-def ask(place: Place, ledger: Ledger, read_models: ReadModels, codes: list[str]) -> Asked:
+def ask(
+    place: Place, ledger: Ledger, read_models: ReadModels, codes: list[str], peak: int
+) -> Asked:
     """Put each question to some stations; the first round is for warmth."""
     chosen, known = indicator_set("lixia-2024"), datetime(2025, 7, 31, tzinfo=UTC)
     month, year = Period.of_month("2024-11"), [Period.of_month(m) for m in CYCLE]
@@ -94,17 +97,7 @@ def ask(place: Place, ledger: Ledger, read_models: ReadModels, codes: list[str])
         found["month of 161 stations as known"] = seconds(lambda: [
             figures(connection, s, chosen, month, known_at=known) for s in codes[:CITY]
         ])
-        size = _size(place, connection)
-    return Asked(found, size / ledger.head())
-
-
-def _size(place: Place, connection: Connection) -> int:
-    if place.database == "sqlite":
-        urls = (place.ledger_url, place.read_url)
-        files = [Path(url.removeprefix("sqlite:///")) for url in urls]
-        return sum(file.stat().st_size for file in files)
-    size = text("SELECT pg_database_size(current_database())")
-    return int(connection.execute(size).scalar_one())
+    return Asked(found, bytes_in(place) / ledger.head(), peak)
 
 
 def measured(servers: Servers, database: str, template: list[StoredEvent], events: int) -> Asked:
@@ -112,15 +105,17 @@ def measured(servers: Servers, database: str, template: list[StoredEvent], event
     place = servers.place(database)
     with Ledger(place.ledger_url) as ledger:
         grow(ledger, template, events)
+        ReadModels(place.read_url).close()
+        with workers() as pool:
+            peak = rebuild(pool, place)
         read_models = ReadModels(place.read_url)
-        read_models.rebuild_together(read_models.names(), ledger)
         if database == "postgresql":
             with read_models.engine.connect() as connection:
                 connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
         count = max(1, ledger.head() // len(template))
         codes = [f"g{n:05}" for n in range(1, count + 1)]
         codes = codes[:: max(1, len(codes) // CITY)]
-        asked = ask(place, ledger, read_models, codes)
+        asked = ask(place, ledger, read_models, codes, peak)
         read_models.close()
     return asked
 
@@ -155,4 +150,7 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
               f"{one * 1000:.1f} ms", is_bound=True),
         Ratio(f"a month as known, 161 stations of {large:,} events ÷ 2 s", database, city / 2, 1,
               f"{city * 1000:,.0f} ms", is_bound=True),
+        Ratio("a worker's peak memory in its rebuild ÷ 300 MiB", database,
+              after.peak_memory / (300 * MIB), 1,
+              f"{after.peak_memory / MIB:.0f} MiB after {large:,} events", is_bound=True),
     ]

@@ -83,3 +83,12 @@ def fill(ledger: Ledger, stations: int, first: int = 1) -> int:
         )
         assert not imported.faults
     return ledger.head()
+
+
+def bytes_in(place: Place) -> int:
+    """What the databases of a place take on the disk."""
+    if place.database == "sqlite":
+        return sum(file.stat().st_size for file in place.folder.iterdir() if file.is_file())
+    with psycopg.connect(place.ledger_url) as connection:
+        [size] = connection.execute("SELECT pg_database_size(current_database())").fetchone() or ()
+    return int(size)

@@ -8,6 +8,7 @@ Read models are disposable: there are no migrations, only a version number.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -128,9 +129,23 @@ def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # SQLAlchemy's BEGIN below, not the driver's
-    connection.execute("PRAGMA journal_mode=WAL")
+    _use_wal(connection)
     connection.execute("PRAGMA synchronous=NORMAL")  # the position goes with the rows
     connection.execute("PRAGMA cache_size=-32000")  # KiB: indexes are written in no order
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Choose the journal; SQLite does not wait by itself while another program opens or closes."""
+    until = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(connection: Connection) -> None:

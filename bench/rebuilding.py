@@ -1,0 +1,46 @@
+"""What do processes of their own need to rebuild every read model, and how long?"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing.pool import Pool
+from pathlib import Path
+from typing import Final
+
+from bench.places import Place
+from domain.ledger import Ledger
+from projections.catalog import PARTS
+from projections.engine import ReadModels
+
+MIB: Final = 1 << 20
+
+
+@contextmanager
+def workers() -> Iterator[Pool]:
+    """Two processes that have loaded everything, as RQ's workers have."""
+    with multiprocessing.get_context("spawn").Pool(2, maxtasksperchild=1_000) as pool:
+        pool.map(peak_memory, range(8), chunksize=1)
+        yield pool
+
+
+def rebuild(pool: Pool, place: Place) -> int:
+    """Rebuild the parts side by side; answers the highest peak memory of a process, in bytes."""
+    return max(pool.map(partial(_rebuild, place), PARTS, chunksize=1))
+
+
+def _rebuild(place: Place, names: tuple[str, ...]) -> int:
+    with Ledger(place.ledger_url) as ledger:
+        read_models = ReadModels(place.read_url)
+        read_models.rebuild_together(names, ledger)
+        read_models.close()
+    return peak_memory()
+
+
+def peak_memory(_number: int = 0) -> int:
+    """The most memory that this process has held since it began, in bytes (Linux)."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
