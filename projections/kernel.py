@@ -72,10 +72,13 @@ class Folds:
     read again.
     """
 
-    def __init__(self, most: int = 20_000) -> None:
-        """Keep at most so many streams, those used last."""
+    def __init__(self, most_entries: int = 40_000) -> None:
+        """Keep streams of at most so many entries together, those used last.
+
+        Counting entries and not streams bounds the memory however long histories grow.
+        """
         self._streams: OrderedDict[str, Stream[Any]] = OrderedDict()
-        self._most = most
+        self._most, self._entries = most_entries, 0
         self._lock = threading.Lock()
 
     def at(self, name: str, version: int) -> Stream[Any] | None:
@@ -86,10 +89,12 @@ class Folds:
     def keep(self, stream: Stream[Any]) -> None:
         """Remember a stream; it was used last."""
         with self._lock:
+            before = self._streams.pop(stream.id, None)
             self._streams[stream.id] = stream
-            self._streams.move_to_end(stream.id)
-            if len(self._streams) > self._most:
-                self._streams.popitem(last=False)
+            self._entries += len(stream.entries) - (len(before.entries) if before else 0)
+            while self._entries > self._most and len(self._streams) > 1:
+                _name, oldest = self._streams.popitem(last=False)
+                self._entries -= len(oldest.entries)
 
 
 class Batch:

@@ -1,0 +1,48 @@
+"""Does the document about speed say what was measured, and nothing else?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))
+DOCUMENT = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+
+
+def test_each_result_is_a_row_of_the_table() -> None:
+    """Given what was measured, when the table is read, then each ratio stands there as it is."""
+    rows = [line for line in DOCUMENT.splitlines() if line.startswith("| ") and " | " in line]
+    for result in RESULTS:
+        verdict = "✓" if result["ok"] else "**missed**"
+        [row] = [r for r in rows if r.startswith(f"| {result['name']} | {result['database']} |")]
+        assert f"| {result['ratio']:.2f} |" in row
+        assert f"| {verdict} |" in row
+        assert result["detail"] in row
+
+
+def test_a_result_is_ok_only_within_its_target() -> None:
+    """Given a target, when a result calls itself ok, then it is; a missed one says why."""
+    for result in RESULTS:
+        ratio, target = result["ratio"], result["target"]
+        is_met = ratio <= target if result["is_bound"] else ratio >= target
+        assert result["ok"] == is_met or abs(ratio - target) < 0.001, result["name"]
+        assert result["ok"] or result["reason"], result["name"]
+
+
+def test_both_databases_are_measured_alike() -> None:
+    """Given two databases, when one is measured, then so is the other."""
+    names = {
+        database: {
+            r["name"].split("p99")[0] for r in RESULTS if r["database"] == database
+        }
+        for database in ("sqlite", "postgresql")
+    }
+    assert names["sqlite"] == names["postgresql"]
+
+
+def test_the_plots_are_there() -> None:
+    """Given the document, when it shows a plot, then the plot is in the tree."""
+    for name in ("sqlite", "postgresql"):
+        assert f"performance/{name}.svg" in DOCUMENT
+        assert (ROOT / "docs" / "performance" / f"{name}.svg").stat().st_size > 10_000
