@@ -17,9 +17,10 @@ from api.bodies import Blueprint
 from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, station_of_request
 from api.messages import coded
 from api.paging import PageSchema, ReadSchema, page_answer, read_cursor
+from api.personal import rows_shown, shown
 from api.report_data import as_data, figure_data, parse_known_at
 from api.services import services
-from domain.kernel import KINDS, Refused, UnknownRecord, stream_kind, stream_subject
+from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.figures import Evidence, KnownAt, Period, evidence, figures
 from projections.household_status import SORTS, household_list, household_status
 from projections.indicators import indicator_set, indicator_set_codes
@@ -284,6 +285,7 @@ def list_households(query: dict[str, Any]) -> Response:
             sort=sort, is_descending=query["sort"].startswith("-"),
             after=read_cursor(query, value_type), limit=query["limit"] + 1,
         )
+    rows = rows_shown(rows, [stream_id(one_station(), "household", r.household) for r in rows])
     return page_answer(
         rows, query["limit"], asdict, lambda row: (getattr(row, sort), row.household)
     )
@@ -299,7 +301,7 @@ def get_household_status(_query: dict[str, Any], subject: str) -> dict[str, Any]
         status = household_status(connection, one_station(), subject)
     if status is None:
         raise UnknownRecord(id=subject, kind=KINDS["household"].label)
-    return asdict(status)
+    return asdict(shown(status, stream_id(one_station(), "household", subject)))
 
 
 @queries.route("/timelines/<kind>/<subject>")
@@ -340,6 +342,7 @@ def list_volunteer_hours(query: dict[str, Any]) -> Response:
             connection, one_station(), first=query["first"], last=query["last"],
             after=str(cursor[1]) if cursor else None, limit=query["limit"] + 1,
         )
+    rows = rows_shown(rows, [stream_id(one_station(), "volunteer", r.volunteer) for r in rows])
     return page_answer(rows, query["limit"], asdict, lambda row: ("", row.volunteer))
 
 

@@ -38,6 +38,7 @@ from api.identity import (
 )
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
+from api.personal import shown
 from api.problems import BadIfMatch, IfMatchRequired, OtherStation
 from api.schemas import (
     ENVELOPE,
@@ -211,7 +212,7 @@ class Noun:
             if request.headers.get("If-None-Match") == tag:
                 answer = make_response("", 304)
             else:
-                answer = make_response(stream_data(stream))
+                answer = make_response(shown(stream_data(stream), stream.id))
             answer.headers["ETag"] = tag
             return answer
 
@@ -219,7 +220,8 @@ class Noun:
             """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
             stream = _existing(kind, subject)
             history = services().ledger.history(stream.id)
-            return {"id": subject, "entries": [audit_entry(event) for event in history]}
+            entries = shown([audit_entry(event) for event in history], stream.id)
+            return {"id": subject, "entries": entries}
 
         def list_records(query: dict[str, Any]) -> Response:
             """按条件列出记录，分页。"""
@@ -300,7 +302,7 @@ def _recorded(
     )
     receipt = services().ledger.execute(instruction, said)
     services().wakeups.wake()
-    answer = make_response(_receipt_data(receipt), 201)
+    answer = make_response(shown(_receipt_data(receipt), receipt.stream), 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
     answer.headers["Location"] = f"/api/v1/{plural}/{receipt.recorded.id}"
     if receipt.is_repeated:

@@ -16,7 +16,17 @@ from msgspec import inspect
 
 from api.messages import coded
 from domain.code_lists import code_list
-from domain.fields import CODE_LIST, COMMUNITY, DERIVED, PERSONAL, REFERS_TO, marks_of
+from domain.fields import (
+    ANY_CHARACTER,
+    CODE_LIST,
+    COMMUNITY,
+    DERIVED,
+    PERSONAL,
+    REFERS_TO,
+    TEXT,
+    TextLimits,
+    marks_of,
+)
 from domain.kernel import Event, Precision
 
 OCCURRENCE: Final = ("occurred_on", "occurred_at", "occurred_until", "precision")
@@ -125,6 +135,8 @@ def _without_null(kind: inspect.Type) -> tuple[inspect.Type, bool]:
 
 def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]:  # noqa: PLR0911 - one arm a type
     match kind:
+        case inspect.StrType() if TEXT in marks:
+            return fields.String(validate=_stated_limits(marks[TEXT]))
         case inspect.StrType():
             return fields.String(validate=_text_limits(kind))
         case inspect.IntType():
@@ -144,6 +156,17 @@ def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]
             return fields.Nested(_nested_schema(kind.cls))
         case _:
             raise TypeError(kind)
+
+
+def _stated_limits(text: TextLimits) -> list[Any]:
+    """What may be typed into a field that, stored, holds a sealed text."""
+    if text.characters == ANY_CHARACTER:
+        as_typed = inspect.StrType(min_length=text.shortest, max_length=text.longest)
+        unsealed = inspect.StrType(pattern=f"^{ANY_CHARACTER}*$")
+        return [*_text_limits(as_typed), *_text_limits(unsealed)]
+    return _text_limits(
+        inspect.StrType(pattern=f"^{text.characters}{{{text.shortest},{text.longest}}}$")
+    )
 
 
 def _text_limits(kind: inspect.StrType) -> list[Any]:

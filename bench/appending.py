@@ -117,7 +117,7 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """Appends by one writer and by eight, each beside bare commits."""
     count = 800 if is_quick else 4_000
     place = servers.place(database)
-    with Ledger(place.ledger_url) as ledger:
+    with place.ledger() as ledger:
         found = in_turns({
             "bare": lambda: BARE[database](place, count),
             "one": lambda: one_writer(ledger, count),

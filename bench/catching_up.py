@@ -88,7 +88,7 @@ def library_runner(source: Place, view: Place, count: int) -> float:
         name = Ledger.name
 
         def __init__(self, env: Any = None) -> None:  # noqa: ARG002 - as the runner calls it
-            super().__init__(source.ledger_url)
+            super().__init__(source.ledger_url, source.vault())
 
     module = {"sqlite": "eventsourcing.sqlite", "postgresql": "eventsourcing.postgres"}
     settings = library_settings(view.read_url)
@@ -109,7 +109,7 @@ def all_read_models(place: Place, events: int) -> float:
     read_url = place.read_url
     if place.database == "sqlite":
         read_url = f"sqlite:///{place.folder}/read-{next(_numbers)}.sqlite3"
-    with Ledger(place.ledger_url) as ledger:
+    with place.ledger() as ledger:
         read_models = ReadModels(read_url)
         found = rate(events, lambda: read_models.advance(ledger))
         read_models.close()
@@ -121,9 +121,9 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     stations, count = (10, 1_500) if is_quick else (50, 6_000)
     place = servers.place(database)
     source = servers.place("postgresql")
-    with Ledger(place.ledger_url) as ledger:
+    with place.ledger() as ledger:
         events = fill(ledger, stations)
-    with Ledger(source.ledger_url) as ledger:
+    with source.ledger() as ledger:
         fill(ledger, 1 + count // 1_500)
     all_read_models(place, events)
 

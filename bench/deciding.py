@@ -50,7 +50,7 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """The time to record on an old household, beside that on a new one."""
     assert HOUSEHOLD.name
     count = 50 if is_quick else 200
-    with Ledger(servers.place(database).ledger_url) as ledger:
+    with servers.place(database).ledger() as ledger:
         open_station(ledger)
         register(ledger, "old")
         for _ in range(EARLIER):

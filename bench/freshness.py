@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 import sys
@@ -14,9 +15,8 @@ from threading import Event, Thread
 from typing import Final
 
 from bench.appending import a_visit
-from bench.places import Place, Servers
+from bench.places import MASTER_KEY, Place, Servers
 from bench.ratios import Ratio, percentile
-from domain.ledger import Ledger
 from projections.engine import ReadModels
 from workers import embedded
 from workers.queues import Wakeups
@@ -48,7 +48,8 @@ def service(place: Place, port: int = 8000) -> Iterator[Service]:
     """Redis and a worker at work on a place."""
     settings = settings_for(
         place.folder / "home", database_url=place.ledger_url, read_database_url=place.read_url,
-        port=port, log_level="warning",
+        port=port, log_level="warning", keys_database_url=place.keys_url,
+        master_key_text=base64.b64encode(MASTER_KEY).decode(),
     )
     settings.prepare_home()
     server = embedded.choose(settings)
@@ -74,7 +75,7 @@ def delays(place: Place, seconds: float) -> list[float]:
     appended: list[tuple[int, float]] = []
     seen: list[tuple[int, float]] = []
     is_over = Event()
-    with service(place) as running, Ledger(place.ledger_url) as ledger:
+    with service(place) as running, place.ledger() as ledger:
         read_models = ReadModels(place.read_url)
         wakeups = Wakeups(embedded.choose(running.settings).url)
 

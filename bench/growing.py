@@ -103,7 +103,7 @@ def ask(
 def measured(servers: Servers, database: str, template: list[StoredEvent], events: int) -> Asked:
     """Everything asked of a log of some length."""
     place = servers.place(database)
-    with Ledger(place.ledger_url) as ledger:
+    with place.ledger() as ledger:
         grow(ledger, template, events)
         ReadModels(place.read_url).close()
         with workers() as pool:
@@ -123,7 +123,7 @@ def measured(servers: Servers, database: str, template: list[StoredEvent], event
 def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """A short log and a long one, side by side."""
     small, large = SIZES["quick" if is_quick else "full"]
-    with Ledger(servers.place("sqlite").ledger_url) as ledger:
+    with servers.place("sqlite").ledger() as ledger:
         fill(ledger, 1)
         template = [
             StoredEvent(n.originator_id, n.originator_version, n.topic, n.state)

@@ -22,7 +22,7 @@ from bench.django_visits import DjangoVisits
 from bench.places import Place, Servers, bytes_in
 from bench.ratios import Peer, seconds
 from domain.kernel import Context, Occurrence, Statement
-from domain.ledger import Instruction, Ledger
+from domain.ledger import Instruction
 from domain.record_keeping import Command, Correct, Record
 from domain.visit import VISIT, VisitRecorded
 from projections.engine import ReadModels
@@ -69,7 +69,7 @@ class TaizhangVisits:
 
     def __init__(self, place: Place) -> None:
         """Register a station and a household."""
-        self.ledger = Ledger(place.ledger_url)
+        self.ledger = place.ledger()
         self._read_models = ReadModels(place.read_url)
         self._ids: list[str] = []
         self._stated: list[Statement] = []

@@ -16,10 +16,13 @@ from typing import Final
 import psycopg
 
 from domain.ledger import Ledger
+from domain.vault import Vault
 from workers.demo.many import load_lines
 from workers.history import import_history
+from workers.keyring import Keyring
 
 DATABASES: Final = ("sqlite", "postgresql")
+MASTER_KEY: Final = bytes(32)
 SEED: Final = 7
 _numbers = itertools.count(1)
 
@@ -32,6 +35,19 @@ class Place:
     folder: Path
     ledger_url: str
     read_url: str
+
+    @property
+    def keys_url(self) -> str:
+        """Where its data keys are."""
+        return f"sqlite:///{self.folder}/keys.sqlite3"
+
+    def vault(self) -> Vault:
+        """What seals and opens personal fields here."""
+        return Vault(Keyring(self.keys_url, MASTER_KEY))
+
+    def ledger(self) -> Ledger:
+        """The ledger of this place."""
+        return Ledger(self.ledger_url, self.vault())
 
 
 @dataclass(frozen=True, slots=True)

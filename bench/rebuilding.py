@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from bench.places import Place
-from domain.ledger import Ledger
 from projections.catalog import PARTS
 from projections.engine import ReadModels
 
@@ -32,7 +31,7 @@ def rebuild(pool: Pool, place: Place) -> int:
 
 
 def _rebuild(place: Place, names: tuple[str, ...]) -> int:
-    with Ledger(place.ledger_url) as ledger:
+    with place.ledger() as ledger:
         read_models = ReadModels(place.read_url)
         read_models.rebuild_together(names, ledger)
         read_models.close()

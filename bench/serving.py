@@ -14,7 +14,6 @@ from api.identity import issue_token, tokens_engine
 from bench.freshness import service
 from bench.places import Servers, fill
 from bench.ratios import Ratio, in_turns, percentile, rate, seconds
-from domain.ledger import Ledger
 from projections.engine import ReadModels
 
 CLIENTS: Final = 4
@@ -71,7 +70,7 @@ def _rate(clients: list[Client], count: int, method: str, path: str, status: int
 def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """A visit recorded beside an empty route, and the slowest of the pages' queries."""
     count, place, port = (400 if is_quick else 2_000), servers.place(database), _free_port()
-    with Ledger(place.ledger_url) as ledger:
+    with place.ledger() as ledger:
         fill(ledger, 2)
         read_models = ReadModels(place.read_url)
         read_models.advance(ledger)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import Annotated, Any, Final, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, NamedTuple, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -21,14 +21,30 @@ REFERS_TO: Final = "refers_to"
 CODE_LIST: Final = "code_list"
 COMMUNITY: Final = "community"
 PERSONAL: Final = "personal"
+TEXT: Final = "text"
 DERIVED: Final = "derived"
 PERSON_MARK: Final = "person"
 ENTRY_MARK: Final = "entry"
 
 
-def _marked(base: Any, mark: str, value: str, **limits: Any) -> Any:
-    """The type ``base`` with limits on its values and a mark."""
-    return Annotated[base, Meta(extra={mark: value}, **limits)]
+ANY_CHARACTER: Final = "[^⟦⟧]"
+"""What may stand in a text about persons: anything but the ledger's own seals."""
+
+
+class TextLimits(NamedTuple):
+    """What a person may state in a field that also holds sealed texts."""
+
+    characters: str
+    shortest: int
+    longest: int
+
+
+def _personal(mark: str, characters: str, shortest: int, longest: int) -> Any:
+    """A text about a person: as it was stated, sealed, or erased (``domain/vault.py``)."""
+    stated = f"{characters}{{{shortest},{longest}}}"
+    limits = TextLimits(characters, shortest, longest)
+    pattern = rf"^(?:{stated}|⟦[^⟦⟧]+⟧|（已删除）)\Z"
+    return Annotated[str, Meta(pattern=pattern, extra={PERSONAL: mark, TEXT: limits})]
 
 
 ShortText = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -45,16 +61,15 @@ EntryVersion = Annotated[int, Meta(ge=1, extra={ENTRY_MARK: "version"})]
 LocalId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$")]
 """An identifier that is unique within its stream."""
 
-PersonalName = Annotated[str, Meta(min_length=1, max_length=50, extra={PERSONAL: "name"})]
-PersonalIdNumber = Annotated[
-    str, Meta(min_length=1, max_length=40, extra={PERSONAL: "id_number"})
-]
-PersonalPhone = Annotated[
-    str, Meta(pattern=r"^[0-9+ -]{5,20}$", extra={PERSONAL: "phone"})
-]
-PersonalAddress = Annotated[str, Meta(max_length=200, extra={PERSONAL: "address"})]
-PersonalText = Annotated[str, Meta(max_length=5000, extra={PERSONAL: "note"})]
+PersonalName = _personal("name", ANY_CHARACTER, 1, 50)
+PersonalIdNumber = _personal("id_number", ANY_CHARACTER, 1, 40)
+PersonalPhone = _personal("phone", "[0-9+ -]", 5, 20)
+PersonalAddress = _personal("address", ANY_CHARACTER, 0, 200)
+PersonalText = _personal("note", ANY_CHARACTER, 0, 5000)
 """Notes, needs and health: free text about persons."""
+
+Reason = _personal("reason", ANY_CHARACTER, 1, 500)
+"""Why a record was corrected, voided or reinstated."""
 
 PersonId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$", extra={PERSON_MARK: "id"})]
 """A person's own id: the same person keeps it when moving to another household."""

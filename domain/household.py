@@ -31,6 +31,7 @@ from domain.fields import (
 )
 from domain.identity_number import check_id_number
 from domain.kernel import Entry, Event, Occurrence, Refused, Related, Statement, StreamKind, Value
+from domain.vault import is_sealed
 
 UpdateField = Annotated[str, Meta(extra={CODE_LIST: "update_fields"})]
 EndReason = Annotated[str, Meta(extra={CODE_LIST: "end_reasons"})]
@@ -471,7 +472,7 @@ def _counted(event: Updating, household: Household) -> Updating:
 
 
 def _possible(member: Member, today: date) -> None:
-    if member.id_number is not None:
+    if member.id_number is not None and not is_sealed(member.id_number):
         check_id_number(member.id_number, today)
 
 

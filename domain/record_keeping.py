@@ -13,10 +13,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date
-from typing import Annotated, Any, Final, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
-from msgspec import Meta
 
 from domain.code_lists import check_code
 from domain.fields import (
@@ -24,6 +23,7 @@ from domain.fields import (
     COMMUNITY,
     DERIVED,
     EntryVersion,
+    Reason,
     marked_values,
     marks_of,
     rewritten,
@@ -45,11 +45,10 @@ from domain.kernel import (
     Value,
     stream_subject,
 )
+from domain.vault import refuse_sealed
 
 EARLIEST: Final = date(1990, 1, 1)
 """No station is older: an earlier day of service is a slip of the pen."""
-
-Reason = Annotated[str, Meta(min_length=1, max_length=500)]
 
 
 class EntryCorrected(Event, topic="record.corrected", label="更正"):
@@ -255,6 +254,8 @@ def decide(
     corrections of later entries whose derived fields change with it.
     """
     subject = related.subject
+    if isinstance(command, Record | Correct):
+        refuse_sealed(command.statement.event)
     match command:
         case Record():
             return (_recorded(kind, command.statement, stream, related),)

@@ -28,6 +28,7 @@ from domain.fields import (
 from domain.identity_number import check_id_number
 from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind
 from domain.single import single
+from domain.vault import is_sealed
 
 DAY_MINUTES = 24 * 60
 
@@ -187,7 +188,7 @@ def decide(statement: Statement, volunteer: Volunteer, related: Related) -> Even
     assert isinstance(event, VolunteerEvent)
     match event:
         case VolunteerRegistered():
-            if event.id_number is not None:
+            if event.id_number is not None and not is_sealed(event.id_number):
                 check_id_number(event.id_number, related.context.today)
             if event.team is not None:
                 related.state("volunteer_team", event.team)

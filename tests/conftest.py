@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from desk import STATION, Desk, a_station
+from desk import STATION, Desk, a_station, a_vault
 
 from domain.ledger import Ledger
 from projections.engine import ReadModels
@@ -72,7 +72,7 @@ def read_url(database: str, tmp_path: Path, ledger_url: str) -> str:
 @pytest.fixture
 def ledger(ledger_url: str) -> Iterator[Ledger]:
     """An empty ledger."""
-    with Ledger(ledger_url) as ledger:
+    with Ledger(ledger_url, a_vault()) as ledger:
         yield ledger
 
 

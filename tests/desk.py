@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
+import shutil
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from domain import catalog
@@ -14,11 +19,21 @@ from domain.kernel import KIND_OF_TOPIC, Context, Event, Occurrence, Statement
 from domain.ledger import Instruction, Ledger, Receipt
 from domain.record_keeping import Command, Correct, Record, Reinstate, Void
 from domain.station import CommunityServed, StationRegistered
+from domain.vault import Vault
+from workers.keyring import Keyring
 
 assert catalog.EVENTS
 
 STATION = "qianfoshan"
 NOW = datetime(2024, 12, 5, 9, 0, tzinfo=UTC)
+
+
+@cache
+def a_vault() -> Vault:
+    """A vault with a keyring of its own, for all tests that erase nobody."""
+    folder = Path(tempfile.mkdtemp(prefix="taizhang-keys-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Vault(Keyring(f"sqlite:///{folder}/keys.sqlite3", bytes(32)))
 
 
 def on(day: str, until: str | None = None) -> Occurrence:

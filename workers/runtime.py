@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from domain.ledger import Ledger
+from domain.vault import Vault
 from projections.engine import ReadModels
+from workers.keyring import Keyring
 from workers.settings import Settings
 
 
@@ -17,7 +21,8 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         """Open the ledger and the read models."""
         self.settings = settings
-        self.ledger = Ledger(settings.database_url)
+        self.keyring = open_keyring(settings)
+        self.ledger = Ledger(settings.database_url, Vault(self.keyring))
         self._read_models = ReadModels(settings.read_database_url)
         self._file = _file_identity(settings.read_database_url)
         self._lock = threading.Lock()
@@ -39,6 +44,27 @@ class Runtime:
         """Close every connection."""
         self._read_models.close()
         self.ledger.close()
+        self.keyring.close()
+
+
+def open_keyring(settings: Settings) -> Keyring:
+    """The keyring of an installation.
+
+    :raises BadSettingError: where the master key is missing or is no key.
+    :raises BadMasterKeyError: where it is not this keyring's.
+    """
+    return Keyring(settings.keys_database_url, settings.master_key())
+
+
+@contextmanager
+def opened_ledger(settings: Settings) -> Iterator[Ledger]:
+    """The ledger of an installation, for a command that needs nothing else."""
+    keyring = open_keyring(settings)
+    try:
+        with Ledger(settings.database_url, Vault(keyring)) as ledger:
+            yield ledger
+    finally:
+        keyring.close()
 
 
 def _file_identity(database_url: str) -> tuple[int, int] | None:

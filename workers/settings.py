@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import logging
-from dataclasses import dataclass
+import os
+import secrets
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -13,6 +18,9 @@ from environs import Env, EnvError
 DEFAULT_PORT: Final = 8000
 MOST_WORKERS: Final = 64
 LEVELS: Final = ("debug", "info", "warning", "error")
+KEYRING_FILE: Final = "keys.sqlite3"
+MASTER_KEY_FILE: Final = "master.key"
+MASTER_KEY_BYTES: Final = 32
 UNUSABLE: Final = frozenset("?#%")
 """Characters that a database's URL gives a meaning of its own."""
 
@@ -35,6 +43,10 @@ class Settings:
     log_level: str = "info"
     query_database_url: str | None = None
     """A read replica of the read models, which queries are sent to."""
+    keys_database_url: str = ""
+    """Where the data keys of personal fields are: apart from the ledger."""
+    master_key_text: str = field(default="", repr=False)
+    master_key_file: Path | None = None
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -56,6 +68,9 @@ class Settings:
                 port=env.int("TAIZHANG_PORT", DEFAULT_PORT),
                 workers=env.int("TAIZHANG_WORKERS", 1),
                 log_level=env.str("TAIZHANG_LOG_LEVEL", "info").lower(),
+                keys_database_url=env.str("KEYS_DATABASE_URL", ""),
+                master_key_text=env.str("TAIZHANG_MASTER_KEY", ""),
+                master_key_file=Path(env.str("TAIZHANG_MASTER_KEY_FILE", "")),
             )
         except EnvError as error:
             raise BadSettingError(str(error)) from error
@@ -88,6 +103,27 @@ class Settings:
         """The level as the standard library numbers it."""
         return logging.getLevelNamesMapping()[self.log_level.upper()]
 
+    def master_key(self) -> bytes:
+        """The key that wraps the data keys: from the environment, or from its file.
+
+        The file is made at the first start, while there is no keyring that it could open.
+
+        :raises BadSettingError: where there is a keyring and no key, or what is no key.
+        """
+        if self.master_key_text:
+            return _as_key(self.master_key_text, "TAIZHANG_MASTER_KEY")
+        file = self.master_key_file
+        assert file is not None
+        if not file.exists():
+            keyring = self.home / KEYRING_FILE
+            if keyring.exists():
+                raise BadSettingError(
+                    f"TAIZHANG_MASTER_KEY_FILE：找不到主密钥 {file}，没有它就读不出个人信息"
+                )
+            with suppress(FileExistsError):  # another process was faster
+                write_master_key(file, secrets.token_bytes(MASTER_KEY_BYTES))
+        return _as_key(file.read_text(encoding="ascii", errors="replace"), str(file))
+
     def prepare_home(self) -> None:
         """Create the folders, for this user alone: a ledger holds personal data."""
         for folder in (self.home, self.run_folder, self.log_folder):
@@ -103,9 +139,41 @@ class Settings:
             "TAIZHANG_PORT": str(self.port),
             "TAIZHANG_WORKERS": str(self.workers),
             "TAIZHANG_LOG_LEVEL": self.log_level,
+            "KEYS_DATABASE_URL": self.keys_database_url,
+            "TAIZHANG_MASTER_KEY_FILE": str(self.master_key_file),
         }
-        optional = {"REDIS_URL": self.redis_url, "QUERY_DATABASE_URL": self.query_database_url}
+        optional = {
+            "REDIS_URL": self.redis_url, "QUERY_DATABASE_URL": self.query_database_url,
+            "TAIZHANG_MASTER_KEY": self.master_key_text,
+        }
         return named | {name: value for name, value in optional.items() if value}
+
+
+def _as_key(text: str, where: str) -> bytes:
+    """A master key as it is written: 32 bytes in Base64.
+
+    :raises BadSettingError: where it is none.
+    """
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != MASTER_KEY_BYTES:
+        raise BadSettingError(f"{where}：主密钥应是 {MASTER_KEY_BYTES} 字节的 Base64")
+    return key
+
+
+def write_master_key(file: Path, key: bytes) -> None:
+    """Write a master key, whole and for this user alone.
+
+    :raises FileExistsError: where there is one.
+    """
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent) as target:  # for this user alone
+        target.write(base64.b64encode(key) + b"\n")
+        target.flush()
+        os.fsync(target.fileno())
+        os.link(target.name, file)
 
 
 def _with_password(database_url: str, password_file: str) -> str:
@@ -129,6 +197,7 @@ def settings_for(
     home: Path, *, database_url: str = "", read_database_url: str = "",
     redis_url: str | None = None, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
     workers: int = 1, log_level: str = "info", query_database_url: str | None = None,
+    keys_database_url: str = "", master_key_text: str = "", master_key_file: Path = Path(),
 ) -> Settings:
     """Settings with the databases that follow from the home folder.
 
@@ -142,4 +211,7 @@ def settings_for(
         home=home, database_url=ledger, read_database_url=read_database_url or beside,
         redis_url=redis_url, host=host, port=port, workers=workers, log_level=log_level,
         query_database_url=query_database_url,
+        keys_database_url=keys_database_url or f"sqlite:///{home}/{KEYRING_FILE}",
+        master_key_text=master_key_text,
+        master_key_file=home / MASTER_KEY_FILE if master_key_file == Path() else master_key_file,
     )

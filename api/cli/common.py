@@ -21,6 +21,7 @@ from domain.kernel import Refused
 from domain.ledger import BadDatabaseUrlError, LedgerNotPreparedError
 from workers import logs
 from workers.embedded import NoRedisServerError
+from workers.keyring import BadMasterKeyError
 from workers.queues import QueueUnavailableError
 from workers.service import AlreadyRunningError, NotReadyError
 from workers.settings import BadSettingError, Settings
@@ -35,7 +36,7 @@ talk: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 CODES: Final[tuple[tuple[tuple[type[Exception], ...], int], ...]] = (
-    ((BadSettingError, BadDatabaseUrlError), USAGE),
+    ((BadSettingError, BadDatabaseUrlError, BadMasterKeyError), USAGE),
     ((AlreadyRunningError,), REFUSED),
     ((LedgerNotPreparedError,), UNREACHABLE),
     (

@@ -8,8 +8,9 @@ import click
 
 from api.cli.common import CommandFailedError, read_settings
 from api.identity import grant_tokens, tokens_engine
-from domain.ledger import Ledger, LedgerPostgresRecorder
+from domain.ledger import LedgerPostgresRecorder
 from projections import store
+from workers.runtime import opened_ledger
 
 
 @click.command
@@ -17,7 +18,7 @@ from projections import store
 def migrate(application_role: str | None) -> None:
     """准备 PostgreSQL（由数据库所有者运行；可重复运行，也可同时运行）。"""
     settings = read_settings()
-    with Ledger(settings.database_url) as ledger:
+    with opened_ledger(settings) as ledger:
         recorder = ledger.store
         if not isinstance(recorder, LedgerPostgresRecorder):
             raise CommandFailedError("SQLite 不需要准备：首次启动时自动建好")

@@ -7,9 +7,10 @@ from sqlalchemy import select
 
 from api.cli.common import json_option, needs_ledger, print_json, read_settings, talk
 from api.identity import ANY_STATION, issue_token, revoke_tokens, tokens, tokens_engine
-from domain.ledger import Ledger
 from domain.vocabulary import Role
 from projections.monthly_report import station_profile
+from workers.runtime import opened_ledger
+from workers.settings import Settings
 
 
 @click.group(invoke_without_command=True)
@@ -33,7 +34,7 @@ def token(
     settings = read_settings()
     settings.prepare_home()
     if station != ANY_STATION:
-        _check_station(settings.database_url, station)
+        _check_station(settings, station)
     engine = tokens_engine(settings.database_url)
     made = issue_token(engine, actor, role, station, days)
     engine.dispose()
@@ -44,12 +45,12 @@ def token(
         click.echo(made)
 
 
-def _check_station(database_url: str, station: str) -> None:
+def _check_station(settings: Settings, station: str) -> None:
     """A token for a station that does not exist would be of no use to anybody.
 
     :raises UnknownStation: where there is no such station.
     """
-    with Ledger(database_url) as ledger:
+    with opened_ledger(settings) as ledger:
         station_profile(ledger, station)
 
 

@@ -20,6 +20,7 @@ from api.identity import (
     caller_of,
 )
 from api.paging import make_cursor, read_cursor
+from api.personal import rows_shown, shown
 from api.queries import known_at_of, one_station
 from api.services import services
 from domain.code_lists import code_list, label_of
@@ -224,6 +225,7 @@ def household_list_page() -> str:
             after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
         )
     last = rows[PAGE - 1].household if len(rows) > PAGE else None
+    rows = rows_shown(rows, [stream_id(station, "household", row.household) for row in rows])
     return render_template(
         "pages/households.html", rows=rows[:PAGE], community=community, category=category,
         communities=[c.name for c in profile.communities],
@@ -251,6 +253,7 @@ def household_page(household: str) -> str:
     if status is None:
         raise UnknownRecord(id=household, kind=KINDS["household"].label)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
+    status = shown(status, stream_id(station, "household", household))
     return render_template(
         "pages/household.html", status=status, timeline=rows[:PAGE],
         labels=Labels("assistance_categories"), relations=Labels("relations"),
@@ -270,7 +273,7 @@ def record_page(kind: str, subject: str) -> str:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label)
     return render_template(
         "pages/record.html", subject=subject, kind_label=KINDS[kind].label,
-        entries=[audit_entry(event) for event in history],
+        entries=shown([audit_entry(event) for event in history], history[0].stream),
         roles={role.value: role.label for role in Role},
     )
 

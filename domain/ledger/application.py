@@ -7,7 +7,6 @@ as they are. This is the only module through which the rest of the program write
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
@@ -22,6 +21,7 @@ from eventsourcing.persistence import (
     OperationalError,
     PersistenceError,
     StoredEvent,
+    Transcoder,
 )
 
 from domain import catalog
@@ -44,6 +44,7 @@ from domain.kernel import (
 from domain.ledger.recorders import Recorder, library_settings
 from domain.ledger.request_keys import RequestKey
 from domain.record_keeping import Command, Correct, Record, decide, fold
+from domain.vault import Vault
 
 MAX_ATTEMPTS: Final = 20
 """How often a decision is taken again when another writer was faster."""
@@ -113,27 +114,36 @@ class Instruction:
     command: Command
     expected_version: int | None = None
 
-    def fingerprint(self, context: Context) -> str:
-        """A hash of what is asked; the same request has the same one."""
+    def content(self, context: Context) -> bytes:
+        """What is asked, as bytes: the same for the same request."""
         said = catalog.to_builtins(self.command)
         body = [
             self.kind.name, self.subject, type(self.command).__name__, said,
             context.project_cycle, context.programmes,
         ]
-        return hashlib.sha256(msgspec.json.encode(body, order="sorted")).hexdigest()
+        return msgspec.json.encode(body, order="sorted")
 
 
 class LedgerMapper(Mapper[str]):
-    """Writes entries as canonical JSON and reads them back as typed events."""
+    """Writes entries as canonical JSON and reads them back as typed events.
+
+    What is stored has its personal texts sealed, and is read back sealed.
+    """
+
+    def __init__(self, transcoder: Transcoder, vault: Vault) -> None:
+        """Seal with the keys of a vault."""
+        super().__init__(transcoder)
+        self._vault = vault
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """The stored form of a new entry."""
         entry = cast("NewEntry", domain_event)
+        event = self._vault.sealed(entry.event, entry.originator_id, entry.originator_version)
         return StoredEvent(
             originator_id=entry.originator_id,
             originator_version=entry.originator_version,
             topic=entry.event.topic,
-            state=catalog.encode_state(entry.event, entry.occurred, entry.envelope),
+            state=catalog.encode_state(event, entry.occurred, entry.envelope),
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:
@@ -162,8 +172,13 @@ class Ledger(Application[str]):
 
     name = "taizhang"
 
-    def __init__(self, database_url: str) -> None:
-        """Open (and on first use create) the log of a database."""
+    def __init__(self, database_url: str, vault: Vault) -> None:
+        """Open (and on first use create) the log of a database.
+
+        What it stores of persons is sealed, and what is read from it is sealed as well:
+        ``vault`` opens it for whoever may read it.
+        """
+        self.vault = vault
         super().__init__(
             library_settings(database_url)
             | {
@@ -174,7 +189,7 @@ class Ledger(Application[str]):
 
     def construct_mapper(self) -> LedgerMapper:
         """Use the ledger's own canonical form."""
-        return LedgerMapper(self.construct_transcoder())
+        return LedgerMapper(self.construct_transcoder(), self.vault)
 
     @property
     def store(self) -> Recorder:
@@ -248,29 +263,38 @@ class Ledger(Application[str]):
                     return earlier
                 raise
             keys = [(request, 0)] if request else []
+            stored = self._stored(entries)
             try:
-                positions = self._inserted(entries, keys)
+                positions = self._inserted(stored, keys)
             except IntegrityError:  # another writer, or the same request, was faster
                 continue
             except (InterfaceError, OperationalError):
                 # The connection broke: perhaps only the answer was lost.
-                if (position := self._position_of(entries[0])) is None:
+                if (position := self._position_of(stored[0])) is None:
                     raise
-                return _receipt(entries[0], position)
-            return _receipt(entries[0], positions[0])
+                return _receipt(stored[0], position)
+            return _receipt(stored[0], positions[0])
         raise Busy
 
-    def _position_of(self, entry: NewEntry) -> int | None:
+    def _stored(self, entries: Sequence[NewEntry]) -> list[StoredEvent]:
+        """Entries as they are stored: sealed and encoded.
+
+        The library's ``save`` would read them back again.
+        """
+        self.vault.prepare([(entry.event, entry.originator_id) for entry in entries])
+        return [self.mapper.to_stored_event(cast("Any", entry)) for entry in entries]
+
+    def _position_of(self, mine: StoredEvent) -> int | None:
         """Where an entry stands, if it was stored."""
-        mine = self.mapper.to_stored_event(cast("Any", entry))
-        stored = self.notifications_of([entry.originator_id])
+        stored = self.notifications_of([str(mine.originator_id)])
         return next((n.id for n in stored if _is_same(n, mine)), None)
 
     def _request(self, instruction: Instruction, context: Context) -> RequestKey | None:
         if context.idempotency_key is None:
             return None
         scope = f"{context.station}/{context.actor}"
-        return RequestKey(scope, context.idempotency_key, instruction.fingerprint(context))
+        fingerprint = self.vault.keys.fingerprint(instruction.content(context))
+        return RequestKey(scope, context.idempotency_key, fingerprint)
 
     def _answered(self, request: RequestKey | None) -> Receipt | None:
         """The first answer to the same request, or a refusal of another under its key."""
@@ -298,6 +322,8 @@ class Ledger(Application[str]):
         name = stream_id(context.station, instruction.kind.name, instruction.subject)
         stream = self._check_version(instruction, context)
         related = self.related(instruction, stream, context)
+        if stream is not None and not isinstance(instruction.command, Record):
+            stream = self.vault.opened_stream(stream)  # what was stated is decided on anew
         statements = decide(instruction.kind, instruction.command, stream, related)
         version = stream.version if stream else 0
         return [
@@ -325,16 +351,15 @@ class Ledger(Application[str]):
         that answers each request.
         """
         try:
-            positions = _guarded(lambda: self._inserted(entries, request_keys))
+            positions = _guarded(lambda: self._inserted(self._stored(entries), request_keys))
         except IntegrityError as error:
             raise Busy from error
         return positions[-1]
 
     def _inserted(
-        self, entries: Sequence[NewEntry], request_keys: Sequence[tuple[RequestKey, int]]
+        self, stored: Sequence[StoredEvent], request_keys: Sequence[tuple[RequestKey, int]]
     ) -> Sequence[int]:
-        """Hand entries to the recorder; the library's ``save`` would read them back again."""
-        stored = [self.mapper.to_stored_event(cast("Any", entry)) for entry in entries]
+        """Hand stored entries to the recorder."""
         positions = self.store.insert_events(stored, request_keys=request_keys)
         assert positions is not None
         return positions
@@ -356,12 +381,9 @@ def referred_streams(
     return names
 
 
-def _receipt(entry: NewEntry, position: int) -> Receipt:
-    recorded = Recorded(
-        position=position, stream=entry.originator_id, version=entry.originator_version,
-        occurred=entry.occurred, envelope=entry.envelope, event=entry.event,
-    )
-    return Receipt(entry.originator_id, entry.originator_version, position, recorded)
+def _receipt(stored: StoredEvent, position: int) -> Receipt:
+    recorded = msgspec.structs.replace(recorded_from(stored), position=position)
+    return Receipt(recorded.stream, recorded.version, position, recorded)
 
 
 def _is_same(one: StoredEvent, other: StoredEvent) -> bool:

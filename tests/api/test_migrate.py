@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from click.testing import CliRunner
-from desk import STATION, Desk, a_station
+from desk import STATION, Desk, a_station, a_vault
 from psycopg.errors import InsufficientPrivilege
 
 from api.cli import main
@@ -56,7 +56,7 @@ def migrate(url: str, *arguments: str) -> str:
 
 def test_the_application_role_does_its_whole_work(roles: Roles) -> None:
     migrate(roles.owner_url, "--application-role", roles.application)
-    with Ledger(roles.application_url) as ledger:
+    with Ledger(roles.application_url, a_vault()) as ledger:
         desk = Desk(ledger)
         desk.record(STATION, a_station(), "2024-01-01", role="administrator")
         desk.household("h1", "a")
@@ -118,7 +118,7 @@ def test_nobody_else_may_append(roles: Roles) -> None:
 
 def test_a_database_that_nobody_prepared_says_so(roles: Roles) -> None:
     with pytest.raises(LedgerNotPreparedError):
-        Ledger(roles.application_url)
+        Ledger(roles.application_url, a_vault())
     result = CliRunner().invoke(main, ["status"], env={"DATABASE_URL": roles.application_url})
     assert result.exit_code == 3
     assert "taizhang migrate" in result.output

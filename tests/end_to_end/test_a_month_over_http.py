@@ -18,9 +18,9 @@ from desk import STATION, Desk, a_station
 from stage import Service, a_service, until
 
 from api.identity import issue_token, tokens_engine
-from domain.ledger import Ledger
 from projections.catalog import PROJECTIONS
 from projections.engine import ReadModels
+from workers.runtime import opened_ledger
 from workers.settings import settings_for
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ def service(tmp_path: Path) -> Iterator[tuple[Service, Client]]:
     """A running service with a registered station, and a lead's client."""
     settings = settings_for(tmp_path / "home", port=8820)
     settings.prepare_home()
-    with Ledger(settings.database_url) as ledger:
+    with opened_ledger(settings) as ledger:
         Desk(ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
     engine = tokens_engine(settings.database_url)
     token = issue_token(engine, "站长甲", "lead", STATION, 1)
@@ -136,7 +136,7 @@ def test_redis_killed_in_the_middle_of_recording_loses_nothing(
     # and equal a rebuild from zero, row for row
     settings = settings_for(running.home)
     read_models = ReadModels(settings.read_database_url)
-    with Ledger(settings.database_url) as ledger:
+    with opened_ledger(settings) as ledger:
         for name in PROJECTIONS:
             assert read_models.rebuild(name, ledger).differing_rows == 0
     read_models.close()

@@ -10,6 +10,7 @@ from stage import Machine, a_machine
 
 from domain.ledger import Ledger
 from projections.engine import ReadModels
+from workers.runtime import opened_ledger
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def ledger(machine: Machine) -> Iterator[Ledger]:
-    with Ledger(machine.settings.database_url) as ledger:
+    with opened_ledger(machine.settings) as ledger:
         yield ledger
 
 

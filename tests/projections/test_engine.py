@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import STATION, Desk, a_station
+from desk import STATION, Desk, a_station, a_vault
 from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -137,7 +137,7 @@ def test_the_moments_at_which_it_advances_change_nothing(
     seed: int, cuts: list[int], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("cuts")
-    with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
+    with Ledger(f"sqlite:///{folder}/ledger.sqlite3", a_vault()) as ledger:
         desk = Desk(ledger)
         desk.record(STATION, a_station(), "2024-01-01")
         often, once = (ReadModels(f"sqlite:///{folder}/{n}.sqlite3") for n in ("often", "once"))

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+from desk import a_vault
 from docx import Document
 from stdnum.cn import ric
 
@@ -65,7 +66,7 @@ class Station:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
     folder = tmp_path_factory.mktemp("demo")
     read_models = ReadModels(f"sqlite:///{folder}/read.sqlite3")
-    with Ledger(f"sqlite:///{folder}/ledger.sqlite3") as ledger:
+    with Ledger(f"sqlite:///{folder}/ledger.sqlite3", a_vault()) as ledger:
         for code, lines in (
             (DEMO_STATION, demo_history()), (CASEWORK_STATION, casework_lines()),
             ("s001", load_lines(1, 7)),
@@ -88,7 +89,7 @@ def test_every_station_for_load_begins_by_opening_its_ledger() -> None:
 
 @pytest.mark.parametrize("number", [17, 81])
 def test_a_station_that_works_on_its_first_evening_is_taken_in(number: int) -> None:
-    with Ledger("sqlite:///:memory:") as ledger:
+    with Ledger("sqlite:///:memory:", a_vault()) as ledger:
         lines = load_lines(number, 7)
         found = import_history(ledger, lines, f"s{number:03}", DEMO_SOURCE, NOW, dry_run=True)
     assert (found.faults, found.acceptable) == ([], found.lines)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from desk import STATION, Desk, on
+from desk import STATION, Desk, a_vault, on
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -148,8 +148,8 @@ def what_is_said(ledger: Ledger) -> dict[tuple[str, int], Any]:
     """Everything recorded, but for the line's number, which is in the request's id."""
     return {
         (r.stream, r.version): (
-            r.event, r.occurred, r.envelope.recorded_at, r.envelope.actor,
-            r.envelope.idempotency_key,
+            ledger.vault.opened(r.event, r.stream), r.occurred, r.envelope.recorded_at,
+            r.envelope.actor, r.envelope.idempotency_key,
         )
         for r in ledger.recorded()
     }
@@ -219,7 +219,7 @@ def test_two_sources_with_the_same_ids_mean_different_households(ledger: Ledger)
 
 
 def _small_ledger(lines: list[dict[str, Any]]) -> dict[tuple[str, int], Any]:
-    with Ledger("sqlite:///:memory:") as ledger:
+    with Ledger("sqlite:///:memory:", a_vault()) as ledger:
         take_in(ledger, *lines)
         return what_is_said(ledger)
 
@@ -242,7 +242,7 @@ def test_the_order_of_lines_and_their_repetition_do_not_matter(
 def test_a_history_in_two_files_is_the_same_history(cut: int, again: list[int]) -> None:
     history = sorted(some_history(), key=lambda line: line["recorded_at"])
 
-    with Ledger("sqlite:///:memory:") as ledger:
+    with Ledger("sqlite:///:memory:", a_vault()) as ledger:
         take_in(ledger, *history[:cut])
         repeated = {n for n in again if n < cut}
         result = take_in(ledger, *(history[n] for n in again if n < cut), *history[cut:])
@@ -606,7 +606,7 @@ def _questions(count: int) -> int:
     homes = [a_household(f"h{n}") for n in range(count)]
     visits = [a_visit(f"v{n}", f"h{n}") for n in range(count)]
     asked: list[str] = []
-    with Ledger("sqlite:///:memory:") as ledger:
+    with Ledger("sqlite:///:memory:", a_vault()) as ledger:
         take_in(ledger, the_station(), *homes)
         with ledger.store.datastore.transaction(commit=False) as cursor:
             connection = cursor.sqlite_cursor.connection
@@ -625,7 +625,7 @@ def test_more_lines_ask_the_database_no_more_often() -> None:
 
 def test_a_full_disk_leaves_nothing_of_the_file(tmp_path: Path) -> None:
     many = [a_household(f"h{n}") for n in range(400)]
-    with Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3") as ledger:
+    with Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3", a_vault()) as ledger:
         take_in(ledger, the_station())
         with ledger.store.datastore.transaction(commit=False) as cursor:
             cursor.execute("PRAGMA page_count")
@@ -641,7 +641,7 @@ def test_a_full_disk_leaves_nothing_of_the_file(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM stored_events").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM request_keys").fetchone() == (1,)
     connection.close()
-    with Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3") as ledger:
+    with Ledger(f"sqlite:///{tmp_path}/ledger.sqlite3", a_vault()) as ledger:
         assert take_in(ledger, *many).written == 400
 
 

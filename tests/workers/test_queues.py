@@ -75,7 +75,7 @@ def test_a_wake_up_while_the_job_runs_is_not_lost(
     machine: Machine, wakeups: Wakeups, here: Runtime, redis: Redis, work: Callable[..., None]
 ) -> None:
     here.ledger.close()
-    ledger = LedgerWithAColleague(machine.settings.database_url)
+    ledger = LedgerWithAColleague(machine.settings.database_url, here.ledger.vault)
     here.ledger = ledger
     woken: list[bool] = []
 

@@ -37,10 +37,10 @@ class Holdings:
         """Read the streams that are not at hand; one that was never begun is ``None``."""
         for some in _portions(name for name in names if name not in self._streams):
             found = by_stream(self._ledger.notifications_of(some))
-            self._streams |= {
-                name: fold(KINDS[stream_kind(name)], None, map(recorded_from, found.get(name, ())))
-                for name in some
-            }
+            for name in some:
+                recorded = map(recorded_from, found.get(name, ()))
+                stream = fold(KINDS[stream_kind(name)], None, recorded)
+                self._streams[name] = stream and self._ledger.vault.opened_stream(stream)
 
     def taken_in(self, key: str) -> Answered | None:
         """What a line's key was recorded as, by an earlier file or earlier in this one."""

@@ -38,8 +38,8 @@ from workers.history.lines import (
     Line,
     Names,
     UnknownKey,
+    content,
     could_be_key,
-    fingerprint,
     read_days,
     read_line,
 )
@@ -163,6 +163,7 @@ class _Importer:
     def __init__(self, ledger: Ledger, station: str, source: str, now: datetime) -> None:
         self._station, self._source, self._now = station, source, now
         self._names = Names(station, source)
+        self._fingerprint = ledger.vault.keys.fingerprint
         self._scope = f"{station}/import:{source}"
         self._holdings = Holdings(ledger, self._scope)
         self._prepared: dict[int, tuple[str, Command]] = {}
@@ -215,7 +216,7 @@ class _Importer:
             waiting = [item for item, _refusal in refused]
 
     def _take_in(self, number: int, line: Line) -> None:
-        print_of_line = fingerprint(line)
+        print_of_line = self._fingerprint(content(line))
         known = self._holdings.taken_in(line.key)
         if known is not None:
             if known.fingerprint != print_of_line:

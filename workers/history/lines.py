@@ -7,7 +7,6 @@ household, person or volunteer.
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID, uuid5
@@ -173,9 +172,9 @@ def _check_instants(line: Line, now: datetime) -> None:
         raise RecordedInFuture(got=line.recorded_at, now=now)
 
 
-def fingerprint(line: Line) -> str:
-    """A hash of what a line says; the same line has the same one, however it is spaced."""
-    return hashlib.sha256(msgspec.json.encode(line, order="sorted")).hexdigest()
+def content(line: Line) -> bytes:
+    """What a line says: the same for the same line, however it is spaced."""
+    return msgspec.json.encode(line, order="sorted")
 
 
 class Names:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import pytest
-from desk import STATION, Desk, a_station
+from desk import STATION, Desk, a_station, a_vault
 from domain_spec import record, refused
 
 from domain.household import HOUSEHOLD, HouseholdInfoVerified
@@ -66,7 +66,7 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def sqlite_desk(sqlite_url: str) -> Iterator[Desk]:
     """A station that keeps its ledger in a file."""
-    with Ledger(sqlite_url) as ledger:
+    with Ledger(sqlite_url, a_vault()) as ledger:
         desk = Desk(ledger)
         desk.record(STATION, a_station(), "2024-01-01", role="administrator")
         yield desk
@@ -94,7 +94,7 @@ def test_the_whole_log_is_read_in_pages_and_from_any_position(desk: Desk) -> Non
 
 def test_a_ledger_opened_again_goes_on_where_it_was(desk: Desk, ledger_url: str) -> None:
     desk.household("h1")
-    with Ledger(ledger_url) as again:
+    with Ledger(ledger_url, a_vault()) as again:
         assert again.head() == 2
         assert again.stream(STATION, "household", "h1") == desk.ledger.stream(
             STATION, "household", "h1"
@@ -104,7 +104,7 @@ def test_a_ledger_opened_again_goes_on_where_it_was(desk: Desk, ledger_url: str)
 
 def test_another_program_sees_what_was_recorded_meanwhile(desk: Desk, ledger_url: str) -> None:
     desk.household("h1")
-    with Ledger(ledger_url) as other:
+    with Ledger(ledger_url, a_vault()) as other:
         assert Desk(other).record("h1", HouseholdInfoVerified(), "2024-11-05").version == 2
     assert desk.record("h1", HouseholdInfoVerified(), "2024-11-06").version == 3
 
@@ -156,7 +156,7 @@ def test_the_database_itself_refuses_to_change_an_event(
 
 
 def test_postgresql_refuses_to_empty_the_log(postgres_url: str) -> None:
-    with Ledger(postgres_url) as ledger:
+    with Ledger(postgres_url, a_vault()) as ledger:
         Desk(ledger).record(STATION, a_station(), "2024-01-01")
         with pytest.raises(psycopg.Error, match="append-only"):
             run_sql(postgres_url, f"TRUNCATE {ledger.store.events_table_name}")
@@ -317,7 +317,7 @@ def test_many_threads_on_many_households_lose_nothing(desk: Desk) -> None:
 
 def test_two_programs_on_one_household_lose_nothing(desk: Desk, ledger_url: str) -> None:
     desk.household("h1")
-    with Ledger(ledger_url) as ledger:
+    with Ledger(ledger_url, a_vault()) as ledger:
         desks = (desk, Desk(ledger))
         at_once(
             lambda n: patiently(
@@ -408,7 +408,7 @@ def test_a_full_disk_answers_503_and_loses_nothing_that_was_acknowledged(
         fill()
     assert "磁盘已满" in str(caught.value)
     assert acknowledged
-    with Ledger(sqlite_url) as again:
+    with Ledger(sqlite_url, a_vault()) as again:
         assert list(again.recorded(after=1)) == [r.recorded for r in acknowledged]
     pragma(sqlite_desk, "max_page_count=1000000")
     n = len(acknowledged)
@@ -420,7 +420,7 @@ def test_a_full_disk_answers_503_and_loses_nothing_that_was_acknowledged(
 def test_a_server_that_dropped_every_connection_takes_the_next_record(
     postgres_url: str,
 ) -> None:
-    with Ledger(postgres_url) as ledger:
+    with Ledger(postgres_url, a_vault()) as ledger:
         desk = Desk(ledger)
         desk.record(STATION, a_station(), "2024-01-01")
         run_sql(

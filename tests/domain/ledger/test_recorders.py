@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from desk import a_vault
 from eventsourcing.tests import persistence
 
 from domain.ledger import BadDatabaseUrlError, Ledger
@@ -40,7 +41,7 @@ class OnOneDatabase(persistence.RecorderTestCase):
         return str(uuid.uuid4())  # noqa: TID251 - the library's tests want new ids
 
     def create_recorder(self) -> Recorder:
-        return self.ledgers.enter_context(Ledger(self.url)).store
+        return self.ledgers.enter_context(Ledger(self.url, a_vault())).store
 
 
 class OnSQLite(OnOneDatabase):
@@ -94,7 +95,7 @@ def test_a_path_may_hold_spaces_and_chinese() -> None:
 def test_a_ledger_opens_in_a_folder_with_spaces_and_chinese(tmp_path: Path) -> None:
     folder = tmp_path / "台 账"
     folder.mkdir()
-    with Ledger(f"sqlite:///{folder}/l.sqlite3") as ledger:
+    with Ledger(f"sqlite:///{folder}/l.sqlite3", a_vault()) as ledger:
         assert ledger.head() == 0
     assert (folder / "l.sqlite3").exists()
 
