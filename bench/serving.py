@@ -30,7 +30,8 @@ TWO_CORES: Final = (
 _numbers = itertools.count(1)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
@@ -69,7 +70,7 @@ def _rate(clients: list[Client], count: int, method: str, path: str, status: int
 
 def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """A visit recorded beside an empty route, and the slowest of the pages' queries."""
-    count, place, port = (400 if is_quick else 2_000), servers.place(database), _free_port()
+    count, place, port = (400 if is_quick else 2_000), servers.place(database), free_port()
     with place.ledger() as ledger:
         fill(ledger, 2)
         read_models = ReadModels(place.read_url)
@@ -80,7 +81,7 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     engine.dispose()
     with service(place, port) as running:
         running.run("web")
-        _await(port)
+        await_port(port)
         clients = [Client(port, token) for _ in range(CLIENTS)]
         visits = "/api/v1/visits"
         found = in_turns({
@@ -104,7 +105,11 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     return ratios
 
 
-def _await(port: int) -> None:
+def await_port(port: int) -> None:
+    """Wait until somebody listens there.
+
+    :raises TimeoutError: where nobody does.
+    """
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
