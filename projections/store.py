@@ -7,6 +7,7 @@ Read models are disposable: there are no migrations, only a version number.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -247,6 +248,11 @@ def is_missing(connection: Connection, tables: Sequence[Table], generation: int)
     return any(physical(table, generation).name not in present for table in tables)
 
 
+def is_read_model(table: str) -> bool:
+    """Whether a table of the database can be made again from the log."""
+    return table in control.tables or _GENERATION.search(table) is not None
+
+
 # ---- writing a batch ----
 
 
@@ -260,6 +266,9 @@ def apply(connection: Connection, changes: Changes, generation: int) -> None:
         writer.add(_name(table, generation), table, sums)
     for table, rows in changes.inserted.items():
         writer.insert(_name(table, generation), table, rows)
+
+
+_GENERATION: Final = re.compile(r"__g[0-9]+$")
 
 
 def _name(table: Table, generation: int) -> str:

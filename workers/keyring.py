@@ -94,7 +94,11 @@ class Keyring:
         self._held: dict[tuple[str, int], tuple[float, DataKey | None]] = {}
         self._newest: dict[str, tuple[float, DataKey]] = {}
         self._lock = threading.Lock()
-        self._index_key = self._setting("index")
+        try:
+            self._index_key = self._setting("index")
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     def close(self) -> None:
         """Forget every key and close every connection."""

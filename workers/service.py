@@ -66,7 +66,7 @@ def run_service(settings: Settings, announce: Callable[[ServiceInfo], None]) -> 
     :raises NotReadyError: where a part does not come up.
     """
     settings.prepare_home()
-    with _locked(settings), _listening(settings) as listener:
+    with home_locked(settings), _listening(settings) as listener:
         port = listener.getsockname()[1]
         port_taken = settings.port if settings.port not in {0, port} else None
         settings = replace(settings, port=port)
@@ -204,7 +204,7 @@ def _note(settings: Settings) -> Path:
 
 
 @contextmanager
-def _locked(settings: Settings) -> Iterator[None]:
+def home_locked(settings: Settings) -> Iterator[None]:
     """Hold the home folder; the kernel lets go when this process ends, however it ends."""
     with (settings.run_folder / "service.lock").open("a+", encoding="utf-8") as lock:
         if not _takes(lock, fcntl.LOCK_EX, attempts=5):

@@ -24,6 +24,8 @@ COMMANDS: Final = {
     "report": "api.cli.report:report",
     "figures": "api.cli.report:figures",
     "rebuild": "api.cli.rebuild:rebuild",
+    "backup": "api.cli.backup:backup",
+    "restore": "api.cli.backup:restore",
     "migrate": "api.cli.migrate:migrate",
     "test": "api.cli.suite:suite",
     "check": "api.cli.checks:check",

@@ -1,0 +1,81 @@
+"""How is an installation backed up and restored? ``taizhang backup`` and ``restore``."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from api.cli.common import (
+    CommandFailedError,
+    json_option,
+    needs_ledger,
+    print_json,
+    read_settings,
+    talk,
+)
+from api.identity import tokens_engine
+from workers import backup as backups
+from workers.runtime import Runtime, open_keyring
+from workers.service import home_locked
+from workers.settings import Settings
+
+
+@click.command
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@json_option
+def backup(file: Path, *, as_json: bool) -> None:
+    """把台账、密钥库等备份成一个文件；服务不必停止，主密钥不在其中。"""
+    settings = read_settings()
+    needs_ledger(settings)
+    if file.exists():
+        raise CommandFailedError(f"{file} 已存在，备份不会覆盖它")
+    now = datetime.now(UTC)  # noqa: TID251 - the edge: the moment of the backup
+    try:
+        with talk.status("正在备份…"):
+            made = backups.backup(settings, file, now)
+    except (OSError, sqlite3.Error) as error:
+        because = getattr(error, "strerror", None) or error
+        raise CommandFailedError(f"备份没有写成：{because}") from error
+    if as_json:
+        print_json(made)
+    else:
+        click.echo(f"已备份到 {made.file}：截至第 {made.head} 条，{made.bytes:,} 字节")
+        talk.print("主密钥和签名密钥不在备份中，请分别另行保存（docs/backup.md）。")
+
+
+@click.command
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def restore(file: Path, *, as_json: bool) -> None:
+    """把备份恢复到一个空的安装中，并核对台账没有缺损。"""
+    settings = read_settings()
+    _need_master_key(settings)
+    settings.prepare_home()
+    try:
+        with home_locked(settings), talk.status("正在恢复…"):
+            found = backups.restore(settings, file, lambda: _prepare(settings))
+    except (backups.BadBackupError, backups.TargetNotEmptyError) as error:
+        raise CommandFailedError(str(error)) from error
+    open_keyring(settings).close()  # refuses another installation's master key
+    if as_json:
+        print_json(found)
+    else:
+        click.echo(f"已恢复：截至第 {found.head} 条（备份于 {found.made_at:%Y-%m-%d %H:%M %Z}）")
+
+
+def _need_master_key(settings: Settings) -> None:
+    """Refuse to begin without the key that opens the backup's personal fields."""
+    file = settings.master_key_file
+    if not settings.master_key_text and not (file and file.exists()):
+        raise CommandFailedError(
+            f"缺少主密钥：备份中没有它。请先把它放到 {file}（或设置 TAIZHANG_MASTER_KEY）"
+        )
+
+
+def _prepare(settings: Settings) -> None:
+    """Create every table that is not there."""
+    Runtime(settings).close()
+    tokens_engine(settings.database_url).dispose()

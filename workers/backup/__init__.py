@@ -1,0 +1,18 @@
+"""How is everything that cannot be computed again kept in one file, and taken from it?
+
+The ledger, its request keys, tokens and seals, the keyring and the access log. Read
+models are left out, since a rebuild makes them again, and so are the master key and the
+signing key: whoever holds a backup alone reads no personal field and signs nothing.
+"""
+
+from workers.backup.archive import BadBackupError
+from workers.backup.copying import Backup, Restored, TargetNotEmptyError, backup, restore
+
+__all__ = [
+    "Backup",
+    "BadBackupError",
+    "Restored",
+    "TargetNotEmptyError",
+    "backup",
+    "restore",
+]

@@ -1,0 +1,147 @@
+"""Which databases are backed up, in which order, and where are they restored?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from workers.backup import postgres_tables, sqlite_files
+from workers.backup.archive import (
+    FORMAT,
+    BadBackupError,
+    Database,
+    Manifest,
+    new_archive,
+    opened_archive,
+)
+from workers.settings import Settings
+
+LEDGER: Final = "ledger"
+KEYS: Final = "keys"
+
+Progress = Callable[[str], None]
+
+
+class TargetNotEmptyError(RuntimeError):
+    """A restore goes into an empty installation only: it never writes over a ledger."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that was made. ``head`` is the position of its newest event."""
+
+    file: Path
+    head: int
+    made_at: datetime
+    databases: tuple[str, ...]
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """A backup that was taken in."""
+
+    head: int
+    made_at: datetime
+    databases: tuple[str, ...]
+
+
+def databases_of(settings: Settings) -> dict[str, str]:
+    """The databases that hold what cannot be computed again, by name.
+
+    The ledger comes first: whatever its copy is sealed with, the keyring copied after it
+    has, unless a person was erased meanwhile.
+    """
+    named = {LEDGER: settings.database_url, KEYS: settings.keys_database_url}
+    return {
+        name: url for n, (name, url) in enumerate(named.items())
+        if url not in list(named.values())[:n]
+    }
+
+
+def backup(
+    settings: Settings, target: Path, now: datetime, progress: Progress = lambda _name: None
+) -> Backup:
+    """Copy everything into one file while the service goes on.
+
+    :raises OSError: where the file cannot be written; nothing is left of it then.
+    """
+    found: list[Database] = []
+    with new_archive(target) as archive:
+        for name, url in databases_of(settings).items():
+            progress(name)
+            if _is_sqlite(url):
+                found.append(sqlite_files.copy_out(name, url, archive, target.parent))
+            else:
+                found.append(postgres_tables.copy_out(name, _driver_url(url), archive))
+        manifest = Manifest(FORMAT, now, version("taizhang"), tuple(found))
+        archive.finish(manifest)
+    names = tuple(database.name for database in found)
+    return Backup(target, manifest.head, now, names, target.stat().st_size)
+
+
+def restore(
+    settings: Settings, source: Path, prepare: Callable[[], None],
+    progress: Progress = lambda _name: None,
+) -> Restored:
+    """Take a backup into an empty installation, whose service does not run.
+
+    ``prepare`` makes the tables that PostgreSQL's rows go into. The ledger comes last: a
+    restore that was cut short leaves an empty one, and can be run again.
+
+    :raises BadBackupError: where the file is damaged, or of another kind of database.
+    :raises TargetNotEmptyError: where there are events already.
+    """
+    with opened_archive(source) as (bundle, manifest):
+        urls = databases_of(settings)
+        _check_target(manifest, urls)
+        if not all(map(_is_sqlite, urls.values())):
+            prepare()
+        for database in reversed(manifest.databases):
+            progress(database.name)
+            url = urls[database.name]
+            if _is_sqlite(url):
+                sqlite_files.copy_in(database, url, bundle)
+            else:
+                postgres_tables.copy_in(database, _driver_url(url), bundle)
+        if _is_sqlite(settings.read_database_url):
+            sqlite_files.remove(settings.read_database_url)
+    names = tuple(database.name for database in manifest.databases)
+    return Restored(manifest.head, manifest.made_at, names)
+
+
+def _check_target(manifest: Manifest, urls: Mapping[str, str]) -> None:
+    for database in manifest.databases:
+        if database.name not in urls:
+            raise BadBackupError(f"备份中有本安装没有的数据库 {database.name}")
+        kind = sqlite_files.KIND if _is_sqlite(urls[database.name]) else postgres_tables.KIND
+        if database.kind != kind:
+            raise BadBackupError(
+                f"备份中的 {database.name} 来自 {database.kind}，这里的设置却是 {kind}"
+            )
+    missing = set(urls) - {database.name for database in manifest.databases}
+    if missing:
+        raise BadBackupError(f"备份中缺少数据库 {'、'.join(sorted(missing))}")
+    if not _is_empty(urls[LEDGER]):
+        raise TargetNotEmptyError(
+            "这里已有台账，恢复不会覆盖它；请用 TAIZHANG_HOME（或 DATABASE_URL）指定空的位置"
+        )
+
+
+def _is_empty(url: str) -> bool:
+    if _is_sqlite(url):
+        return sqlite_files.is_empty(url)
+    return postgres_tables.is_empty(_driver_url(url))
+
+
+def _is_sqlite(url: str) -> bool:
+    return url.startswith("sqlite:")
+
+
+def _driver_url(url: str) -> str:
+    """A PostgreSQL URL as its driver reads it."""
+    return "postgresql://" + url.partition("://")[2]

@@ -1,0 +1,93 @@
+"""How is a SQLite database copied while it is written to, and put in place?"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import tempfile
+import zipfile
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from workers.backup.archive import CHUNK_BYTES, Archive, BadBackupError, Database, Member, copied
+
+KIND: Final = "sqlite"
+
+
+def path_of(url: str) -> Path:
+    """The file of a SQLite database."""
+    return Path(unquote(urlsplit(url).path[1:]))
+
+
+def copy_out(name: str, url: str, archive: Archive, folder: Path) -> Database:
+    """Put a database as it stands at one moment into a backup.
+
+    SQLite's own backup copies all pages in one read transaction, which keeps no writer
+    waiting. The copy lies in ``folder``, for this user alone, until it is in the backup.
+    """
+    with tempfile.TemporaryDirectory(dir=folder) as place:
+        copy = Path(place) / "copy.sqlite3"
+        with closing(sqlite3.connect(path_of(url))) as source, closing(
+            sqlite3.connect(copy)
+        ) as target:
+            source.backup(target)
+            target.execute("PRAGMA journal_mode=DELETE")
+            head = _head(target)
+        member = f"{name}.sqlite3"
+        with archive.member(member) as out, copy.open("rb") as file:
+            while chunk := file.read(CHUNK_BYTES):
+                out.write(chunk)
+    return Database(name, KIND, head, (Member(member, out.digest),))
+
+
+def _head(connection: sqlite3.Connection) -> int:
+    is_ledger = "SELECT count(*) FROM sqlite_master WHERE name = 'stored_events'"
+    [(count,)] = connection.execute(is_ledger)
+    if not count:
+        return 0
+    [(head,)] = connection.execute("SELECT max(position) FROM stored_events")
+    return head or 0
+
+
+def is_empty(url: str) -> bool:
+    """Whether there is no event where a ledger is to be restored."""
+    if not path_of(url).exists():
+        return True
+    with closing(sqlite3.connect(path_of(url))) as connection:
+        return _head(connection) == 0
+
+
+def remove(url: str) -> None:
+    """Remove a database with its journals, which would be taken for the next one's."""
+    for ending in ("", "-wal", "-shm", "-journal"):
+        with suppress(FileNotFoundError):
+            Path(f"{path_of(url)}{ending}").unlink()
+
+
+def copy_in(database: Database, url: str, bundle: zipfile.ZipFile) -> None:
+    """Put a database of a backup in its place, whole or not at all.
+
+    :raises BadBackupError: where it is damaged.
+    """
+    target, (member,) = path_of(url), database.members
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:  # made for this user alone
+            copied(bundle, member, file)
+            file.flush()
+            os.fsync(file.fileno())
+        _check(Path(name))
+        remove(url)
+        Path(name).replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+
+
+def _check(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        [(found,)] = connection.execute("PRAGMA integrity_check(1)")
+    if found != "ok":
+        raise BadBackupError(f"备份中的数据库已损坏：{found}")
