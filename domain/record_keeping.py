@@ -213,7 +213,7 @@ def fold(
             state = state if is_stale else kind.evolve(state, entry)
     if not version:
         return None
-    refolded = _state(kind, entries.values()) if is_stale else state
+    refolded = state_of(kind, entries.values()) if is_stale else state
     return Stream(identity, version, refolded, entries)
 
 
@@ -231,7 +231,8 @@ def _kept(entry: Entry, event: RecordKeeping) -> Entry:
             assert_never(event)
 
 
-def _state(kind: StreamKind[S], entries: Iterable[Entry]) -> S:
+def state_of(kind: StreamKind[S], entries: Iterable[Entry]) -> S:
+    """The state that entries fold to; voided ones do not count."""
     state = kind.initial
     for entry in entries:
         if not entry.is_voided:
@@ -340,7 +341,7 @@ def _restated(
         e for e in stream.entries.values() if e.version < entry.version and not e.is_voided
     ]
     _check_begun(kind, entry.statement, earlier, related.subject)
-    return _accepted(kind, entry.statement, _state(kind, earlier), related)
+    return _accepted(kind, entry.statement, state_of(kind, earlier), related)
 
 
 def _check_begun(

@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar
 
@@ -25,6 +26,7 @@ from sqlalchemy import MetaData, Table
 
 from domain.kernel import KINDS, Recorded, Stream, stream_kind
 from domain.record_keeping import fold
+from projections.moments import as_of, has_begun
 
 T = TypeVar("T")
 
@@ -192,13 +194,23 @@ class Projection(ABC):
 
     name: ClassVar[str]
     label: ClassVar[str]
-    version: ClassVar[int] = 1
-    """Raised whenever tables or rows change their meaning: the engine then rebuilds."""
+    version: ClassVar[int] = 2
+    """Raised whenever tables or rows change their meaning: the engine then rebuilds.
+
+    2: both databases order texts alike, by code point.
+    """
     tables: ClassVar[tuple[Table, ...]]
 
     @abstractmethod
     def changes(self, batch: Batch) -> Changes:
         """The row changes that a batch of events leads to; pure, and never raises."""
+
+    def standing(self, history: Sequence[Recorded], day: date | None) -> Rows:
+        """The rows that a stream's history makes by itself, as of a day.
+
+        By the same functions as :meth:`changes`; a sum over many streams has none.
+        """
+        raise NotImplementedError(self.name)
 
     def __init_subclass__(cls) -> None:
         """Register each named projection."""
@@ -267,7 +279,7 @@ class FoldProjection(Projection):
                 changes.faults.append(stream)
                 continue
             try:
-                rows = list(self.rows(stream))
+                rows = list(self._rows(stream))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is parked and shown
                 position = batch.own[name][-1].position
                 changes.faults.append(Fault(position, name, repr(error)[:500]))
@@ -278,6 +290,18 @@ class FoldProjection(Projection):
         if begun:
             changes.deleted |= dict.fromkeys(self.tables, begun)
         return changes
+
+    def standing(self, history: Sequence[Recorded], day: date | None) -> Rows:
+        """The rows of a stream as it stood after a history."""
+        if not history or stream_kind(history[0].stream) not in self.kinds:
+            return ()
+        stream = fold(KINDS[stream_kind(history[0].stream)], None, history)
+        assert stream is not None
+        return self._rows(as_of(stream, day))
+
+    def _rows(self, stream: Stream[Any]) -> Rows:
+        """The rows of a stream, once something begins it that counts."""
+        return self.rows(stream) if has_begun(stream) else ()
 
 
 def _each(

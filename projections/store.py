@@ -42,6 +42,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import NullPool, StaticPool
 from sqlalchemy.types import TypeEngine
 
 from domain.ledger import is_disturbed
@@ -197,6 +198,45 @@ def create_control_tables(engine: Engine) -> None:
         control.create_all(connection)
 
 
+# ---- a snapshot, and a database in memory ----
+
+
+@contextmanager
+def snapshot(engine: Engine, tables: Sequence[Table]) -> Iterator[Connection]:
+    """A connection that sees all of some tables as they are at one moment.
+
+    The lock comes before PostgreSQL's snapshot, so that no rebuild switches between them.
+    """
+    if engine.dialect.name != "postgresql":
+        with engine.connect() as connection:
+            yield connection
+        return
+    options = {"isolation_level": "REPEATABLE READ"}
+    names = ", ".join(f'"{table.name}"' for table in tables)
+    with engine.connect().execution_options(**options) as connection:
+        connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
+        yield connection
+
+
+@lru_cache(maxsize=16)
+def in_memory(tables: tuple[Table, ...]) -> Engine:
+    """An engine whose every connection is an empty database of its own with some tables."""
+    model = create_engine("sqlite://", poolclass=StaticPool)
+    with model.begin() as connection:
+        create_tables(connection, tables, 0)
+        create_indexes(connection, tables, 0)
+        serve(connection, tables, 0)
+    raw = cast("sqlite3.Connection", model.raw_connection().driver_connection)
+    shape = "\n".join(raw.iterdump())
+
+    def opened() -> sqlite3.Connection:
+        connection = sqlite3.connect(":memory:")
+        connection.executescript(shape)
+        return connection
+
+    return create_engine("sqlite://", creator=opened, poolclass=NullPool, hide_parameters=True)
+
+
 # ---- tables of a generation ----
 
 
@@ -215,7 +255,16 @@ def create_tables(connection: Connection, tables: Sequence[Table], generation: i
     for table in tables:
         bare = physical(table, generation).to_metadata(MetaData())
         bare.indexes.clear()
+        if connection.dialect.name == "postgresql":
+            _order_by_code_point(bare)
         bare.create(connection)
+
+
+def _order_by_code_point(table: Table) -> None:
+    """Compare and sort texts as SQLite does, whatever the server's language is."""
+    for column in table.columns:
+        if isinstance(column.type, String):
+            column.type = type(column.type)(column.type.length, collation="C")
 
 
 def create_indexes(connection: Connection, tables: Sequence[Table], generation: int) -> None:

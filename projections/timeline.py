@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Connection,
     Date,
@@ -34,7 +35,6 @@ from domain.fields import COMMUNITY, PERSON_MARK, PERSONAL, REFERS_TO, bearing, 
 from domain.kernel import (
     EVENTS,
     KINDS,
-    STATION_TIME,
     Entry,
     Event,
     Recorded,
@@ -44,9 +44,10 @@ from domain.kernel import (
     stream_station,
     stream_subject,
 )
-from domain.record_keeping import RecordKeeping, fold
+from domain.record_keeping import EntryCorrected, RecordKeeping, fold
 from projections.columns import UtcDateTime
-from projections.kernel import Batch, Changes, Fault, Projection, Row, metadata
+from projections.kernel import Batch, Changes, Fault, Projection, Row, Rows, metadata
+from projections.lateness import days_late, is_late, recorded_month
 
 records: Final = Table(
     "records",
@@ -59,7 +60,11 @@ records: Final = Table(
     Column("position", BigInteger, nullable=False),
     Column("occurred_on", Date, nullable=False),
     Column("occurred_until", Date),
+    Column("earliest_on", Date, nullable=False),
+    Column("latest_on", Date, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
+    Column("recorded_month", Date, nullable=False),
+    Column("imported_at", UtcDateTime),
     Column("actor", Text, nullable=False),
     Column("status", String(16), nullable=False),
     Column("corrected_times", Integer, nullable=False),
@@ -68,7 +73,11 @@ records: Final = Table(
     Index("ix_records_topic", "station", "topic", "occurred_on", "position"),
     Index("ix_records_position", "position"),
 )
-"""``status`` is ``active`` or ``voided``; ``data`` the stated fields that are not personal."""
+"""``status`` is ``active`` or ``voided``; ``data`` the stated fields that are not personal.
+
+``earliest_on`` and ``latest_on`` are the first and last day on which the entry was ever
+said to have occurred; ``recorded_month`` is the first day of the month of recording.
+"""
 
 record_subjects: Final = Table(
     "record_subjects",
@@ -78,10 +87,16 @@ record_subjects: Final = Table(
     Column("subject", Text, primary_key=True),
     Column("station", String(64), nullable=False),
     Column("occurred_on", Date, nullable=False),
+    Column("is_current", Boolean, nullable=False),
     Index("ix_record_subjects", "station", "subject", "occurred_on"),
     sqlite_with_rowid=False,
 )
-"""``subject`` is ``household:…``, ``person:…``, ``volunteer:…``, ``community:…`` and so on."""
+"""``subject`` is ``household:…``, ``person:…``, ``volunteer:…``, ``community:…`` and so on.
+
+A subject that a correction took away stays with ``is_current`` false: at an earlier moment
+the entry was on its timeline.
+"""
+
 
 def without_personal(event: msgspec.Struct) -> dict[str, Any]:
     """An event's stated fields as plain data, without those that are personal."""
@@ -143,6 +158,11 @@ class Timeline(Projection):
             changes.insert(rows)
         return changes
 
+    def standing(self, history: Sequence[Recorded], day: date | None) -> Rows:
+        """The rows of what a stream's history says, of what had occurred by a day."""
+        rows = _rows_of_stream(history)
+        return [(t, row) for t, row in rows if day is None or row["occurred_on"] <= day]
+
 
 def _inherits(stream: str) -> bool:
     """Whether later events of a stream leave it to the first to say whom they are about."""
@@ -161,40 +181,56 @@ def _rows_after(
     """The rows of an event, or of its whole stream where that was corrected."""
     if isinstance(history, Fault):
         raise _UnreadableHistoryError(history.error)
+    if is_kept:
+        return list(_rows_of_stream(history))
     opening = history[0].statement if history and _inherits(event.stream) else None
-    if not is_kept:
-        entry = Entry(
-            event.version, event.statement, event.envelope.recorded_at, event.envelope.actor
-        )
-        return list(_rows(event, entry, opening))
-    stream = fold(KINDS[stream_kind(event.stream)], None, history)
+    entry = Entry(event.version, event.statement, event.envelope.recorded_at, event.envelope.actor)
+    return list(_rows(event, entry, opening, (event.statement,)))
+
+
+def _rows_of_stream(history: Sequence[Recorded]) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """The rows of a stream as its history leaves it, corrections and all."""
+    stream = fold(KINDS[stream_kind(history[0].stream)], None, history)
     assert stream is not None
-    if opening is not None:
-        opening = next(iter(stream.entries.values())).statement
-    return [
-        row
-        for original in history
-        if original.version in stream.entries
-        for row in _rows(original, stream.entries[original.version], opening)
-    ]
+    first = next(iter(stream.entries.values())).statement
+    opening = first if _inherits(stream.id) else None
+    for original in history:
+        if entry := stream.entries.get(original.version):
+            yield from _rows(original, entry, opening, _said_of(original, history))
+
+
+def _said_of(original: Recorded, history: Sequence[Recorded]) -> tuple[Statement, ...]:
+    """Every statement that an entry ever made."""
+    corrected = (
+        event.event.after for event in history
+        if isinstance(event.event, EntryCorrected) and event.event.entry == original.version
+    )
+    return (original.statement, *corrected)
 
 
 def _rows(
-    original: Recorded, entry: Entry, opening: Statement | None
-) -> Iterator[tuple[Table, Row]]:
-    """The record of an entry as it stands, and its subjects."""
+    original: Recorded, entry: Entry, opening: Statement | None, said: tuple[Statement, ...]
+) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """The record of an entry as it stands, and the subjects that it has and had."""
     occurred, station = entry.statement.occurred, stream_station(original.stream)
+    envelope, days = original.envelope, [statement.occurred.on for statement in said]
     key = {"stream": original.stream, "entry": entry.version, "station": station}
     yield records, key | {
         "kind": stream_kind(original.stream), "topic": original.event.topic,
         "position": original.position, "occurred_on": occurred.on,
-        "occurred_until": occurred.until, "recorded_at": original.envelope.recorded_at,
-        "actor": original.envelope.actor, "data": _data(entry.statement.event),
+        "occurred_until": occurred.until, "earliest_on": min(days), "latest_on": max(days),
+        "recorded_at": envelope.recorded_at, "imported_at": envelope.imported_at,
+        "recorded_month": recorded_month(envelope.recorded_at),
+        "actor": envelope.actor, "data": _data(entry.statement.event),
         "status": "voided" if entry.is_voided else "active",
         "corrected_times": entry.corrected_times,
     }
-    for subject in sorted(subjects(original.stream, entry.statement, opening)):
-        yield record_subjects, key | {"subject": subject, "occurred_on": occurred.on}
+    current = subjects(original.stream, entry.statement, opening)
+    ever = current.union(*(subjects(original.stream, statement, None) for statement in said))
+    for subject in sorted(ever):
+        yield record_subjects, key | {
+            "subject": subject, "occurred_on": occurred.on, "is_current": subject in current,
+        }
 
 
 def subjects(stream: str, statement: Statement, opening: Statement | None) -> set[str]:
@@ -232,6 +268,7 @@ class RecordRow:
     occurred_on: date
     occurred_until: date | None
     recorded_at: datetime
+    imported_at: datetime | None
     actor: str
     status: str
     corrected_times: int
@@ -250,7 +287,17 @@ class RecordRow:
     @property
     def days_late(self) -> int:
         """Days between the service and its recording."""
-        return (self.recorded_at.astimezone(STATION_TIME).date() - self.occurred_on).days
+        return days_late(self.occurred_on, self.recorded_at)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was recorded after the month of the service had ended (补录)."""
+        return is_late(self.occurred_on, self.recorded_at)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether it was taken over from an older ledger (导入)."""
+        return self.imported_at is not None
 
 
 Cursor = tuple[date, int]
@@ -292,7 +339,10 @@ def timeline_of(
         record_subjects,
         (record_subjects.c.stream == records.c.stream)
         & (record_subjects.c.entry == records.c.entry),
-    ).where(record_subjects.c.station == station, record_subjects.c.subject == subject)
+    ).where(
+        record_subjects.c.station == station, record_subjects.c.subject == subject,
+        record_subjects.c.is_current,
+    )
     return _page(connection, query, after, limit, is_newest_first)
 
 
@@ -317,7 +367,7 @@ def records_of_kind(
             record_subjects,
             (record_subjects.c.stream == records.c.stream)
             & (record_subjects.c.entry == records.c.entry),
-        ).where(record_subjects.c.subject == subject)
+        ).where(record_subjects.c.subject == subject, record_subjects.c.is_current)
     return _page(connection, query, after, limit, is_newest_first)
 
 

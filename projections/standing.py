@@ -1,0 +1,137 @@
+"""How did the read models stand at an earlier moment?
+
+A question about the present reads the read models. One about an earlier moment is
+answered by the same queries, over a database in memory that holds what the projections'
+own row functions make of the streams that the question needs, read from the log and cut
+at the moment. So each fact has one definition, whenever it is asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, Table, select
+
+from domain.ledger import Ledger, by_stream, recorded_from
+from projections import catalog, store
+from projections.engine import ReadModels
+from projections.kernel import Changes, Projection
+from projections.moments import KnownAt, Moment, bounded, known, position_of
+from projections.store import CHUNK, generations
+
+GENERATION: Final = 0
+"""What a database in memory holds is nobody's generation."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """The read models as they stood at a moment: ``connection`` is where queries read.
+
+    ``position`` is up to where the log was read: with it as *known at*, the same question
+    has the same answer for ever. ``known_at`` is what figures are to be cut by, ``None``
+    at present.
+    """
+
+    live: Connection
+    connection: Connection
+    position: int
+    as_of: date | None
+    known_at: KnownAt | None
+    _ledger: Ledger
+    _projections: Sequence[Projection]
+    _here: set[str] = field(default_factory=set)
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the question is about an earlier moment."""
+        return self.connection is not self.live
+
+    def bring(self, streams: Select[Any]) -> None:
+        """Have the streams there that a query of the read models names first in its rows."""
+        if self.is_past:
+            self.bring_named(self.live.execute(streams).scalars())
+
+    def bring_named(self, streams: Iterable[str]) -> None:
+        """Have some streams there."""
+        missing = list(dict.fromkeys(name for name in streams if name not in self._here))
+        for start in range(0, len(missing), CHUNK):
+            self._take_in(missing[start : start + CHUNK])
+
+    def _take_in(self, streams: Sequence[str]) -> None:
+        changes = Changes()
+        for notifications in by_stream(
+            self._ledger.notifications_of(streams, self.position)
+        ).values():
+            try:
+                history = known(map(recorded_from, notifications), self.known_at)
+            except ValueError:  # unreadable: parked, and shown among what is parked
+                continue
+            for projection in self._projections:
+                changes.insert(projection.standing(history, self.as_of) if history else ())
+        store.apply(self.connection, changes, GENERATION)
+        self._here.update(streams)
+
+
+@dataclass(frozen=True, slots=True)
+class Summed:
+    """The ledger of postings at a moment: what figures are to be cut by.
+
+    ``known_at`` is ``None`` where everything that the read models hold is known.
+    """
+
+    connection: Connection
+    position: int
+    as_of: date | None
+    known_at: KnownAt | None
+
+
+@contextmanager
+def summed(read_models: ReadModels, moment: Moment) -> Iterator[Summed]:
+    """What figures at a moment are summed over; sums are cut by the query itself."""
+    with _snapshot(read_models, ("postings", "monthly_counts", "timeline")) as (live, positions):
+        known_at: KnownAt | None = moment.known_at
+        if known_at is not None or len(set(positions)) > 1:
+            known_at = bounded(known_at, min(positions))
+        position = position_of(known_at)
+        yield Summed(live, min(positions) if position is None else position, moment.as_of, known_at)
+
+
+@contextmanager
+def standing(
+    read_models: ReadModels, ledger: Ledger, moment: Moment, *names: str
+) -> Iterator[Standing]:
+    """Some read models as they stood at a moment.
+
+    Where they have not come equally far, the present is what the slowest has taken in.
+    """
+    needed = tuple(dict.fromkeys((*names, "timeline")))  # which says what streams there are
+    with _snapshot(read_models, needed) as (live, positions):
+        projections = [catalog.PROJECTIONS[name] for name in names]
+        if moment.is_present and len(set(positions)) == 1:
+            yield Standing(live, live, positions[0], None, None, ledger, projections)
+            return
+        known_at = bounded(moment.known_at, min(positions))
+        position = position_of(known_at)
+        assert position is not None
+        with store.in_memory(_tables(names)).connect() as past:
+            yield Standing(live, past, position, moment.as_of, known_at, ledger, projections)
+
+
+@contextmanager
+def _snapshot(
+    read_models: ReadModels, names: Sequence[str]
+) -> Iterator[tuple[Connection, list[int]]]:
+    """The read models at one moment, and how far each of some has come."""
+    query = select(generations.c.position).where(
+        generations.c.is_serving, generations.c.projection.in_(names)
+    )
+    with store.snapshot(read_models.engine, _tables(names)) as live:
+        yield live, list(live.execute(query).scalars())
+
+
+def _tables(names: Sequence[str]) -> tuple[Table, ...]:
+    return tuple(table for name in names for table in catalog.PROJECTIONS[name].tables)
