@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 
-from api import bodies, identity, operations, problems
+from api import bodies, identity, moments, operations, problems
 from api.documentation import SPEC, documentation
 from api.identity import PUBLIC, action, tokens_engine
 from api.nouns import NOUNS
@@ -58,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions[EXTENSION] = found
     identity.install(app)
     bodies.install(app)
+    moments.install(app)
     operations.install(app, found)
     api = Api(app)
     for blueprint in (*(noun.blueprint for noun in NOUNS), queries, operations_routes):

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.answers import local_time
 from api.bodies import Blueprint
 from api.identity import OPERATE, PUBLIC, action
-from api.problems import NotYetProjected
+from api.problems import WAIT_SECONDS, NotYetProjected
 from api.services import Services, services
 from domain.kernel import Refused
 from projections.catalog import PARTS
@@ -24,7 +24,6 @@ from projections.engine import ReadModels
 
 operations = Blueprint("operations", __name__, description="运行")
 
-WAIT_SECONDS: Final = 5.0
 ALL: Final = "all"
 """Instead of a name: every read model."""
 LAG_LIMIT: Final = 10_000

@@ -78,13 +78,17 @@ def make_cursor(key: tuple[Any, Any]) -> str:
 
 def page_answer(
     rows: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, Any]],
-    key: Callable[[Row], tuple[Any, Any]],
+    key: Callable[[Row], tuple[Any, Any]], question: dict[str, Any] | None = None,
 ) -> Response:
-    """A page of at most ``limit`` rows (one more was read), with the link to the next."""
+    """A page of at most ``limit`` rows (one more was read), with the link to the next.
+
+    ``question`` is what the answer says of the moment that it is about.
+    """
     page = rows[:limit]
     has_more = len(rows) > limit
     cursor = make_cursor(key(page[-1])) if has_more else None
-    answer = make_response({"items": [shown(row) for row in page], "next_cursor": cursor})
+    items = [shown(row) for row in page]
+    answer = make_response({**(question or {}), "items": items, "next_cursor": cursor})
     if cursor:
         query = urlencode({**request.args.to_dict(), "cursor": cursor})
         answer.headers["Link"] = f'<{request.path}?{query}>; rel="next"'

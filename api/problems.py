@@ -92,6 +92,8 @@ class BadCursor(
     """A cursor that this list did not give."""
 
 
+WAIT_SECONDS: Final = 5.0
+"""How long a question waits until the read models have come to a position."""
 OF_STATUS: Final = {
     400: ("bad_request", "请求无法识别", "请求的格式不正确。"),
     404: ("not_found", "没有这个地址", "没有这个地址，请核对网址。"),

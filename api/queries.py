@@ -12,23 +12,38 @@ from typing import Any
 from flask import Response, send_file
 from marshmallow import Schema, fields, validate
 
-from api.answers import local_time, record_row
+from api.answers import local_time, record_row, stated
 from api.bodies import Blueprint
 from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, station_of_request
 from api.messages import coded
-from api.paging import PageSchema, ReadSchema, page_answer, read_cursor
+from api.moments import (
+    MomentPageSchema,
+    MomentSchema,
+    moment_of,
+    standing_at,
+    summed_at,
+)
+from api.paging import page_answer, read_cursor
 from api.personal import rows_shown, shown
-from api.report_data import as_data, figure_data, parse_known_at
+from api.report_data import as_data, figure_data
 from api.services import services
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
-from projections.figures import Evidence, KnownAt, Period, evidence, figures
-from projections.household_status import SORTS, household_list, household_status
+from projections.figures import Evidence, Period, evidence, figures
+from projections.household_status import SORTS
 from projections.indicators import indicator_set, indicator_set_codes
-from projections.monthly_report import monthly_report
-from projections.referrals import referral_list
-from projections.staff_growth import staff_growth_list
-from projections.timeline import timeline_of
-from projections.volunteer_hours import volunteer_hours
+from projections.late_entries import lateness
+from projections.looking_back import (
+    STATUS,
+    Page,
+    households_then,
+    referrals_then,
+    staff_growth_then,
+    status_then,
+    timeline_then,
+    volunteer_hours_then,
+)
+from projections.moments import Moment
+from projections.monthly_report import MonthlyReport, report_then
 from workers.reports import write_docx
 
 queries = Blueprint("queries", __name__, url_prefix="/api/v1", description="查询")
@@ -41,13 +56,6 @@ class StationMissing(
     """A hub asks about a station by name."""
 
 
-class BadKnownAt(
-    Refused, code="bad_known_at", status=400, title="“当时所知”写法不正确",
-    detail="known_at 应为时刻（2024-12-05T09:00:00+08:00）、日期或台账位置，收到“{got}”。",
-):
-    """A known_at that is neither an instant, a day nor a position."""
-
-
 class UnknownIndicator(
     Refused, code="unknown_indicator", status=404, title="没有这个指标",
     detail="指标集 {set_code} 中没有“{got}”。",
@@ -55,22 +63,13 @@ class UnknownIndicator(
     """A figure that the set does not have."""
 
 
-class FigureQuerySchema(ReadSchema):
+class FigureQuerySchema(MomentSchema):
     """Which month, and as of and as known when."""
 
     month = fields.String(required=True, metadata={"description": "月份，如 2024-11"})
-    as_of = fields.Date(metadata={"description": "截至（服务日期）"})
-    known_at = fields.String(metadata={"description": "当时所知：时刻、日期或台账位置"})
 
 
-class ReportQuerySchema(ReadSchema):
-    """As of and as known when."""
-
-    as_of = fields.Date()
-    known_at = fields.String()
-
-
-class HouseholdQuerySchema(PageSchema):
+class HouseholdQuerySchema(MomentPageSchema):
     """Which households, in which order."""
 
     community = fields.String()
@@ -85,14 +84,14 @@ class HouseholdQuerySchema(PageSchema):
     )
 
 
-class ReferralQuerySchema(PageSchema):
+class ReferralQuerySchema(MomentPageSchema):
     """Which referrals."""
 
     status = fields.String()
     household = fields.String()
 
 
-class DaysQuerySchema(PageSchema):
+class DaysQuerySchema(MomentPageSchema):
     """Between which days."""
 
     first = fields.Date(required=True, data_key="from")
@@ -122,6 +121,12 @@ class IndicatorSchema(Schema):
     unstated = fields.Integer()
     part_of = fields.String(allow_none=True)
     is_fact = fields.Boolean()
+    late_entries = fields.Integer(
+        metadata={"description": "所依据的记录中有多少条是补录（服务当月结束后才录入）"}
+    )
+    imported_entries = fields.Integer(
+        metadata={"description": "所依据的记录中有多少条是从旧台账导入的"}
+    )
 
 
 class FiguresSchema(Schema):
@@ -131,6 +136,9 @@ class FiguresSchema(Schema):
     month = fields.String()
     as_of = fields.String(allow_none=True)
     known_at = fields.Raw(allow_none=True)
+    position = fields.Integer(
+        metadata={"description": "读到哪个台账位置；用作 known_at 可原样再问"}
+    )
     indicator_set = fields.String()
     indicator_set_version = fields.Integer()
     indicators = fields.List(fields.Nested(IndicatorSchema))
@@ -142,20 +150,6 @@ def one_station() -> str:
     if station == ANY_STATION:
         raise StationMissing
     return station
-
-
-def known_at_of(query: dict[str, Any]) -> KnownAt | None:
-    """The moment of knowing that a query names.
-
-    :raises BadKnownAt: where it is none.
-    """
-    given = query.get("known_at")
-    if not given:
-        return None
-    try:
-        return parse_known_at(given)
-    except ValueError:
-        raise BadKnownAt(got=str(given)[:40]) from None
 
 
 # ---- figures ----
@@ -176,18 +170,16 @@ def list_indicator_sets() -> dict[str, Any]:
 @queries.response(200, FiguresSchema)
 def get_indicators(query: dict[str, Any], set_code: str) -> dict[str, Any]:
     """一个月的数字，可指定截至日期和当时所知。"""
-    chosen, station = indicator_set(set_code), one_station()
-    as_of, known_at = query.get("as_of"), known_at_of(query)
-    with services().read_models.engine.connect() as connection:
-        found = figures(
-            connection, station, chosen, Period.of_month(query["month"]), as_of=as_of,
-            known_at=known_at,
-        )
+    chosen, station, moment = indicator_set(set_code), one_station(), moment_of(query)
+    period = Period.of_month(query["month"])
+    with summed_at(moment) as then:
+        asked = (then.connection, station, chosen, period)
+        found = figures(*asked, as_of=then.as_of, known_at=then.known_at)
+        late = lateness(*asked, as_of=then.as_of, known_at=then.known_at)
     return {
-        "station": station, "month": query["month"], "as_of": as_of and as_of.isoformat(),
-        "known_at": query.get("known_at"), "indicator_set": chosen.code,
-        "indicator_set_version": chosen.version,
-        "indicators": [figure_data(figure) for figure in found],
+        "station": station, "month": query["month"], **stated(moment, then.position),
+        "indicator_set": chosen.code, "indicator_set_version": chosen.version,
+        "indicators": [figure_data(figure, late) for figure in found],
     }
 
 
@@ -206,12 +198,13 @@ def get_evidence(query: dict[str, Any], set_code: str, code: str) -> dict[str, A
     chosen = {row.code: row for row in indicator_set(set_code).indicators}
     if code not in chosen:
         raise UnknownIndicator(set_code=set_code, got=code[:80])
-    with services().read_models.engine.connect() as connection:
+    moment = moment_of(query)
+    with summed_at(moment) as then:
         rows = evidence(
-            connection, one_station(), chosen[code], Period.of_month(query["month"]),
-            as_of=query.get("as_of"), known_at=known_at_of(query), after=query["after"],
+            then.connection, one_station(), chosen[code], Period.of_month(query["month"]),
+            as_of=then.as_of, known_at=then.known_at, after=query["after"],
         )
-    return {"items": [evidence_row(row) for row in rows]}
+    return stated(moment, then.position) | {"items": [evidence_row(row) for row in rows]}
 
 
 def evidence_row(row: Evidence) -> dict[str, Any]:
@@ -223,7 +216,8 @@ def evidence_row(row: Evidence) -> dict[str, Any]:
         "effective_on": row.effective_on.isoformat(),
         "recorded_at": local_time(row.recorded_at), "amount": row.amount,
         "approximation": row.approximation, "entity": row.entity,
-        "community": row.community, "actor": row.actor,
+        "community": row.community, "actor": row.actor, "is_late": row.is_late,
+        "days_late": row.days_late, "is_imported": row.is_imported,
     }
 
 
@@ -232,33 +226,30 @@ def evidence_row(row: Evidence) -> dict[str, Any]:
 
 @queries.route("/reports/<month>")
 @action(READ_FIGURES)
-@queries.arguments(ReportQuerySchema, location="query")
+@queries.arguments(MomentSchema, location="query")
 @queries.response(200)
 def get_report(query: dict[str, Any], month: str) -> dict[str, Any]:
     """月报：数字、事实和正文。"""
-    with services().read_models.engine.connect() as connection:
-        found = monthly_report(
-            connection, services().ledger, one_station(), month, as_of=query.get("as_of"),
-            known_at=known_at_of(query),
-        )
-    return as_data(found)
+    return as_data(report_at(moment_of(query), month))
 
 
 @queries.route("/reports/<month>/docx")
 @action(READ_FIGURES)
-@queries.arguments(ReportQuerySchema, location="query")
+@queries.arguments(MomentSchema, location="query")
 def get_report_docx(query: dict[str, Any], month: str) -> Response:
     """月报的 Word 文件。"""
-    with services().read_models.engine.connect() as connection:
-        found = monthly_report(
-            connection, services().ledger, one_station(), month, as_of=query.get("as_of"),
-            known_at=known_at_of(query),
-        )
+    found = report_at(moment_of(query), month)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "report.docx"
         write_docx(found, target, services().settings.home / "templates")
         content = target.read_bytes()
     return _file(content, f"{found.title}.docx")
+
+
+def report_at(moment: Moment, month: str) -> MonthlyReport:
+    """The station's report of a month at a moment."""
+    with summed_at(moment) as then:
+        return report_then(then, services().ledger, one_station(), month, moment)
 
 
 def _file(content: bytes, name: str) -> Response:
@@ -276,45 +267,50 @@ def _file(content: bytes, name: str) -> Response:
 @queries.arguments(HouseholdQuerySchema, location="query")
 def list_households(query: dict[str, Any]) -> Response:
     """困难家庭一览：成员、救助、最近见到、未了需求和转介。"""
-    sort = query["sort"].removeprefix("-")
+    sort, station, moment = query["sort"].removeprefix("-"), one_station(), moment_of(query)
     value_type = date if sort.endswith("_on") else str
-    with services().read_models.engine.connect() as connection:
-        rows = household_list(
-            connection, one_station(), community=query.get("community"),
-            category=query.get("category"), has_case_file=query.get("has_case_file"),
-            sort=sort, is_descending=query["sort"].startswith("-"),
-            after=read_cursor(query, value_type), limit=query["limit"] + 1,
+    with standing_at(moment, *STATUS) as then:
+        rows = households_then(
+            then, station, community=query.get("community"), category=query.get("category"),
+            has_case_file=query.get("has_case_file"), sort=sort,
+            is_descending=query["sort"].startswith("-"), after=read_cursor(query, value_type),
+            limit=query["limit"] + 1,
         )
-    rows = rows_shown(rows, [stream_id(one_station(), "household", r.household) for r in rows])
+    rows = rows_shown(rows, [stream_id(station, "household", r.household) for r in rows])
     return page_answer(
-        rows, query["limit"], asdict, lambda row: (getattr(row, sort), row.household)
+        rows, query["limit"], asdict, lambda row: (getattr(row, sort), row.household),
+        stated(moment, then.position),
     )
 
 
 @queries.route("/households/<subject>/status")
 @action(READ_CASES)
-@queries.arguments(ReadSchema, location="query")
+@queries.arguments(MomentSchema, location="query")
 @queries.response(200)
-def get_household_status(_query: dict[str, Any], subject: str) -> dict[str, Any]:
-    """一户的现状：成员、救助、最近见到、需求。"""
-    with services().read_models.engine.connect() as connection:
-        status = household_status(connection, one_station(), subject)
+def get_household_status(query: dict[str, Any], subject: str) -> dict[str, Any]:
+    """一户的状况：成员、救助、最近见到、需求。"""
+    moment = moment_of(query)
+    with standing_at(moment, *STATUS) as then:
+        status = status_then(then, one_station(), subject)
     if status is None:
         raise UnknownRecord(id=subject, kind=KINDS["household"].label)
-    return asdict(shown(status, stream_id(one_station(), "household", subject)))
+    found = asdict(shown(status, stream_id(one_station(), "household", subject)))
+    return stated(moment, then.position) | found
 
 
 @queries.route("/timelines/<kind>/<subject>")
 @action(READ_CASES)
-@queries.arguments(PageSchema, location="query")
+@queries.arguments(MomentPageSchema, location="query")
 def get_timeline(query: dict[str, Any], kind: str, subject: str) -> Response:
     """一户（household）、一人（person）或一名志愿者（volunteer）的时间线，新的在前。"""
-    with services().read_models.engine.connect() as connection:
-        rows = timeline_of(
-            connection, one_station(), f"{kind}:{subject}", after=read_cursor(query, date, int),
-            limit=query["limit"] + 1,
-        )
-    return page_answer(rows, query["limit"], record_row, lambda r: (r.occurred_on, r.position))
+    moment = moment_of(query)
+    page = Page(after=read_cursor(query, date, int), limit=query["limit"] + 1)
+    with standing_at(moment, "timeline") as then:
+        rows = timeline_then(then, one_station(), f"{kind}:{subject}", page)
+    return page_answer(
+        rows, query["limit"], record_row, lambda r: (r.occurred_on, r.position),
+        stated(moment, then.position),
+    )
 
 
 @queries.route("/referral-tracking")
@@ -322,13 +318,16 @@ def get_timeline(query: dict[str, Any], kind: str, subject: str) -> Response:
 @queries.arguments(ReferralQuerySchema, location="query")
 def list_referrals(query: dict[str, Any]) -> Response:
     """转介跟踪，先转出的在前。"""
-    with services().read_models.engine.connect() as connection:
-        rows = referral_list(
-            connection, one_station(), status=query.get("status"),
-            household=query.get("household"), after=read_cursor(query, date),
-            limit=query["limit"] + 1,
+    moment = moment_of(query)
+    with standing_at(moment, "referrals") as then:
+        rows = referrals_then(
+            then, one_station(), status=query.get("status"), household=query.get("household"),
+            after=read_cursor(query, date), limit=query["limit"] + 1,
         )
-    return page_answer(rows, query["limit"], asdict, lambda row: (row.made_on, row.referral))
+    return page_answer(
+        rows, query["limit"], asdict, lambda row: (row.made_on, row.referral),
+        stated(moment, then.position),
+    )
 
 
 @queries.route("/volunteer-hours")
@@ -336,14 +335,17 @@ def list_referrals(query: dict[str, Any]) -> Response:
 @queries.arguments(DaysQuerySchema, location="query")
 def list_volunteer_hours(query: dict[str, Any]) -> Response:
     """志愿者在一段时间内的服务时长（分钟），已记录和已确认。"""
-    cursor = read_cursor(query)
-    with services().read_models.engine.connect() as connection:
-        rows = volunteer_hours(
-            connection, one_station(), first=query["first"], last=query["last"],
+    cursor, moment, station = read_cursor(query), moment_of(query), one_station()
+    with standing_at(moment, "volunteer_hours") as then:
+        rows = volunteer_hours_then(
+            then, station, first=query["first"], last=query["last"],
             after=str(cursor[1]) if cursor else None, limit=query["limit"] + 1,
         )
-    rows = rows_shown(rows, [stream_id(one_station(), "volunteer", r.volunteer) for r in rows])
-    return page_answer(rows, query["limit"], asdict, lambda row: ("", row.volunteer))
+    rows = rows_shown(rows, [stream_id(station, "volunteer", r.volunteer) for r in rows])
+    return page_answer(
+        rows, query["limit"], asdict, lambda row: ("", row.volunteer),
+        stated(moment, then.position),
+    )
 
 
 @queries.route("/staff-growth")
@@ -352,9 +354,10 @@ def list_volunteer_hours(query: dict[str, Any]) -> Response:
 @queries.response(200)
 def list_staff_growth(query: dict[str, Any]) -> dict[str, Any]:
     """培训与督导：已开展、已约定、已取消。"""
-    with services().read_models.engine.connect() as connection:
-        rows = staff_growth_list(
-            connection, one_station(), first=query["first"], last=query["last"],
+    moment = moment_of(query)
+    with standing_at(moment, "staff_growth") as then:
+        rows = staff_growth_then(
+            then, one_station(), first=query["first"], last=query["last"],
             sort=query.get("sort"), status=query.get("status"),
         )
-    return {"items": [asdict(row) for row in rows]}
+    return stated(moment, then.position) | {"items": [asdict(row) for row in rows]}

@@ -22,8 +22,9 @@ from api.answers import (
     RecordSchema,
     audit_entry,
     local_time,
+    record_data,
     record_row,
-    stream_data,
+    stated,
 )
 from api.bodies import Blueprint
 from api.identity import (
@@ -37,7 +38,8 @@ from api.identity import (
     station_of_request,
 )
 from api.messages import coded
-from api.paging import PageSchema, page_answer, read_cursor
+from api.moments import MomentPageSchema, MomentSchema, moment_of, standing_at
+from api.paging import page_answer, read_cursor
 from api.personal import shown
 from api.problems import BadIfMatch, IfMatchRequired, OtherStation
 from api.schemas import (
@@ -56,7 +58,6 @@ from domain.kernel import (
     Recorded,
     Refused,
     Statement,
-    Stream,
     StreamKind,
     UnknownRecord,
     stream_id,
@@ -69,7 +70,9 @@ from domain.record_keeping import (
     Void,
 )
 from domain.visit import VisitRecorded
-from projections.timeline import possible_duplicates, records_of_kind
+from projections.looking_back import Page, records_then
+from projections.moments import Moment, known
+from projections.timeline import possible_duplicates
 
 
 class OccurrenceMissing(
@@ -92,7 +95,7 @@ class ReasonSchema(Schema):
     reason = reason_field()
 
 
-class ListQuerySchema(PageSchema):
+class ListQuerySchema(MomentPageSchema):
     """Which records of a kind."""
 
     first = fields.Date(data_key="from", metadata={"description": "发生日期不早于"})
@@ -205,22 +208,24 @@ class Noun:
     def _add_reading(self) -> None:
         kind = self.kind
 
-        def get_record(subject: str) -> Response:
-            """一条记录的现状（按更正、作废后的内容）。"""
-            stream = _existing(kind, subject)
-            tag = f'"{stream.version}"'
-            if request.headers.get("If-None-Match") == tag:
+        def get_record(query: dict[str, Any], subject: str) -> Response:
+            """一条记录的状况（按更正、作废后的内容），可问截至某日、当时所知。"""
+            moment = moment_of(query, is_projected=False)
+            history = _history(kind, subject, moment)
+            found = record_data(history, moment)
+            tag = f'"{history[-1].version}"'
+            if moment.as_of is None and request.headers.get("If-None-Match") == tag:
                 answer = make_response("", 304)
             else:
-                answer = make_response(shown(stream_data(stream), stream.id))
-            answer.headers["ETag"] = tag
+                answer = make_response(shown(found, history[-1].stream))
+            if moment.as_of is None:
+                answer.headers["ETag"] = tag
             return answer
 
         def get_audit(subject: str) -> dict[str, Any]:
             """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
-            stream = _existing(kind, subject)
-            history = services().ledger.history(stream.id)
-            entries = shown([audit_entry(event) for event in history], stream.id)
+            history = _history(kind, subject, Moment())
+            entries = shown([audit_entry(event) for event in history], history[0].stream)
             return {"id": subject, "entries": entries}
 
         def list_records(query: dict[str, Any]) -> Response:
@@ -229,6 +234,7 @@ class Noun:
 
         read = action(READ_CASES, self.plural)
         view = self.blueprint.response(200, RecordSchema)(get_record)
+        view = self.blueprint.arguments(MomentSchema, location="query")(view)
         self._route("/<subject>", "GET", read(view))
         listed = Schema.from_dict(
             {"id": fields.String(), "entries": fields.List(fields.Nested(AuditEntrySchema))},
@@ -353,31 +359,35 @@ def _warnings(recorded: Recorded) -> list[dict[str, Any]]:
 # ---- from the ledger to an answer ----
 
 
-def _existing(kind: StreamKind[Any], subject: str) -> Stream[Any]:
-    """A record of the caller's station."""
+def _history(kind: StreamKind[Any], subject: str, moment: Moment) -> list[Recorded]:
+    """What was known of a record of the caller's station."""
     station = station_of_request()
     if kind.name == "station" and caller().station == ANY_STATION:
         station = subject
-    stream = None
+    history: list[Recorded] = []
     if station != ANY_STATION:
-        stream_id(station, kind.name, subject)
-        stream = services().ledger.stream(station, kind.name, subject)
-    if stream is None:
+        name = stream_id(station, kind.name, subject)
+        history = known(services().ledger.history(name), moment.known_at)
+    if not history:
         raise UnknownRecord(id=subject, kind=kind.label)
-    return stream
+    return history
 
 
 def _list(kind: StreamKind[Any], query: dict[str, Any]) -> Response:
     subject = next(
         (f"{name}:{query[name]}" for name in ("household", "person") if name in query), None
     )
-    newest_first = query["sort"].startswith("-")
-    limit = query["limit"]
-    with services().read_models.engine.connect() as connection:
-        rows = records_of_kind(
-            connection, station_of_request(), kind.name, first=query.get("first"),
-            last=query.get("last"), topic=query.get("topic"), subject=subject,
-            status=None if query["status"] == "all" else query["status"],
-            after=read_cursor(query, date, int), limit=limit + 1, is_newest_first=newest_first,
+    moment = moment_of(query)
+    page = Page(
+        query.get("first"), query.get("last"), read_cursor(query, date, int),
+        query["limit"] + 1, query["sort"].startswith("-"),
+    )
+    with standing_at(moment, "timeline") as then:
+        rows = records_then(
+            then, station_of_request(), kind.name, page, topic=query.get("topic"),
+            subject=subject, status=None if query["status"] == "all" else query["status"],
         )
-    return page_answer(rows, limit, record_row, lambda row: (row.occurred_on, row.position))
+    return page_answer(
+        rows, query["limit"], record_row, lambda row: (row.occurred_on, row.position),
+        stated(moment, then.position),
+    )

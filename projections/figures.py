@@ -34,12 +34,12 @@ from domain.kernel import Refused
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
 from domain.vocabulary import Approximation
 from projections.indicators import Indicator, IndicatorSet
+from projections.lateness import days_late, is_late
 from projections.measures import MEASURES, UNSTATED, Kind
+from projections.moments import KnownAt, instant_of, position_of
 from projections.monthly_counts import monthly_counts
 from projections.postings import postings
-
-KnownAt = datetime | int
-"""An instant of recording, or a position of the log."""
+from projections.timeline import records
 
 
 class BadMonth(
@@ -110,15 +110,15 @@ def figures(
     """The figures of a set for a station and period, in the set's order.
 
     ``as_of`` leaves out services after that day, ``known_at`` what was recorded after
-    that moment (an instant, or a position of the log).
+    that moment (see ``moments.py``).
     """
     cut = period.until(as_of)
     is_monthly = known_at is None and cut.is_whole_months
-    counted = tuple(_Counted.of(row) for row in indicators.indicators if row.measure is not None)
+    counted = tuple(Counted.of(row) for row in indicators.indicators if row.measure is not None)
     sums: dict[str, dict[str, int]] = {}
     if counted:
-        statement = _statement(counted, _Moment.of(known_at), is_monthly=is_monthly)
-        values = _parameters(station, cut, known_at)
+        statement = _statement(counted, KnownBy.of(known_at), is_monthly=is_monthly)
+        values = parameters(station, cut, known_at)
         for code, approximation, amount in connection.execute(statement, values):
             sums.setdefault(code, {})[approximation] = int(amount)
     found: dict[str, Figure] = {}
@@ -130,15 +130,17 @@ def figures(
     return list(found.values())
 
 
-class _Moment(Enum):
-    """What ``known_at`` is counted by."""
+class KnownBy(Enum):
+    """Which columns ``known_at`` is counted by."""
 
-    NOW = "now"
-    INSTANT = "recorded_at"
-    POSITION = "position"
+    NOW = ()
+    INSTANT = ("recorded_at",)
+    POSITION = ("position",)
+    BOTH = ("recorded_at", "position")
 
     @classmethod
-    def of(cls, known_at: KnownAt | None) -> _Moment:
+    def of(cls, known_at: KnownAt | None) -> KnownBy:
+        """The columns of a moment of knowing."""
         match known_at:
             case None:
                 return cls.NOW
@@ -146,11 +148,13 @@ class _Moment(Enum):
                 return cls.INSTANT
             case int():
                 return cls.POSITION
+            case tuple():
+                return cls.BOTH
             case _:
                 assert_never(known_at)
 
 
-class _Counted(NamedTuple):
+class Counted(NamedTuple):
     """What of an indicator the database counts, hashable."""
 
     code: str
@@ -158,7 +162,8 @@ class _Counted(NamedTuple):
     filter: tuple[tuple[str, tuple[str, ...]], ...]
 
     @classmethod
-    def of(cls, indicator: Indicator) -> _Counted:
+    def of(cls, indicator: Indicator) -> Counted:
+        """What is counted of an indicator that has a measure."""
         assert indicator.measure is not None
         wanted = tuple(
             (dimension, (value,) if isinstance(value, str) else value)
@@ -169,7 +174,7 @@ class _Counted(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _statement(
-    counted: tuple[_Counted, ...], moment: _Moment, *, is_monthly: bool
+    counted: tuple[Counted, ...], moment: KnownBy, *, is_monthly: bool
 ) -> CompoundSelect[str, str, int]:
     """One statement for the amounts of each indicator by approximation.
 
@@ -179,9 +184,9 @@ def _statement(
     return union_all(*(_sum(source, row, moment) for row in counted))
 
 
-def _sum(source: Table, counted: _Counted, moment: _Moment) -> Select[str, str, int]:
+def _sum(source: Table, counted: Counted, moment: KnownBy) -> Select[str, str, int]:
     """The amounts of one indicator; of a distinct measure, how many entities there are."""
-    code, where = literal(counted.code, String), _conditions(source, counted, moment)
+    code, where = literal(counted.code, String), conditions(source, counted, moment)
     if MEASURES[counted.measure].kind is Kind.DISTINCT:
         entities = (
             select(source.c.entity).where(*where).group_by(source.c.entity)
@@ -194,24 +199,25 @@ def _sum(source: Table, counted: _Counted, moment: _Moment) -> Select[str, str, 
     )
 
 
-def _conditions(source: Table, counted: _Counted, moment: _Moment) -> list[ColumnElement[bool]]:
+def conditions(source: Table, counted: Counted, moment: KnownBy) -> list[ColumnElement[bool]]:
     """Which postings an indicator counts: the same for the figure and for its evidence.
 
-    The values of :func:`_parameters` go with them.
+    The values of :func:`parameters` go with them.
     """
     wanted = [source.c.station == bindparam("station"), source.c.measure == counted.measure]
     if MEASURES[counted.measure].kind is not Kind.STOCK:
         wanted.append(source.c.effective_on >= bindparam("first"))
     wanted.append(source.c.effective_on <= bindparam("last"))
     wanted += [source.c[dimension].in_(values) for dimension, values in counted.filter]
-    if moment is not _Moment.NOW:
-        wanted.append(source.c[moment.value] <= bindparam("known_at"))
+    wanted += [source.c[column] <= bindparam(column) for column in moment.value]
     return wanted
 
 
-def _parameters(station: str, period: Period, known_at: KnownAt | None) -> dict[str, object]:
+def parameters(station: str, period: Period, known_at: KnownAt | None) -> dict[str, object]:
+    """The values that :func:`conditions` compares with."""
     return {
-        "station": station, "first": period.first, "last": period.last, "known_at": known_at,
+        "station": station, "first": period.first, "last": period.last,
+        "recorded_at": instant_of(known_at), "position": position_of(known_at),
     }
 
 
@@ -249,9 +255,20 @@ def _remainder(indicator: Indicator, found: dict[str, Figure]) -> Figure:
     return Figure(indicator, total - sum(minus))
 
 
+# ---- what is behind a figure ----
+
+
+OF_RECORD: Final = (records.c.stream == postings.c.stream) & (records.c.entry == postings.c.entry)
+"""The record that a posting is about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One posting behind a figure: where it comes from and what it adds."""
+    """One posting behind a figure: where it comes from and what it adds.
+
+    ``first_recorded_at`` and ``imported_at`` are those of the record that is posted, also
+    where the posting is by its correction.
+    """
 
     position: int
     stream: str
@@ -263,6 +280,23 @@ class Evidence:
     entity: str
     community: str
     actor: str
+    first_recorded_at: datetime
+    imported_at: datetime | None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the record was made after the month that it counts in had ended (补录)."""
+        return is_late(self.effective_on, self.first_recorded_at)
+
+    @property
+    def days_late(self) -> int:
+        """Days between the day that it counts on and its recording."""
+        return days_late(self.effective_on, self.first_recorded_at)
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether the record was taken over from an older ledger (导入)."""
+        return self.imported_at is not None
 
 
 EVIDENCE_LIMIT: Final = 500
@@ -282,14 +316,15 @@ def evidence(
     """The postings that make a figure, in the order in which they were recorded."""
     if indicator.measure is None:
         return ()
-    wanted = _conditions(postings, _Counted.of(indicator), _Moment.of(known_at))
-    names = Evidence.__dataclass_fields__
-    query = select(*(postings.c[name] for name in names)).where(
-        *wanted, postings.c.position > after
-    )
+    wanted = conditions(postings, Counted.of(indicator), KnownBy.of(known_at))
+    own = [postings.c[name] for name in Evidence.__dataclass_fields__ if name in postings.c]
+    first = records.c.recorded_at.label("first_recorded_at")
+    query = select(*own, first, records.c.imported_at).join_from(
+        postings, records, OF_RECORD
+    ).where(*wanted, postings.c.position > after)
     rows = connection.execute(
         query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT)),
-        _parameters(station, period.until(as_of), known_at),
+        parameters(station, period.until(as_of), known_at),
     )
     return [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 

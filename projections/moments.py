@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, assert_never
 
-from domain.kernel import KINDS, STATION_TIME, Recorded, Stream, stream_kind
+from domain.kernel import KINDS, STATION_TIME, Recorded, Refused, Stream, stream_kind
 from domain.record_keeping import state_of
 
 KnownAt = datetime | int | tuple[datetime, int]
@@ -21,6 +21,13 @@ KnownAt = datetime | int | tuple[datetime, int]
 
 MOST_DIGITS: Final = 18
 """Digits of the largest position that both databases can compare with."""
+
+
+class KnownAtAhead(
+    Refused, code="known_at_ahead", status=400, title="台账还没有这个位置",
+    detail="known_at 的台账位置 {got} 尚不存在，台账现在到 {head} 为止。",
+):
+    """What will be known is not known yet: the answer would not stay the same."""
 
 
 def instant_of(known_at: KnownAt | None) -> datetime | None:
@@ -55,6 +62,16 @@ def bounded(known_at: KnownAt | None, position: int) -> KnownAt:
     least = position if own is None else min(own, position)
     instant = instant_of(known_at)
     return least if instant is None else (instant, least)
+
+
+def refuse_ahead(known_at: KnownAt | None, head: int) -> None:
+    """Refuse a position that the log has not come to.
+
+    :raises KnownAtAhead: where it names one.
+    """
+    position = position_of(known_at)
+    if position is not None and position > head:
+        raise KnownAtAhead(got=position, head=head)
 
 
 def known(history: Iterable[Recorded], known_at: KnownAt | None) -> list[Recorded]:

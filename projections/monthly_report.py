@@ -8,9 +8,9 @@ lead's, versioned in the ledger and kept apart from both. What was not stated pr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
@@ -23,8 +23,6 @@ from domain.kernel import (
     Entry,
     Event,
     Occurrence,
-    Recorded,
-    Stream,
     UnknownStation,
     stream_id,
     stream_kind,
@@ -48,9 +46,12 @@ from domain.supervision import SupervisionReceived
 from domain.survey import CommunityNeedsSurveyHeld, SurveyHeld
 from domain.training import TrainingDelivered, TrainingReceived
 from domain.vocabulary import UNSTATED, ReportSection
-from projections.figures import Figure, KnownAt, Period, figures
+from projections.figures import Figure, Period, figures
 from projections.indicators import IndicatorSet, indicator_set
+from projections.late_entries import Lateness, lateness
+from projections.moments import KnownAt, Moment, bounded, known, position_of
 from projections.postings import postings
+from projections.standing import Summed
 
 REPORTED_KINDS: Final = (
     "survey", "community_survey", "activity", "training_delivered", "training_received",
@@ -91,7 +92,11 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyReport:
-    """A month's report. ``known_at`` and ``as_of`` are the question it answers."""
+    """A month's report. ``known_at`` and ``as_of`` are the question it answers.
+
+    ``position`` is up to where the log was read: asked again with it, the same is answered.
+    ``late`` are the late entries behind each figure, by its code.
+    """
 
     station: str
     profile: StationEvent
@@ -99,8 +104,10 @@ class MonthlyReport:
     period: Period
     as_of: date
     known_at: KnownAt | None
+    position: int
     indicator_set: IndicatorSet
     figures: tuple[Figure, ...]
+    late: Mapping[str, Lateness]
     sections: tuple[Section, ...]
 
     @property
@@ -132,33 +139,56 @@ def monthly_report(
     *,
     as_of: date | None = None,
     known_at: KnownAt | None = None,
+    position: int | None = None,
     set_code: str | None = None,
 ) -> MonthlyReport:
     """The report of a station's month.
+
+    ``position`` is how far the read models have come, where that is known.
 
     :raises BadMonth: where ``month`` is no month like ``2024-11``.
     :raises UnknownStation: where no such station keeps its ledger here.
     """
     period = Period.of_month(month)
-    profile = station_profile(ledger, station)
+    heard = bounded(known_at, ledger.head() if position is None else position)
+    profile = station_profile(ledger, station, heard)
     chosen = indicator_set(set_code or profile.indicator_set)
-    found = figures(connection, station, chosen, period, as_of=as_of, known_at=known_at)
+    asked: dict[str, Any] = {"as_of": as_of, "known_at": known_at}
+    found = figures(connection, station, chosen, period, **asked)
     cut = period.until(as_of)
-    own = stream_id(station, "month", month)
-    said = _said(connection, ledger, own, cut, known_at)
+    said = _said(connection, ledger, stream_id(station, "month", month), cut, heard)
     values = {figure.indicator.code: figure for figure in found}
     return MonthlyReport(
-        station, profile, month, period, cut.last, known_at, chosen, tuple(found),
+        station, profile, month, period, cut.last, known_at, position_of(heard) or 0, chosen,
+        tuple(found), lateness(connection, station, chosen, period, **asked),
         tuple(_sections(said, values)),
     )
 
 
-def station_profile(ledger: Ledger, station: str) -> StationEvent:
-    """The station's particulars as they are now.
+def report_then(
+    then: Summed, ledger: Ledger, station: str, month: str, moment: Moment,
+    *, set_code: str | None = None,
+) -> MonthlyReport:
+    """The report of a station's month at a moment, which it states as it was asked."""
+    found = monthly_report(
+        then.connection, ledger, station, month, as_of=then.as_of, known_at=then.known_at,
+        position=then.position, set_code=set_code,
+    )
+    return replace(found, known_at=moment.known_at)
+
+
+def station_profile(
+    ledger: Ledger, station: str, known_at: KnownAt | None = None
+) -> StationEvent:
+    """The station's particulars as they were known; before that, as they were first stated.
 
     :raises UnknownStation: where there is no such station.
     """
-    stream = ledger.stream(station, "station", station)
+    history = ledger.history(stream_id(station, "station", station)) if known_at is not None else []
+    stream = (
+        fold(KINDS["station"], None, known(history, known_at) or history[:1])
+        if history else ledger.stream(station, "station", station)
+    )
     if stream is None or stream.state.profile is None:
         raise UnknownStation(id=station, kind="社工站")
     profile: StationEvent = stream.state.profile
@@ -166,7 +196,7 @@ def station_profile(ledger: Ledger, station: str) -> StationEvent:
 
 
 def _said(
-    connection: Connection, ledger: Ledger, own: str, period: Period, known_at: KnownAt | None
+    connection: Connection, ledger: Ledger, own: str, period: Period, known_at: KnownAt
 ) -> _Said:
     """What was said of the month, as it was known: folded from the streams concerned."""
     query = (
@@ -179,8 +209,8 @@ def _said(
     streams = sorted(name for name in named if stream_kind(name) in REPORTED_KINDS)
     said = _Said()
     for name, notifications in by_stream(_in_chunks(ledger, [*streams, own])).items():
-        events = [recorded_from(notification) for notification in notifications]
-        stream = _as_known(events, known_at)
+        events = known(map(recorded_from, notifications), known_at)
+        stream = fold(KINDS[stream_kind(name)], None, events)
         for entry in stream.active() if stream else ():
             on = entry.statement.occurred.on
             if name == own or period.first <= on <= period.last:
@@ -191,18 +221,6 @@ def _said(
 def _in_chunks(ledger: Ledger, streams: list[str]) -> Iterable[Any]:
     for start in range(0, len(streams), 400):
         yield from ledger.notifications_of(streams[start : start + 400])
-
-
-def _as_known(events: list[Recorded], known_at: KnownAt | None) -> Stream[Any] | None:
-    """A stream folded from what had been recorded by then."""
-    match known_at:
-        case datetime():
-            known = [e for e in events if e.envelope.recorded_at <= known_at]
-        case int():
-            known = [e for e in events if e.position <= known_at]
-        case _:
-            known = events
-    return fold(KINDS[stream_kind(events[0].stream)], None, known)
 
 
 # ---- the seven sections ----

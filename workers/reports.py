@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from domain.kernel import STATION_TIME
 from domain.vocabulary import UNSTATED
 from projections.figures import Figure
+from projections.moments import instant_of
 from projections.monthly_report import NUMERALS, MonthlyReport
 from workers.monthly_template import write_template
 
@@ -82,13 +82,13 @@ def summary(report: MonthlyReport) -> str:
 
 def imprint(report: MonthlyReport) -> str:
     """Which question the report answers, printed at its foot."""
-    known = report.known_at
-    match known:
-        case datetime():
-            moment = f"{known.astimezone(STATION_TIME):%Y-%m-%d %H:%M} 时所知"
-        case int():
-            moment = f"台账第 {known} 条时所知"
-        case _:
-            moment = "现在所知"
+    instant = instant_of(report.known_at)
+    if instant is not None:
+        moment = f"{instant.astimezone(STATION_TIME):%Y-%m-%d %H:%M} 时所知"
+    elif report.known_at is not None:
+        moment = "当时所知"
+    else:
+        moment = "现在所知"
     version = report.indicator_set
+    moment = f"{moment}（台账至第 {report.position} 条）"
     return f"截至 {report.as_of}，{moment}；口径 {version.code} 第 {version.version} 版"

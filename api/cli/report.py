@@ -21,9 +21,10 @@ from api.cli.common import (
     read_settings,
     talk,
 )
-from api.report_data import as_data, figure_data, parse_known_at, question_of
-from projections.figures import KnownAt
-from projections.monthly_report import MonthlyReport, monthly_report
+from api.report_data import AS_OF_HELP, KNOWN_AT_HELP, as_data, figure_data, question_of
+from projections.moments import KnownAt, Moment, parse_known_at, refuse_ahead
+from projections.monthly_report import MonthlyReport, report_then
+from projections.standing import summed
 from projections.stations import station_codes
 from workers.reports import fillings, write_docx
 from workers.runtime import Runtime
@@ -35,9 +36,9 @@ def question(function: Function) -> Function:
     for option in (
         click.option(
             "--known-at", type=parse_known_at, metavar="时刻",
-            help="当时所知：时刻、日期或台账位置。",
+            help=f"{KNOWN_AT_HELP}。",
         ),
-        click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="截至（服务日期）。"),
+        click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help=f"{AS_OF_HELP}。"),
         click.option("--set", "set_code", help="指标集（默认用本站的）。"),
         click.option("--station", help="社工站编号（只有一个站时可省略）。"),
         click.option("--month", required=True, help="月份，如 2024-11。"),
@@ -74,7 +75,8 @@ def figures(*, as_json: bool, **asked: Any) -> None:
     """列出一个月的数字。"""
     with _reported(read_settings(), **asked) as found:
         if as_json:
-            print_json(question_of(found) | {"indicators": [figure_data(f) for f in found.figures]})
+            rows = [figure_data(figure, found.late) for figure in found.figures]
+            print_json(question_of(found) | {"indicators": rows})
         else:
             _print_figures(found)
 
@@ -88,13 +90,12 @@ def _reported(
     needs_ledger(settings)
     runtime = Runtime(settings)
     try:
+        refuse_ahead(known_at, runtime.ledger.head())
         runtime.read_models.advance(runtime.ledger)
-        with runtime.read_models.engine.connect() as connection:
-            chosen = station or _only(station_codes(connection))
-            yield monthly_report(
-                connection, runtime.ledger, chosen, month,
-                as_of=as_of.date() if as_of else None, known_at=known_at, set_code=set_code,
-            )
+        moment = Moment(as_of.date() if as_of else None, known_at)
+        with summed(runtime.read_models, moment) as then:
+            chosen = station or _only(station_codes(then.connection))
+            yield report_then(then, runtime.ledger, chosen, month, moment, set_code=set_code)
     finally:
         runtime.close()
 
@@ -113,11 +114,13 @@ def _print_figures(found: MonthlyReport) -> None:
     table.add_column("指标")
     table.add_column("数量", justify="right")
     table.add_column("单位")
+    table.add_column("补录", justify="right")
     for figure in found.figures:
-        indent = "  " if figure.indicator.part_of else ""
-        table.add_row(
-            indent + figure.indicator.label, figure.display, figure.indicator.unit.label
-        )
+        indicator = figure.indicator
+        indent = "  " if indicator.part_of else ""
+        behind = found.late.get(indicator.code)
+        late = str(behind.late) if behind and behind.late else ""
+        table.add_row(indent + indicator.label, figure.display, indicator.unit.label, late)
     Console(highlight=False).print(table)
 
 

@@ -19,20 +19,27 @@ from api.identity import (
     action,
     caller_of,
 )
+from api.moments import moment_of, standing_at, summed_at
 from api.paging import make_cursor, read_cursor
 from api.personal import rows_shown, shown
-from api.queries import known_at_of, one_station
+from api.queries import one_station, report_at
 from api.services import services
 from domain.code_lists import code_list, label_of
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
 from domain.vocabulary import Role
-from projections.figures import Evidence, Period, evidence, figures
-from projections.household_status import household_list, household_status
+from projections.figures import EVIDENCE_LIMIT, Evidence, Period, evidence, figures
 from projections.indicators import indicator_set
+from projections.looking_back import (
+    STATUS,
+    Page,
+    households_then,
+    status_then,
+    timeline_then,
+)
 from projections.measures import MEASURES
-from projections.monthly_report import NUMERALS, MonthlyReport, monthly_report, station_profile
+from projections.moments import Moment
+from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
 from projections.stations import months_on_record
-from projections.timeline import timeline_of
 from workers.reports import fillings
 
 pages = Blueprint(
@@ -138,35 +145,24 @@ def _figures(station: str, set_code: str, month: str) -> list[Any]:
 # ---- the month ----
 
 
-def _question() -> dict[str, Any]:
+def _asked() -> Moment:
     """As of and as known when, from the address."""
+    return moment_of(request.args)
+
+
+def _times() -> dict[str, str | None]:
+    """The same as the address says it, for the form and for links."""
     return {name: request.args.get(name) or None for name in ("as_of", "known_at")}
-
-
-def _report(month: str) -> MonthlyReport:
-    asked, found = _question(), services()
-    with found.read_models.engine.connect() as connection:
-        return monthly_report(
-            connection, found.ledger, one_station(), month, as_of=_day(asked["as_of"]),
-            known_at=known_at_of(asked),
-        )
-
-
-def _day(text: str | None) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError:
-        return None
 
 
 @pages.route("/months/<month>")
 @action(READ_FIGURES)
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
-    report, asked = _report(month), _question()
-    query = {name: value for name, value in asked.items() if value}
+    report, times = report_at(_asked(), month), _times()
+    query = {name: value for name, value in times.items() if value}
     return render_template(
-        "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **asked,
+        "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **times,
         docx_url=f"/api/v1/reports/{month}/docx" + (f"?{urlencode(query)}" if query else ""),
     )
 
@@ -181,19 +177,21 @@ def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
 @action(READ_CASES)
 def evidence_page(month: str, code: str) -> str:
     """The records that make a figure."""
-    report, asked = _report(month), _question()
+    moment = _asked()
+    report = report_at(moment, month)
     figure = next((f for f in report.figures if f.indicator.code == code), None)
     if figure is None:
         raise UnknownRecord(id=code, kind="指标")
-    with services().read_models.engine.connect() as connection:
+    with summed_at(moment) as then:
         rows = evidence(
-            connection, report.station, figure.indicator, report.period,
-            as_of=_day(asked["as_of"]), known_at=known_at_of(asked),
+            then.connection, report.station, figure.indicator, report.period, as_of=then.as_of,
+            known_at=then.known_at,
         )
     measure = MEASURES.get(figure.indicator.measure or "", figure.indicator)
     return render_template(
         "pages/evidence.html", figure=figure, month=month, measure=measure,
-        rows=[_evidence_row(row) for row in rows], is_cut=len(rows) == 500, **asked,
+        late=report.late.get(code), rows=[_evidence_row(row) for row in rows],
+        is_cut=len(rows) == EVIDENCE_LIMIT, **_times(),
     )
 
 
@@ -201,8 +199,8 @@ def _evidence_row(row: Evidence) -> dict[str, Any]:
     recorded = row.recorded_at.astimezone(STATION_TIME)
     return {
         "position": row.position, "effective_on": row.effective_on,
-        "recorded": f"{recorded:%Y-%m-%d %H:%M}",
-        "days_late": (recorded.date() - row.effective_on).days,
+        "recorded": f"{recorded:%Y-%m-%d %H:%M}", "is_late": row.is_late,
+        "days_late": row.days_late, "is_imported": row.is_imported,
         "kind_label": KINDS[stream_kind(row.stream)].label,
         "kind": stream_kind(row.stream), "id": stream_subject(row.stream), "entry": row.entry,
         "community": row.community, "actor": row.actor, "amount": row.amount,
@@ -216,12 +214,12 @@ def _evidence_row(row: Evidence) -> dict[str, Any]:
 @action(READ_CASES)
 def household_list_page() -> str:
     """The register of households, a page at a time."""
-    station = one_station()
+    station, moment = one_station(), _asked()
     community, category = (request.args.get(n) or None for n in ("community", "category"))
     profile = station_profile(services().ledger, station)
-    with services().read_models.engine.connect() as connection:
-        rows = household_list(
-            connection, station, community=community, category=category,
+    with standing_at(moment, *STATUS) as then:
+        rows = households_then(
+            then, station, community=community, category=category,
             after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
         )
     last = rows[PAGE - 1].household if len(rows) > PAGE else None
@@ -231,6 +229,7 @@ def household_list_page() -> str:
         communities=[c.name for c in profile.communities],
         categories=list(code_list("assistance_categories").values()),
         labels=Labels("assistance_categories"), next_url=last and _next_url((last, last)),
+        position=then.position, **_times(),
     )
 
 
@@ -243,13 +242,11 @@ def _next_url(key: tuple[Any, Any]) -> str:
 @action(READ_CASES)
 def household_page(household: str) -> str:
     """A household: members, needs, timeline."""
-    station = one_station()
-    with services().read_models.engine.connect() as connection:
-        status = household_status(connection, station, household)
-        rows = timeline_of(
-            connection, station, f"household:{household}",
-            after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1,
-        )
+    station, moment = one_station(), _asked()
+    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)
+    with standing_at(moment, *STATUS, "timeline") as then:
+        status = status_then(then, station, household)
+        rows = timeline_then(then, station, f"household:{household}", page)
     if status is None:
         raise UnknownRecord(id=household, kind=KINDS["household"].label)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
@@ -257,7 +254,7 @@ def household_page(household: str) -> str:
     return render_template(
         "pages/household.html", status=status, timeline=rows[:PAGE],
         labels=Labels("assistance_categories"), relations=Labels("relations"),
-        needs=Labels("needs"),
+        needs=Labels("needs"), position=then.position, **_times(),
         next_url=last and _next_url((last.occurred_on, last.position)),
     )
 
