@@ -443,17 +443,18 @@ def test_a_visit_that_was_moved_to_another_household_was_on_the_first_one_s_time
 
 
 @pytest.mark.parametrize(
-    ("recorded_at", "month", "days", "late"),
+    ("recorded_at", "days", "late"),
     [
-        (datetime(2024, 11, 30, 15, 59, tzinfo=UTC), "2024-11", 22, False),
-        (datetime(2024, 11, 30, 16, 30, tzinfo=UTC), "2024-11", 23, True),  # December here
-        (datetime(2024, 12, 3, 2, 0, tzinfo=UTC), "2024-11", 25, True),
+        (datetime(2024, 11, 30, 15, 59, tzinfo=UTC), 22, False),
+        (datetime(2024, 11, 30, 16, 30, tzinfo=UTC), 23, True),  # December at the station
+        (datetime(2024, 12, 3, 2, 0, tzinfo=UTC), 25, True),
     ],
 )
 def test_a_late_entry_lands_in_the_month_it_is_about_and_is_marked(
-    desk: Desk, ledger: Ledger, read_models: ReadModels, recorded_at: datetime, month: str,
-    days: int, late: bool,  # noqa: FBT001 - a case's expectation
+    desk: Desk, read_models: ReadModels, recorded_at: datetime, days: int,
+    late: bool,  # noqa: FBT001 - what a case expects
 ) -> None:
+    ledger = desk.ledger
     visit = VisitRecorded(mode="home", purpose="routine", persons_met=2)
     desk.record("v1", visit, "2024-11-08", now=recorded_at)
     desk.record("v2", visit, "2024-11-08", now=datetime(2024, 11, 9, tzinfo=UTC))
@@ -463,9 +464,9 @@ def test_a_late_entry_lands_in_the_month_it_is_about_and_is_marked(
     read_models.advance(ledger)
     chosen = indicator_set("lixia-2024")
     with standing.summed(read_models, Moment()) as then:
-        asked = (then.connection, STATION, chosen, Period.of_month(month))
+        asked = (then.connection, STATION, chosen, NOVEMBER)
         row = next(f for f in figures(*asked) if f.indicator.code == "person_visits")
-        behind = evidence(then.connection, STATION, row.indicator, Period.of_month(month))
+        behind = evidence(then.connection, STATION, row.indicator, NOVEMBER)
         counts = lateness(*asked)["person_visits"]
     assert row.value == 5
     assert (counts.late, counts.imported) == (int(late), 0)
