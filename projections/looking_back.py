@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 
@@ -24,7 +24,6 @@ from projections.household_status import (
 from projections.referrals import ReferralRow, referral_list
 from projections.staff_growth import StaffGrowth, StaffGrowthRow, staff_growth_list
 from projections.standing import Standing
-from projections.store import CHUNK
 from projections.timeline import (
     Cursor,
     RecordRow,
@@ -37,6 +36,8 @@ from projections.volunteer_hours import VolunteerHoursRow, volunteer_hours
 
 STATUS = ("household_status", "contacts", "needs", "referrals")
 """What a household's status is read from."""
+PORTION: Final = 100
+"""How many streams are brought at once for a page of records: about what fills it."""
 
 
 def streams_of(station: str, *kinds: str) -> Select[Any]:
@@ -92,7 +93,7 @@ def records_then(
     """A page of the records of a kind."""
     wanted = [records.c.kind == kind, *([records.c.topic == topic] if topic else [])]
     return _paged(
-        then, _candidates(station, page, wanted, subject), page,
+        then, _candidates(then, station, page, wanted, subject), page,
         lambda: records_of_kind(
             then.connection, station, kind, first=page.first, last=page.last, topic=topic,
             subject=subject, status=status, after=page.after, limit=page.limit,
@@ -104,7 +105,7 @@ def records_then(
 def timeline_then(then: Standing, station: str, subject: str, page: Page) -> list[RecordRow]:
     """A page of a subject's timeline."""
     return _paged(
-        then, _candidates(station, page, [], subject), page,
+        then, _candidates(then, station, page, [], subject), page,
         lambda: timeline_of(
             then.connection, station, subject, after=page.after, limit=page.limit,
             is_newest_first=page.is_newest_first,
@@ -113,7 +114,7 @@ def timeline_then(then: Standing, station: str, subject: str, page: Page) -> lis
 
 
 def _candidates(
-    station: str, page: Page, wanted: Sequence[Any], subject: str | None
+    then: Standing, station: str, page: Page, wanted: Sequence[Any], subject: str | None
 ) -> Select[Any]:
     """Streams that may have a record on the page, with the day that bounds their records.
 
@@ -123,12 +124,16 @@ def _candidates(
     earliest, latest = records.c.earliest_on, records.c.latest_on
     newest_first = page.is_newest_first
     bound = func.max(latest) if newest_first else func.min(earliest)
-    query = select(records.c.stream, bound).where(records.c.station == station, *wanted)
+    query = select(records.c.stream, bound).where(
+        records.c.station == station, records.c.position <= then.position, *wanted
+    )
     if subject is not None:
         query = query.where(records.c.stream.in_(streams_about(station, [subject])))
-    ends = [day for day in (page.last, _day(page) if newest_first else None) if day]
-    begins = [day for day in (page.first, None if newest_first else _day(page)) if day]
-    query = query.where(*(earliest <= day for day in ends), *(latest >= day for day in begins))
+    ends = [page.last, then.as_of, _day(page) if newest_first else None]
+    begins = [page.first, None if newest_first else _day(page)]
+    query = query.where(
+        *(earliest <= day for day in ends if day), *(latest >= day for day in begins if day)
+    )
     order = bound.desc() if newest_first else bound
     return query.group_by(records.c.stream).order_by(order, records.c.stream)
 
@@ -144,7 +149,7 @@ def _paged(
     if not then.is_past:
         return ask()
     found = then.live.execute(candidates).all()
-    chunks = [found[start : start + CHUNK] for start in range(0, len(found), CHUNK)]
+    chunks = [found[start : start + PORTION] for start in range(0, len(found), PORTION)]
     for chunk, following in pairwise([*chunks, []]):
         then.bring_named(stream for stream, _bound in chunk)
         rows = ask()

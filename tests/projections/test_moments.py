@@ -263,10 +263,10 @@ def equal(one: dict[str, Any], other: dict[str, Any]) -> None:
         assert answer == other[question], question
 
 
-@pytest.fixture(params=[400, 5])
+@pytest.fixture(params=[100, 5])
 def portions(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Streams brought all at once, and a few at a time."""
-    monkeypatch.setattr(looking_back, "CHUNK", request.param)
+    monkeypatch.setattr(looking_back, "PORTION", request.param)
 
 
 @pytest.mark.usefixtures("portions")
