@@ -14,7 +14,7 @@ from datetime import date, datetime
 from typing import Any, Final, assert_never
 
 from domain.kernel import KINDS, STATION_TIME, Recorded, Refused, Stream, stream_kind
-from domain.record_keeping import state_of
+from domain.record_keeping import RecordKeeping, state_of
 
 KnownAt = datetime | int | tuple[datetime, int]
 """An instant of recording, a position of the log, or an instant in the log up to a position."""
@@ -75,13 +75,24 @@ def refuse_ahead(known_at: KnownAt | None, head: int) -> None:
 
 
 def known(history: Iterable[Recorded], known_at: KnownAt | None) -> list[Recorded]:
-    """The events of a history that were recorded by then."""
+    """The events of a history that were recorded by then.
+
+    By an instant, a correction may be known whose entry is not (both were imported, with
+    times of their own): there is nothing yet that it corrects.
+    """
     instant, position = instant_of(known_at), position_of(known_at)
-    return [
+    found = [
         event
         for event in history
         if (position is None or event.position <= position)
         and (instant is None or event.envelope.recorded_at <= instant)
+    ]
+    if instant is None:
+        return found
+    entries = {event.version for event in found}
+    return [
+        event for event in found
+        if not isinstance(event.event, RecordKeeping) or event.event.entry in entries
     ]
 
 

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, select
 
-from domain.ledger import Ledger, by_stream, recorded_from
+from domain.ledger import Ledger, Notification, by_stream, recorded_from
 from projections import catalog, store
 from projections.engine import ReadModels
-from projections.kernel import Changes, Projection
+from projections.kernel import Changes, Projection, Row
 from projections.moments import KnownAt, Moment, bounded, known, position_of
 from projections.store import CHUNK, generations
 
@@ -63,17 +63,21 @@ class Standing:
 
     def _take_in(self, streams: Sequence[str]) -> None:
         changes = Changes()
-        for notifications in by_stream(
-            self._ledger.notifications_of(streams, self.position)
-        ).values():
+        found = by_stream(self._ledger.notifications_of(streams, self.position))
+        for notifications in found.values():
             try:
-                history = known(map(recorded_from, notifications), self.known_at)
-            except ValueError:  # unreadable: parked, and shown among what is parked
+                changes.insert(list(self._rows(notifications)))
+            except Exception:  # noqa: BLE001, S112 - what cannot be taken in is parked and shown
                 continue
-            for projection in self._projections:
-                changes.insert(projection.standing(history, self.as_of) if history else ())
         store.apply(self.connection, changes, GENERATION)
         self._here.update(streams)
+
+
+    def _rows(self, notifications: Iterable[Notification]) -> Iterator[tuple[Table, Row]]:
+        """The rows that the projections make of what was known of a stream."""
+        history = known(map(recorded_from, notifications), self.known_at)
+        for projection in self._projections if history else ():
+            yield from projection.standing(history, self.as_of)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ def test_usage_errors_have_a_code_of_their_own(run: Run) -> None:
     assert run("figures").exit_code == 2
     assert run("figures", "--month", "2024-11", "--known-at", "gestern").exit_code == 2
     assert run("figures", "--month", "2024-13").exit_code == 1
+    ahead = run("figures", "--month", "2024-11", "--known-at", "999")
+    assert (ahead.exit_code, "999" in ahead.stderr) == (1, True)
     assert run("token", "--actor", "甲").exit_code == 2
 
 

@@ -18,6 +18,7 @@ from desk import STATION, Desk, a_station, a_vault
 from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from domain.activity import ActivityHeld
 from domain.fields import Quantity
@@ -63,6 +64,7 @@ from projections.looking_back import (
 )
 from projections.moments import KnownAt, Moment
 from projections.monthly_report import report_then
+from projections.store import generations
 
 HOUSEHOLDS = ("h0", "h1", "h2")
 VOLUNTEERS = ("vol0", "vol1", "vol2")
@@ -349,6 +351,11 @@ def test_a_record_imported_later_is_known_from_when_it_was_recorded_not_imported
             rows = timeline_then(then, STATION, "household:h1", Page(limit=9))
         return [(row.id, row.is_imported) for row in rows if row.kind == "visit"]
 
+    # and a correction whose time is before that of what it corrects
+    corrected = VisitRecorded(mode="phone", purpose="routine", persons_met=1, household="h1")
+    desk.record("v3", visit, "2024-11-07", now=datetime(2024, 11, 25, tzinfo=UTC))
+    desk.correct("v3", 1, corrected, "2024-11-07", now=datetime(2024, 11, 19, tzinfo=UTC))
+    read_models.advance(ledger)
     # then the instant knows it, and the instant in the log of before does not
     assert visits(instant) == [("v2", True), ("v1", False)]
     assert visits((instant, before)) == visits(before) == [("v1", False)]
@@ -437,6 +444,46 @@ def test_a_visit_that_was_moved_to_another_household_was_on_the_first_one_s_time
     assert (visits("a", None), visits("b", None)) == ([], ["2024-11-06"])
     assert (met("a", before), met("b", before)) == (date(2024, 11, 5), None)
     assert (met("a", None), met("b", None)) == (None, date(2024, 11, 6))
+
+
+def test_a_replica_answers_about_a_moment_too(
+    desk: Desk, ledger: Ledger, read_models: ReadModels, read_url: str
+) -> None:
+    Work(desk, seed=3).run(60)
+    read_models.advance(ledger)
+    replica = ReadModels(read_url, is_replica=True)
+    for moment in (Moment(), Moment(date(2024, 10, 1), ledger.head() // 2)):
+        equal(answers(replica, ledger, moment), answers(read_models, ledger, moment))
+    replica.close()
+
+
+def test_where_read_models_have_not_come_equally_far_the_least_of_them_is_answered(
+    desk: Desk, ledger: Ledger, read_models: ReadModels
+) -> None:
+    # given read models of which one has stopped halfway
+    Work(desk, seed=4).run(90)
+    read_models.advance(ledger)
+    behind = ledger.head()
+    expected = answers(read_models, ledger, Moment())
+    desk.household("h9", day="2024-09-01")
+    desk.record("v-new", VisitRecorded(
+        mode="home", purpose="routine", persons_met=3, household="h1"), "2024-11-28")
+    read_models.advance(ledger)
+    with read_models.engine.begin() as connection:
+        connection.execute(
+            update(generations).where(generations.c.projection.in_(["contacts", "monthly_counts"]))
+            .values(position=behind)
+        )
+    # then the present is what the slowest has taken in, and says so
+    with standing.standing(read_models, ledger, Moment(), *STATUS) as then:
+        assert then.position == behind
+        assert status_then(then, STATION, "h1") == expected["status h1"]
+        assert status_then(then, STATION, "h9") is None
+    with standing.summed(read_models, Moment()) as summed:
+        assert summed.position == behind
+        asked = (summed.connection, STATION, indicator_set("lixia-2024"), NOVEMBER)
+        found = figures(*asked, known_at=summed.known_at)
+    assert found == expected["figures lixia-2024 2024-11"]
 
 
 # ---- late entries ----
