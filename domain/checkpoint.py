@@ -15,10 +15,11 @@ from typing import Final, Self
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from domain.merkle import HASH_BYTES
+from domain.merkle import HASH_BYTES, leaf_hash
 from domain.signed_note import BadNote, Signer, Verifier
 
 LARGEST: Final = 2**63 - 1
+_encode = msgspec.json.Encoder().encode
 _TEXT: Final = re.compile(r"([^\n]+)\n(0|[1-9]\d{0,18})\n([A-Za-z0-9+/]{43}=)\n(?:[^\n]+\n)*")
 
 
@@ -60,11 +61,16 @@ def signer_of(secret: bytes) -> Signer:
     return Signer(f"taizhang/{digest[:16]}", private)
 
 
-def entry_of(position: int, stream: str, version: int, topic: str, state: bytes) -> bytes:
-    """What a leaf hashes: a stored event, every byte of it.
+def entry_of(row: tuple[int, str, int, str, bytes]) -> bytes:
+    """What a leaf hashes: a stored event (position, stream, version, topic, state), every byte.
 
     A line of JSON without spaces, ``[position,"stream",version,"topic"]``, and the stored
     state, which holds the envelope. JSON escapes line feeds, so the first one ends the line
     and no two events have the same entry.
     """
-    return msgspec.json.encode((position, stream, version, topic)) + b"\n" + state
+    return _encode(row[:4]) + b"\n" + row[4]
+
+
+def leaf_of(row: tuple[int, str, int, str, bytes]) -> bytes:
+    """The leaf hash of a stored event."""
+    return leaf_hash(entry_of(row))

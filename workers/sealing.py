@@ -17,9 +17,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from domain.checkpoint import Checkpoint, entry_of
-from domain.ledger import Ledger, Notification
-from domain.merkle import HASH_BYTES, complete, leaf_hash, mth
+from domain.checkpoint import Checkpoint, leaf_of
+from domain.ledger import Ledger, StoredRow
+from domain.merkle import HASH_BYTES, complete, mth
 from domain.signed_note import BadNote, Signer
 from domain.tiles import HEIGHT, WIDTH, hashes_in, node_from, tile_of
 from workers.seals import FullTile, Sealed, Seals, levels_of
@@ -45,11 +45,6 @@ class SealState:
     alarm: str | None
 
 
-def entry(n: Notification) -> bytes:
-    """The entry of a stored event in the tree."""
-    return entry_of(n.id, str(n.originator_id), n.originator_version, n.topic, n.state)
-
-
 @dataclass
 class _Growth:
     """A tree on its way from one checkpoint to the next: what it adds, and its edge."""
@@ -61,13 +56,13 @@ class _Growth:
     added: dict[tuple[int, int], FullTile] = field(default_factory=dict)
     _known: dict[tuple[int, int, int], list[bytes]] = field(default_factory=dict)
 
-    def take(self, events: Sequence[Notification]) -> None:
+    def take(self, events: Sequence[StoredRow]) -> None:
         """Add leaves, and every tile that they fill."""
         for event in events:
-            self.edge.append(leaf_hash(entry(event)))
-            self.size, self.position = self.size + 1, event.id
+            self.edge.append(leaf_of(event))
+            self.size, self.position = self.size + 1, event[0]
             if self.size % WIDTH == 0:
-                self._fill(0, self.size // WIDTH - 1, self.edge, event.id)
+                self._fill(0, self.size // WIDTH - 1, self.edge, event[0])
                 self.edge = []
 
     def _fill(
@@ -145,10 +140,10 @@ class Sealer:
         edge = b"".join(growth.edge[len(growth.edge) - new :])
         return self._seals.add(before, list(growth.added.values()), sealed, edge)
 
-    def _take(self, growth: _Growth, events: Sequence[Notification], most: int) -> None:
+    def _take(self, growth: _Growth, events: Sequence[StoredRow], most: int) -> None:
         """Let the tree grow by the events that were read and those after them."""
         while most > 0 and (
-            events := events or self._ledger.notifications(growth.position, PAGE)
+            events := events or self._ledger.rows(growth.position, PAGE)
         ):
             growth.take(events[:most])
             most, events = most - len(events), ()
@@ -169,7 +164,7 @@ class Sealer:
 
     # ---- what was signed before ----
 
-    def _checked(self, newest: Sealed | None) -> tuple[_Growth, Sequence[Notification]]:
+    def _checked(self, newest: Sealed | None) -> tuple[_Growth, Sequence[StoredRow]]:
         """The tree of the newest checkpoint, and the first events after it.
 
         :raises SealBrokenError: where the last tile, or the tree, is not what was signed.
@@ -179,7 +174,7 @@ class Sealer:
         checkpoint = self._opened(newest)
         last = (newest.size - 1) // WIDTH
         known = self._leaves(last, newest.size)
-        page = self._ledger.notifications(self._seals.last_position(last - 1), PAGE)
+        page = self._ledger.rows(self._seals.last_position(last - 1), PAGE)
         mine, rest = page[: len(known)], page[len(known) :]
         _refuse_unless_equal(known, mine, newest)
         full = len(known) == WIDTH
@@ -259,7 +254,7 @@ class Sealer:
 
 
 def _refuse_unless_equal(
-    known: Sequence[bytes], events: Sequence[Notification], newest: Sealed
+    known: Sequence[bytes], events: Sequence[StoredRow], newest: Sealed
 ) -> None:
     """The events of the last tile must be those that were sealed.
 
@@ -269,11 +264,11 @@ def _refuse_unless_equal(
     if len(known) != expected or any(len(h) != HASH_BYTES for h in known):
         raise SealBrokenError(f"第 {newest.size} 条时的检查点缺少散列")
     for leaf, event in zip(known, events, strict=False):
-        if leaf_hash(entry(event)) != leaf:
-            raise SealBrokenError(f"位置 {event.id} 的记录与封存时不符")
+        if leaf_of(event) != leaf:
+            raise SealBrokenError(f"位置 {event[0]} 的记录与封存时不符")
     if len(events) < len(known):
         raise SealBrokenError(f"台账比检查点短：位置 {newest.position} 之前的记录不见了")
-    if events[-1].id != newest.position:
+    if events[-1][0] != newest.position:
         raise SealBrokenError(f"检查点的位置 {newest.position} 与台账不符")
 
 

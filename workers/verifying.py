@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
-from domain.checkpoint import Checkpoint
+from domain.checkpoint import Checkpoint, leaf_of
 from domain.compact_range import CompactRange
-from domain.ledger import Ledger, Notification
-from domain.merkle import complete, leaf_hash
+from domain.ledger import Ledger, StoredRow
+from domain.merkle import complete
 from domain.signed_note import BadNote, Verifier
 from domain.tiles import HEIGHT, WIDTH, hashes_in
 from workers.alignment import Alignment, aligned
-from workers.sealing import entry
 from workers.seals import Sealed, Seals, levels_of
 
 PAGE: Final = 5_000
@@ -215,14 +214,14 @@ class _Comparison:
     def run(self, progress: Progress) -> None:
         """Read the log once."""
         head, position, verdict = self._ledger.head(), 0, self._verdict
-        while page := self._ledger.notifications(position, PAGE):
-            found = [leaf_hash(entry(n)) for n in page]
+        while page := self._ledger.rows(position, PAGE):
+            found = [leaf_of(row) for row in page]
             self._await(len(found))
             if self._waiting[: len(found)] == found:
                 self._pass(len(found))
             else:
                 self._align(position, page, found)
-            position = page[-1].id
+            position = page[-1][0]
             verdict.events += len(page)
             progress(verdict.events, max(head, verdict.events))
         missing = len(self._waiting) + sum(1 for _leaf in self._leaves)
@@ -239,14 +238,14 @@ class _Comparison:
         del self._waiting[:count]
         self._met += count
 
-    def _align(self, before: int, page: Sequence[Notification], found: list[bytes]) -> None:
+    def _align(self, before: int, page: Sequence[StoredRow], found: list[bytes]) -> None:
         """A page that differs: which rows are missing, added or changed?"""
         while page:
             same = _equal(found, self._waiting)
             self._pass(same)
-            before = page[same - 1].id if same else before
+            before = page[same - 1][0] if same else before
             page, found = page[same:], found[same:]
-            far = self._skip(page[0].id) if page else 0
+            far = self._skip(page[0][0]) if page else 0
             self._await(len(found) + PAGE)  # missing rows move the rest
             if page and not self._waiting:
                 self._tree.take(found)
@@ -257,18 +256,18 @@ class _Comparison:
             self._name(before, page, result)
             self._pass(result.used)
             page, found = page[result.rows :], found[result.rows :]
-            before = page[0].id - 1 if page else before
+            before = page[0][0] - 1 if page else before
 
-    def _name(self, before: int, page: Sequence[Notification], result: Alignment) -> None:
+    def _name(self, before: int, page: Sequence[StoredRow], result: Alignment) -> None:
         """Name what is wrong with a page, by position."""
         for row, count in result.missing:
-            last = page[row - 1].id if row else before
-            detail = f"第 {last} 条之后、第 {page[row].id} 条之前缺 {count} 条记录"
+            last = page[row - 1][0] if row else before
+            detail = f"第 {last} 条之后、第 {page[row][0]} 条之前缺 {count} 条记录"
             self._verdict.add("missing", last + 1, detail)
         for row in result.changed:
-            self._verdict.add("changed", page[row].id, f"第 {page[row].id} 条与封存时不符")
+            self._verdict.add("changed", page[row][0], f"第 {page[row][0]} 条与封存时不符")
         for row in result.added:
-            self._verdict.add("added", page[row].id, f"第 {page[row].id} 条是封存后插入的")
+            self._verdict.add("added", page[row][0], f"第 {page[row][0]} 条是封存后插入的")
 
     def _skip(self, position: int) -> int:
         """Pass over the leaves of whole tiles that are missing; answers how many."""

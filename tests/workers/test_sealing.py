@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +15,10 @@ from desk import Desk
 from sqlalchemy.exc import DBAPIError
 from tampering import Log
 
-from domain.checkpoint import Checkpoint, signer_of
-from domain.ledger import Ledger, Notification
+from domain.checkpoint import Checkpoint, leaf_of, signer_of
+from domain.ledger import Ledger, StoredRow
 from domain.merkle import (
     complete,
-    leaf_hash,
     mth,
     path,
     proof,
@@ -28,7 +27,7 @@ from domain.merkle import (
 )
 from domain.tiles import WIDTH, hashes_in, node_from, tile_of, tiles_of
 from workers import sealing, verifying
-from workers.sealing import SealBrokenError, Sealer, entry
+from workers.sealing import SealBrokenError, Sealer
 from workers.seals import Seals
 from workers.verifying import verify_log
 
@@ -65,7 +64,7 @@ def seal_all(sealer: Sealer) -> None:
 
 
 def leaves_of(ledger: Ledger) -> list[bytes]:
-    return [leaf_hash(entry(n)) for n in ledger.notifications(0, 100_000)]
+    return [leaf_of(n) for n in ledger.rows(0, 100_000)]
 
 
 def verified(log: Log, seals: Seals, *noted: Checkpoint) -> list[tuple[str, int]]:
@@ -94,7 +93,7 @@ def test_a_log_sealed_in_steps_is_the_tree_of_its_leaves(
         seal_all(sealer)
         sizes.append(log.count)
     leaves = leaves_of(log.ledger)
-    positions = [n.id for n in log.ledger.notifications(0, 10_000)]
+    positions = [n[0] for n in log.ledger.rows(0, 10_000)]
 
     def naive(height: int, index: int) -> bytes:
         return complete(leaves[index << height : (index + 1) << height])
@@ -150,14 +149,14 @@ def test_only_the_last_tile_and_new_events_are_read(
     seal_all(sealer)
     log.append(5)
     read: list[int] = []
-    notifications = log.ledger.notifications
+    rows = log.ledger.rows
 
-    def reading(after: int, limit: int) -> Sequence[Notification]:
-        found = notifications(after, limit)
-        read.extend(n.id for n in found)
+    def reading(after: int, limit: int) -> list[StoredRow]:
+        found = rows(after, limit)
+        read.extend(n[0] for n in found)
         return found
 
-    monkeypatch.setattr(log.ledger, "notifications", reading)
+    monkeypatch.setattr(log.ledger, "rows", reading)
     assert sealer.seal(NOW) is False
     assert len(read) <= WIDTH + 5
     assert [s.size for s in seals.checkpoints(limit=1)] == [20_005]
@@ -377,7 +376,7 @@ def test_a_change_hidden_in_the_tiles_is_caught_by_the_checkpoint(
     sealed.change("= 700")
     tile = seals.tile(0, 2)
     assert tile
-    changed = leaf_hash(entry(sealed.ledger.notifications(699, 1)[0]))
+    changed = leaf_of(sealed.ledger.rows(699, 1)[0])
     at = (699 - 512) * 32
     hashes = tile.hashes[:at] + changed + tile.hashes[at + 32 :]
     root = complete(hashes_in(hashes))
