@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
@@ -43,6 +43,9 @@ LOCK: Final = 0x7A48_5345
 """PostgreSQL's advisory lock for creating the tables and for adding to them."""
 CHUNK: Final = 64
 """How many tiles are read at once: half a mebibyte."""
+
+MOST_HELD: Final = 512
+"""How many tiles a reader keeps at hand: four mebibytes."""
 
 metadata: Final = MetaData()
 
@@ -205,8 +208,8 @@ class Seals:
         return b"".join(self.roots(level - 1, first, first + tile.width))
 
     def reader(self, size: int) -> Callable[[int, int], bytes]:
-        """Reads the tiles of a checkpoint's tree, each once, for ``domain.tiles.node_from``."""
-        return cache(lambda level, index: self.hashes(level, index, size))
+        """Reads the tiles of a checkpoint's tree for ``domain.tiles.node_from``."""
+        return lru_cache(MOST_HELD)(lambda level, index: self.hashes(level, index, size))
 
     def place(self, position: int) -> tuple[int, int]:
         """In which tile of level 0 an event is, and after which position that tile begins."""

@@ -134,6 +134,11 @@ class Settings:
         """Where the newest checkpoint is noted, outside the database."""
         return self.home / NOTED_FILE
 
+    @property
+    def has_sealing_key(self) -> bool:
+        """Whether there is a key that signs checkpoints already."""
+        return bool(self.sealing_key_text) or (self.home / SEALING_KEY_FILE).exists()
+
     def sealing_key(self) -> bytes:
         """The private key that signs checkpoints: from the environment, or from its file.
 

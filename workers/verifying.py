@@ -9,7 +9,7 @@ of the whole database, is found by a checkpoint that was noted outside of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
@@ -19,62 +19,37 @@ from domain.ledger import Ledger, StoredRow
 from domain.merkle import complete
 from domain.signed_note import BadNote, Verifier
 from domain.tiles import HEIGHT, WIDTH, hashes_in
+from domain.verdict import Verdict
 from workers.alignment import Alignment, aligned
 from workers.seals import Sealed, Seals, levels_of
 
 PAGE: Final = 5_000
 """How many events are read at once, and how many missing ones are looked over."""
 CHECKPOINTS: Final = 1_000
-MOST_FAULTS: Final = 50
-"""How many faults a verdict lists; more are counted."""
 
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong, and at which position of the log it begins."""
-
-    code: str
-    position: int
-    detail: str
-
-
 @dataclass
-class Verdict:
-    """What a verification found. ``sealed`` of ``events`` are covered by a checkpoint."""
+class LogVerdict(Verdict):
+    """What the verification of a log found. ``sealed`` of ``events`` are in a checkpoint."""
 
-    origin: str
-    events: int = 0
     sealed: int = 0
     checkpoints: int = 0
     noted: int = 0
-    fault_count: int = 0
-    faults: list[Fault] = field(default_factory=list)
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.fault_count == 0
-
-    def add(self, code: str, position: int, detail: str) -> None:
-        """Note a fault."""
-        self.fault_count += 1
-        if len(self.faults) < MOST_FAULTS:
-            self.faults.append(Fault(code, position, detail))
 
 
 def verify_log(
     ledger: Ledger, seals: Seals, verifier: Verifier, noted: Sequence[Checkpoint] = (),
     progress: Progress = lambda _done, _total: None,
-) -> Verdict:
+) -> LogVerdict:
     """Verify a log against its own checkpoints and against those noted outside of it.
 
     ``verifier`` is the key that must have signed them. Nothing is written. The faults come
     in the order of their positions.
     """
     newest = seals.newest()
-    verdict = Verdict(verifier.name, sealed=newest.size if newest else 0, noted=len(noted))
+    verdict = LogVerdict(verifier.name, sealed=newest.size if newest else 0, noted=len(noted))
     tree = _Tree(seals, verdict, _claims(seals, verifier, verdict, noted))
     _Comparison(ledger, seals, tree, verdict).run(progress)
     tree.end()
@@ -96,7 +71,7 @@ class _Claim:
 
 
 def _claims(
-    seals: Seals, verifier: Verifier, verdict: Verdict, noted: Sequence[Checkpoint]
+    seals: Seals, verifier: Verifier, verdict: LogVerdict, noted: Sequence[Checkpoint]
 ) -> Iterator[_Claim]:
     """The claims of the stored checkpoints and of the noted ones, by size."""
     rest = sorted((_Claim(c.size, c.root) for c in noted), key=lambda claim: claim.size)
@@ -125,7 +100,7 @@ def _signed(sealed: Sealed, verifier: Verifier) -> _Claim:
 class _Tree:
     """The tree over the stored leaves, compared with every claim on its way."""
 
-    def __init__(self, seals: Seals, verdict: Verdict, claims: Iterator[_Claim]) -> None:
+    def __init__(self, seals: Seals, verdict: LogVerdict, claims: Iterator[_Claim]) -> None:
         self._seals = seals
         self._verdict = verdict
         self._range = CompactRange()
@@ -201,7 +176,7 @@ class _Tree:
 class _Comparison:
     """Each event beside its leaf; those after the newest checkpoint are leaves to be."""
 
-    def __init__(self, ledger: Ledger, seals: Seals, tree: _Tree, verdict: Verdict) -> None:
+    def __init__(self, ledger: Ledger, seals: Seals, tree: _Tree, verdict: LogVerdict) -> None:
         self._ledger = ledger
         self._seals = seals
         self._tree = tree
@@ -289,7 +264,7 @@ def _equal(found: Sequence[bytes], leaves: Sequence[bytes]) -> int:
     return next((n for n, (one, other) in pairs if one != other), shorter)
 
 
-def _check_upper_tiles(seals: Seals, verdict: Verdict) -> None:
+def _check_upper_tiles(seals: Seals, verdict: LogVerdict) -> None:
     """Each tile above level 0 must have the roots of those below."""
     for level, count in levels_of(verdict.sealed):
         if level == 0:
