@@ -150,7 +150,7 @@ def opened_bundle(file: Path, verifier: Verifier) -> Iterator[Bundle]:
     """
     name = file.name
     try:
-        with zipfile.ZipFile(file) as archive:
+        with file.open("rb") as opened, zipfile.ZipFile(opened) as archive:
             _check_members(name, archive)
             manifest = _manifest(name, archive, verifier)
             checkpoint = Checkpoint.opened(
