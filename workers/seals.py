@@ -116,7 +116,11 @@ class Seals:
         self.engine = open_engine(database_url)
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "connect", _reach_the_disk)
-        _create(self.engine)
+        try:
+            _create(self.engine)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close every connection."""

@@ -29,10 +29,11 @@ def seal() -> None:
     """Seal what is not sealed yet, some of it now and the rest in a further job."""
     job = get_current_job()
     assert job is not None
-    end, sealer, has_more = time.monotonic() + MOST_SECONDS, runtime.current().sealer, True
+    end, sealer = time.monotonic() + MOST_SECONDS, runtime.current().sealer
     try:
-        while has_more and time.monotonic() < end:
-            has_more = sealer.seal(datetime.now(UTC))  # noqa: TID251 - a job is an edge
+        while has_more := sealer.seal(datetime.now(UTC)):  # noqa: TID251 - a job is an edge
+            if time.monotonic() >= end:
+                break
     except (SealBrokenError, BadSettingError) as error:
         # Not a failed job: it would fail every few seconds. Status and readiness show it.
         log.error("the log is not sealed any more", why=str(error))  # noqa: TRY400 - says it all
