@@ -73,20 +73,27 @@ def key(*, as_json: bool) -> None:
 def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool) -> None:
     settings = read_settings()
     needs_ledger(settings)
-    verifier = _verifier(key_text) if key_text else _own(settings)
-    files = [*notes, *([settings.noted_file] if settings.noted_file.exists() else [])]
-    noted = [_noted(file, verifier) for file in files]
-    with opened_ledger(settings) as ledger, progress_bar("核对") as progress:
-        seals = Seals(settings.database_url)
-        try:
-            verdict = verify_log(ledger, seals, verifier, noted, progress)
-        finally:
-            seals.close()
+    verdict = verified(settings, _verifier(key_text) if key_text else _own(settings), notes)
     if as_json:
         print_json({"ok": verdict.is_ok} | _plain(verdict))
     else:
         _say_log(verdict)
     _end(verdict)
+
+
+def verified(settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = ()) -> LogVerdict:
+    """Verify the log of an installation, also against the note in its home and those given.
+
+    :raises BadNote: for a note that the key did not sign.
+    """
+    files = [*notes, *([settings.noted_file] if settings.noted_file.exists() else [])]
+    noted = [_noted(file, verifier) for file in files]
+    with opened_ledger(settings) as ledger, progress_bar("核对") as progress:
+        seals = Seals(settings.database_url)
+        try:
+            return verify_log(ledger, seals, verifier, noted, progress)
+        finally:
+            seals.close()
 
 
 def _own(settings: Settings) -> Verifier:

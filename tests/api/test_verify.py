@@ -186,3 +186,37 @@ def test_a_bundle_that_is_none_is_refused(house: House, tmp_path: Path) -> None:
     assert house.run("bundle", file, "--station", STATION, "--at", 5).exit_code == 1
     house.log.change("= 590")
     assert "590" in house.run("bundle", file, "--station", STATION).output
+
+
+def test_a_restored_log_is_verified_against_its_checkpoints(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not house.log.is_sqlite:
+        pytest.skip("the backup's own tests restore PostgreSQL")
+
+    def restored(name: str, *brought: str) -> Result:
+        monkeypatch.setenv("TAIZHANG_HOME", str(tmp_path / name))
+        (tmp_path / name).mkdir()
+        for file in brought:
+            (tmp_path / name / file).write_bytes((house.home / file).read_bytes())
+        answer = house.run("restore", backup)
+        monkeypatch.setenv("TAIZHANG_HOME", str(house.home))
+        return answer
+
+    house.run("verify")  # makes the master key
+    backup = tmp_path / "good.zip"
+    assert house.run("backup", backup).exit_code == 0
+    assert restored("a", "master.key", "sealing.key", "checkpoint").exit_code == 0
+    # without the signing key it says what is left to be done
+    assert "--key" in restored("b", "master.key").output
+    # an older backup beside a newer note is told as such
+    house.log.append(3)
+    house.seal()
+    said = restored("c", "master.key", "sealing.key", "checkpoint")
+    assert (said.exit_code, "旧的副本" in said.output) == (1, True)
+    # and so is a log that was altered before it was backed up
+    house.log.change("= 5")
+    backup = tmp_path / "bad.zip"
+    house.run("backup", backup)
+    said = restored("d", "master.key", "sealing.key")
+    assert (said.exit_code, "第 5 条" in said.output) == (1, True)
