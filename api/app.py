@@ -15,6 +15,7 @@ from api.identity import PUBLIC, action, tokens_engine
 from api.nouns import NOUNS
 from api.operations import operations as operations_routes
 from api.pages import pages
+from api.proofs import proofs
 from api.queries import queries
 from api.services import EXTENSION, Services
 from projections.engine import ReadModels
@@ -61,7 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     moments.install(app)
     operations.install(app, found)
     api = Api(app)
-    for blueprint in (*(noun.blueprint for noun in NOUNS), queries, operations_routes):
+    for blueprint in (*(noun.blueprint for noun in NOUNS), queries, proofs, operations_routes):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)
     app.register_blueprint(pages)

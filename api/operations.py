@@ -21,6 +21,7 @@ from api.services import Services, services
 from domain.kernel import Refused
 from projections.catalog import PARTS
 from projections.engine import ReadModels
+from workers.sealing import SealState
 
 operations = Blueprint("operations", __name__, description="运行")
 
@@ -77,8 +78,19 @@ def _checks(found: Services) -> Iterator[dict[str, Any]]:
         yield _check("read_models", ok=behind <= LAG_LIMIT, detail=f"落后 {behind}")
     except SQLAlchemyError as error:
         yield _check("read_models", ok=False, detail=type(error).__name__)
+    yield _sealed(found)
     server = found.wakeups.state().server
     yield _check("redis", ok=server is not None, detail=server or "无法访问", is_needed=False)
+
+
+def _sealed(found: Services) -> dict[str, Any]:
+    """The sealing: an alarm does not stop the recording, and must be seen."""
+    try:
+        state = found.runtime.sealer.state()
+    except Exception as error:  # noqa: BLE001 - whatever keeps it from answering
+        return _check("seal", ok=False, detail=type(error).__name__, is_needed=False)
+    detail = state.alarm or f"封存到 {state.position}，未封存 {state.unsealed}"
+    return _check("seal", ok=state.alarm is None, detail=detail, is_needed=False)
 
 
 def _check(name: str, *, ok: bool, detail: str, is_needed: bool = True) -> dict[str, Any]:
@@ -115,7 +127,15 @@ class LedgerCollector:
             gauges["lag"].add_metric([c.name], max(head - c.position, 0))
             gauges["parked"].add_metric([c.name], c.parked)
         yield from gauges.values()
+        yield from self._seal()
         yield from self._queues()
+
+    def _seal(self) -> Iterator[GaugeMetricFamily]:
+        state = self._services.runtime.sealer.state()
+        yield GaugeMetricFamily("taizhang_sealed_events", "Events in the checkpoint", state.size)
+        yield GaugeMetricFamily("taizhang_seal_lag", "Positions not sealed yet", state.unsealed)
+        alarm = int(state.alarm is not None)
+        yield GaugeMetricFamily("taizhang_seal_alarm", "The log contradicts what was sealed", alarm)
 
     def _queues(self) -> Iterator[GaugeMetricFamily]:
         state = self._services.wakeups.state()
@@ -213,6 +233,7 @@ def get_operations() -> dict[str, Any]:
             }
             for r in found.read_models.rebuilds_under_way()
         ],
+        "seal": seal_data(found.runtime.sealer.state()),
         "redis": state.server,
         "queues": [
             {"name": q.name, "waiting": q.waiting, "running": q.running, "failed": q.failed}
@@ -221,6 +242,14 @@ def get_operations() -> dict[str, Any]:
         "jobs": [
             {"id": j.id, "status": j.status, "done": j.done, "total": j.total} for j in state.jobs
         ],
+    }
+
+
+def seal_data(state: SealState) -> dict[str, Any]:
+    """The newest checkpoint, what is not sealed yet, and what is wrong, if anything."""
+    return {
+        "size": state.size, "position": state.position, "unsealed": state.unsealed,
+        "sealed_at": state.sealed_at and local_time(state.sealed_at), "alarm": state.alarm,
     }
 
 

@@ -6,12 +6,24 @@ import os
 import sys
 from typing import Final
 
-from bench import appending, catching_up, deciding, freshness, growing, peers, serving, web_servers
+from bench import (
+    appending,
+    catching_up,
+    deciding,
+    freshness,
+    growing,
+    peers,
+    sealing,
+    serving,
+    web_servers,
+)
 from bench.places import DATABASES, servers
 from bench.ratios import Peer, Ratio
 from bench.report import show, show_peers, write
 
-PARTS: Final = (appending, deciding, catching_up, freshness, serving, web_servers, growing)
+PARTS: Final = (
+    appending, deciding, sealing, catching_up, freshness, serving, web_servers, growing,
+)
 
 
 def main(only: list[str]) -> int:

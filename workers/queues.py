@@ -23,13 +23,18 @@ from workers.embedded import connect, server_name
 
 ADVANCE: Final = "advance"
 """The queue of short jobs that bring the read models to the head of the log."""
+SEAL: Final = "seal"
+"""The queue of jobs that seal the log; the workers take them where nothing is to advance."""
 LONG: Final = "long"
 """The queue of jobs that take more than a second: rebuilding, importing, reporting."""
-QUEUES: Final = (ADVANCE, LONG)
+QUEUES: Final = (ADVANCE, SEAL, LONG)
 
 WAITING_FLAG: Final = "taizhang:advance-is-waiting"
 FLAG_MILLISECONDS: Final = 5_000
 """When the flag of a lost job expires. Until then the sweep brings things forward."""
+SEAL_FLAG: Final = "taizhang:seal-was-asked-for"
+SEAL_MILLISECONDS: Final = 10_000
+"""In each span of this length one seal job is handed over; it seals all that is there."""
 TIMEOUT_SECONDS: Final = 0.2
 PAUSE_SECONDS: Final = 1.0
 """How long nothing is tried after Redis did not answer."""
@@ -99,6 +104,20 @@ def enqueue_advance(connection: Redis, function: str = "workers.jobs.advance.adv
     open_queue(ADVANCE, connection).enqueue(
         function, job_timeout=ADVANCE_SECONDS, result_ttl=0, failure_ttl=KEPT_SECONDS
     )
+
+
+def enqueue_seal(connection: Redis) -> None:
+    """Hand over a seal job, unconditionally."""
+    open_queue(SEAL, connection).enqueue(
+        "workers.jobs.seal.seal", job_timeout=ADVANCE_SECONDS, result_ttl=0,
+        failure_ttl=KEPT_SECONDS,
+    )
+
+
+def ask_for_seal(connection: Redis) -> None:
+    """Hand over a seal job, unless that was done a moment ago; the sweep asks again."""
+    if connection.set(SEAL_FLAG, 1, nx=True, px=SEAL_MILLISECONDS):
+        enqueue_seal(connection)
 
 
 class Wakeups:

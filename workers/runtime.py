@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from domain.checkpoint import signer_of
 from domain.ledger import Ledger
 from domain.vault import Vault
 from projections.engine import ReadModels
 from workers.keyring import Keyring
+from workers.sealing import Sealer
+from workers.seals import Seals
 from workers.settings import Settings
 
 
@@ -23,6 +26,7 @@ class Runtime:
         self.settings = settings
         self.keyring = open_keyring(settings)
         self.ledger = Ledger(settings.database_url, Vault(self.keyring))
+        self.seals = Seals(settings.database_url)
         self._read_models = ReadModels(settings.read_database_url)
         self._file = _file_identity(settings.read_database_url)
         self._lock = threading.Lock()
@@ -40,11 +44,24 @@ class Runtime:
                 self._file = _file_identity(self.settings.read_database_url)
             return self._read_models
 
+    @property
+    def sealer(self) -> Sealer:
+        """Who seals the ledger; asks for the key when it is needed."""
+        return sealer_of(self.ledger, self.seals, self.settings)
+
     def close(self) -> None:
         """Close every connection."""
         self._read_models.close()
+        self.seals.close()
         self.ledger.close()
         self.keyring.close()
+
+
+def sealer_of(ledger: Ledger, seals: Seals, settings: Settings) -> Sealer:
+    """Who seals a ledger with an installation's key."""
+    return Sealer(
+        ledger, seals, lambda: signer_of(settings.sealing_key()), settings.noted_file
+    )
 
 
 def open_keyring(settings: Settings) -> Keyring:

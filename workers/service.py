@@ -21,7 +21,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from workers import embedded
-from workers.queues import ADVANCE, LONG
+from workers.queues import ADVANCE, LONG, SEAL
 from workers.runtime import Runtime
 from workers.settings import Settings
 from workers.supervisor import Program, Supervisor
@@ -128,7 +128,8 @@ def _start(
         raise NotReadyError(f"REDIS_URL 所指的 Redis 没有应答：{_without_password(server.url)}")
     _await(supervisor, "redis", lambda: _answers(server.url), REDIS_SECONDS, settings)
     for number in range(1, settings.workers + 1):
-        supervisor.start(Program(f"worker-{number}", _command("worker", "--queue", ADVANCE)))
+        command = _command("worker", "--queue", ADVANCE, "--queue", SEAL)
+        supervisor.start(Program(f"worker-{number}", command))
     supervisor.start(Program("worker-long", _command("worker", "--queue", LONG)))
     supervisor.start(Program("scheduler", _command("scheduler")))
     web = _command("web", "--fd", str(listener.fileno()))

@@ -21,6 +21,8 @@ LEVELS: Final = ("debug", "info", "warning", "error")
 KEYRING_FILE: Final = "keys.sqlite3"
 MASTER_KEY_FILE: Final = "master.key"
 MASTER_KEY_BYTES: Final = 32
+SEALING_KEY_FILE: Final = "sealing.key"
+NOTED_FILE: Final = "checkpoint"
 UNUSABLE: Final = frozenset("?#%")
 """Characters that a database's URL gives a meaning of its own."""
 
@@ -47,6 +49,8 @@ class Settings:
     """Where the data keys of personal fields are: apart from the ledger."""
     master_key_text: str = field(default="", repr=False)
     master_key_file: Path | None = None
+    sealing_key_text: str = field(default="", repr=False)
+    """The private key that signs checkpoints, where it is not in its file."""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -71,6 +75,7 @@ class Settings:
                 keys_database_url=env.str("KEYS_DATABASE_URL", ""),
                 master_key_text=env.str("TAIZHANG_MASTER_KEY", ""),
                 master_key_file=Path(env.str("TAIZHANG_MASTER_KEY_FILE", "")),
+                sealing_key_text=env.str("TAIZHANG_SEALING_KEY", ""),
             )
         except EnvError as error:
             raise BadSettingError(str(error)) from error
@@ -121,8 +126,38 @@ class Settings:
                     f"TAIZHANG_MASTER_KEY_FILE：找不到主密钥 {file}，没有它就读不出个人信息"
                 )
             with suppress(FileExistsError):  # another process was faster
-                write_master_key(file, secrets.token_bytes(MASTER_KEY_BYTES))
+                write_key(file, secrets.token_bytes(MASTER_KEY_BYTES))
         return _as_key(file.read_text(encoding="ascii", errors="replace"), str(file))
+
+    @property
+    def noted_file(self) -> Path:
+        """Where the newest checkpoint is noted, outside the database."""
+        return self.home / NOTED_FILE
+
+    @property
+    def has_sealing_key(self) -> bool:
+        """Whether there is a key that signs checkpoints already."""
+        return bool(self.sealing_key_text) or (self.home / SEALING_KEY_FILE).exists()
+
+    def sealing_key(self) -> bytes:
+        """The private key that signs checkpoints: from the environment, or from its file.
+
+        The file is made at the first start, while nothing was signed that it must verify.
+
+        :raises BadSettingError: where something was signed and there is no key, or no key is.
+        """
+        if self.sealing_key_text:
+            return _as_key(self.sealing_key_text, "TAIZHANG_SEALING_KEY", "封存密钥")
+        file = self.home / SEALING_KEY_FILE
+        if not file.exists():
+            if self.noted_file.exists():
+                raise BadSettingError(
+                    f"TAIZHANG_SEALING_KEY：找不到封存密钥 {file}，已签署的检查点要靠它延续"
+                )
+            with suppress(FileExistsError):  # another process was faster
+                write_key(file, secrets.token_bytes(MASTER_KEY_BYTES))
+        text = file.read_text(encoding="ascii", errors="replace")
+        return _as_key(text, str(file), "封存密钥")
 
     def prepare_home(self) -> None:
         """Create the folders, for this user alone: a ledger holds personal data."""
@@ -145,12 +180,13 @@ class Settings:
         optional = {
             "REDIS_URL": self.redis_url, "QUERY_DATABASE_URL": self.query_database_url,
             "TAIZHANG_MASTER_KEY": self.master_key_text,
+            "TAIZHANG_SEALING_KEY": self.sealing_key_text,
         }
         return named | {name: value for name, value in optional.items() if value}
 
 
-def _as_key(text: str, where: str) -> bytes:
-    """A master key as it is written: 32 bytes in Base64.
+def _as_key(text: str, where: str, called: str = "主密钥") -> bytes:
+    """A key as it is written: 32 bytes in Base64.
 
     :raises BadSettingError: where it is none.
     """
@@ -159,12 +195,12 @@ def _as_key(text: str, where: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != MASTER_KEY_BYTES:
-        raise BadSettingError(f"{where}：主密钥应是 {MASTER_KEY_BYTES} 字节的 Base64")
+        raise BadSettingError(f"{where}：{called}应是 {MASTER_KEY_BYTES} 字节的 Base64")
     return key
 
 
-def write_master_key(file: Path, key: bytes) -> None:
-    """Write a master key, whole and for this user alone.
+def write_key(file: Path, key: bytes) -> None:
+    """Write a key, whole and for this user alone.
 
     :raises FileExistsError: where there is one.
     """
@@ -198,6 +234,7 @@ def settings_for(
     redis_url: str | None = None, host: str = "127.0.0.1", port: int = DEFAULT_PORT,
     workers: int = 1, log_level: str = "info", query_database_url: str | None = None,
     keys_database_url: str = "", master_key_text: str = "", master_key_file: Path = Path(),
+    sealing_key_text: str = "",
 ) -> Settings:
     """Settings with the databases that follow from the home folder.
 
@@ -214,4 +251,5 @@ def settings_for(
         keys_database_url=keys_database_url or f"sqlite:///{home}/{KEYRING_FILE}",
         master_key_text=master_key_text,
         master_key_file=home / MASTER_KEY_FILE if master_key_file == Path() else master_key_file,
+        sealing_key_text=sealing_key_text,
     )

@@ -16,7 +16,9 @@ from api.cli.common import (
     read_settings,
     talk,
 )
+from api.cli.verify import verified
 from api.identity import tokens_engine
+from domain.checkpoint import signer_of
 from workers import backup as backups
 from workers.runtime import Runtime, open_keyring
 from workers.service import home_locked
@@ -60,10 +62,24 @@ def restore(file: Path, *, as_json: bool) -> None:
     except (backups.BadBackupError, backups.TargetNotEmptyError) as error:
         raise CommandFailedError(str(error)) from error
     open_keyring(settings).close()  # refuses another installation's master key
+    _verify(settings)
     if as_json:
         print_json(found)
     else:
         click.echo(f"已恢复：截至第 {found.head} 条（备份于 {found.made_at:%Y-%m-%d %H:%M %Z}）")
+
+
+def _verify(settings: Settings) -> None:
+    """The restored log must be what its checkpoints signed.
+
+    :raises CommandFailedError: where it is not; what was restored is left to be looked at.
+    """
+    if not settings.has_sealing_key:
+        talk.print("没有封存密钥，未核对检查点；请运行 taizhang verify --key 公钥")
+        return
+    verdict = verified(settings, signer_of(settings.sealing_key()).verifier)
+    if not verdict.is_ok:
+        raise CommandFailedError(f"恢复的台账与检查点不符：{verdict.faults[0].detail}")
 
 
 def _need_master_key(settings: Settings) -> None:

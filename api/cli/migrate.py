@@ -11,6 +11,7 @@ from api.identity import grant_tokens, tokens_engine
 from domain.ledger import LedgerPostgresRecorder
 from projections import store
 from workers.runtime import opened_ledger
+from workers.seals import Seals
 
 
 @click.command
@@ -23,6 +24,7 @@ def migrate(application_role: str | None) -> None:
         if not isinstance(recorder, LedgerPostgresRecorder):
             raise CommandFailedError("SQLite 不需要准备：首次启动时自动建好")
         engine = tokens_engine(settings.database_url)
+        seals = Seals(settings.database_url)
         try:
             if application_role is not None:
                 if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", application_role):
@@ -30,6 +32,8 @@ def migrate(application_role: str | None) -> None:
                 recorder.grant(application_role)
                 grant_tokens(engine, application_role)
                 store.grant(engine, application_role)
+                seals.grant(application_role)
         finally:
+            seals.close()
             engine.dispose()
     click.echo("已准备好。")

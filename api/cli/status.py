@@ -13,6 +13,7 @@ from api.cli.common import json_option, needs_ledger, print_json, read_settings
 from domain.kernel import STATION_TIME
 from workers.queues import QueuesState, Wakeups
 from workers.runtime import Runtime
+from workers.sealing import SealState
 from workers.service import ServiceInfo, running
 from workers.settings import Settings
 
@@ -36,6 +37,7 @@ class Status:
     home: str
     head: int
     projections: list[ProjectionStatus]
+    seal: SealState
     queues: QueuesState
     service: ServiceInfo | None
 
@@ -64,13 +66,14 @@ def look(settings: Settings) -> Status:
             )
             for c in runtime.read_models.checkpoints()
         ]
+        seal = runtime.sealer.state()
     finally:
         runtime.close()
     service = running(settings)
     wakeups = Wakeups(_redis_url(settings, service))
     queues = wakeups.state()
     wakeups.close()
-    return Status(str(settings.home), head, projections, queues, service)
+    return Status(str(settings.home), head, projections, seal, queues, service)
 
 
 def _redis_url(settings: Settings, service: ServiceInfo | None) -> str | None:
@@ -90,6 +93,7 @@ def show(found: Status) -> None:
         when = p.updated_at.astimezone(STATION_TIME).strftime("%Y-%m-%d %H:%M:%S")
         table.add_row(p.label, str(p.position), str(p.behind), str(p.parked), when)
     console.print(table)
+    _show_seal(console, found.seal)
     queues = found.queues
     console.print(f"队列      {queues.server or '无法访问（记录不受影响，统计稍后补上）'}")
     for queue in queues.queues:
@@ -100,3 +104,13 @@ def show(found: Status) -> None:
         console.print(f"  进程 {worker.name}：{worker.state}（{'、'.join(worker.queues)}）")
     for job in queues.jobs:
         console.print(f"  任务 {job.id}：{job.status} {job.done}/{job.total}")
+
+
+def _show_seal(console: Console, seal: SealState) -> None:
+    if seal.alarm is not None:
+        console.print(f"封存      ✗ 已停止：{seal.alarm}；请运行 taizhang verify", markup=False)
+    elif seal.sealed_at is None:
+        console.print(f"封存      尚无检查点，未封存 {seal.unsealed}")
+    else:
+        when = seal.sealed_at.astimezone(STATION_TIME).strftime("%Y-%m-%d %H:%M:%S")
+        console.print(f"封存      第 {seal.size} 条（{when}），未封存 {seal.unsealed}")

@@ -21,7 +21,7 @@ from domain.ledger.postgres_recorder import (
     is_disturbed,
 )
 from domain.ledger.recorders import BadDatabaseUrlError
-from domain.ledger.request_keys import Answered, RequestKey
+from domain.ledger.request_keys import Answered, RequestKey, StoredRow
 
 __all__ = [
     "Answered",
@@ -38,6 +38,7 @@ __all__ = [
     "RequestKey",
     "StaleVersion",
     "StoreUnavailable",
+    "StoredRow",
     "by_stream",
     "is_disturbed",
     "recorded_from",

@@ -42,7 +42,7 @@ from domain.kernel import (
     stream_kind,
 )
 from domain.ledger.recorders import Recorder, library_settings
-from domain.ledger.request_keys import RequestKey
+from domain.ledger.request_keys import RequestKey, StoredRow
 from domain.record_keeping import Command, Correct, Record, decide, fold
 from domain.vault import Vault
 
@@ -233,6 +233,10 @@ class Ledger(Application[str]):
     def notifications(self, after: int, limit: int = PAGE) -> Sequence[Notification]:
         """The stored events after a position, in order of position."""
         return self.store.select_notifications(after, limit, inclusive_of_start=False)
+
+    def rows(self, after: int, limit: int = PAGE, station: str | None = None) -> list[StoredRow]:
+        """The events after a position as they are stored, of one station or all."""
+        return self.store.select_rows(after, limit, station)
 
     def recorded(self, after: int = 0) -> Iterator[Recorded]:
         """Every event after a position, read in pages."""

@@ -21,9 +21,16 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresFactory
+from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from domain.ledger.request_keys import Answered, KeyAlreadyUsedError, RequestKey, key_row
+from domain.ledger.request_keys import (
+    Answered,
+    KeyAlreadyUsedError,
+    RequestKey,
+    StoredRow,
+    key_row,
+)
 
 OPTIONS: Final = "-c lock_timeout=10s -c statement_timeout=60s"
 """Nothing that one request asks of the log takes longer, or waits longer for its turn."""
@@ -100,6 +107,12 @@ SELECT * FROM {schema}.append_events(
     %b::text[], %b::text[], %b::text[], %b::text[], %b::bigint[]) AS position
 """
 
+_ROWS: Final = """
+SELECT notification_id, originator_id, originator_version, topic, state FROM {schema}.{table}
+WHERE notification_id > %s AND (%s::text IS NULL OR starts_with(originator_id, %s))
+ORDER BY notification_id LIMIT %s
+"""
+
 
 class LedgerNotPreparedError(RuntimeError):
     """The log's tables are missing or old, and this role may not create them."""
@@ -154,6 +167,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             "SELECT * FROM {schema}.{table} WHERE originator_id = ANY(%s)"
             " AND notification_id <= %s ORDER BY notification_id"
         )
+        self._select_rows = statement(_ROWS)
 
     def create_table(self) -> None:
         """Create what is missing, one program at a time; nothing where all is there."""
@@ -231,6 +245,13 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         rows = [key_row(request, events[index]) for request, index in request_keys]
         columns += [list(column) for column in zip(*rows, strict=True)] if rows else [[]] * 5
         return self._call, columns
+
+    def select_rows(self, after: int, limit: int, station: str | None = None) -> list[StoredRow]:
+        """Events after a position, of one station or all, as they are stored."""
+        prefix = station and f"{station}/"
+        with self.datastore.get_connection() as conn:
+            cursor = conn.cursor(binary=True, row_factory=tuple_row)
+            return cursor.execute(self._select_rows, (after, prefix, prefix, limit)).fetchall()
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
+StoredRow = tuple[int, str, int, str, bytes]
+"""An event as it is stored: position, stream, version, topic, state."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:

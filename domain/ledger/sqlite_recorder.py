@@ -24,7 +24,13 @@ from eventsourcing.sqlite import (
     SQLiteFactory,
 )
 
-from domain.ledger.request_keys import Answered, KeyAlreadyUsedError, RequestKey, key_row
+from domain.ledger.request_keys import (
+    Answered,
+    KeyAlreadyUsedError,
+    RequestKey,
+    StoredRow,
+    key_row,
+)
 
 MOST_AT_ONCE: Final = 200
 """How many waiting appends one commit takes along."""
@@ -210,6 +216,22 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
                 )
                 for row in c.fetchall()
             ]
+
+    def select_rows(self, after: int, limit: int, station: str | None = None) -> list[StoredRow]:
+        """Events after a position, of one station or all, as they are stored."""
+        mine = ""
+        names: list[Any] = [after]
+        if station is not None:
+            mine = " AND originator_id >= ? AND originator_id < ?"
+            names += [f"{station}/", f"{station}0"]  # the character after the slash
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT position, originator_id, originator_version, topic, state"  # noqa: S608 - fixed names
+                f" FROM {self.events_table_name} WHERE position > ?{mine}"
+                " ORDER BY position LIMIT ?",
+                [*names, limit],
+            )
+            return [tuple(row) for row in c.fetchall()]
 
     def answered(self, scope: str, key: str) -> Answered | None:
         """What was recorded under a request key, if anything."""

@@ -15,6 +15,9 @@ from domain.vocabulary import Role
 
 PUBLIC_ROUTES = {
     "/healthz", "/readyz", "/metrics", "/api/v1/openapi.json", "/api/v1/docs", "/problems/<code>",
+    "/api/v1/log/key", "/api/v1/log/checkpoint", "/api/v1/log/checkpoints",
+    "/api/v1/log/checkpoints/<int:size>", "/api/v1/log/tile/<level>/<path:index>",
+    "/api/v1/log/consistency",
 }
 
 

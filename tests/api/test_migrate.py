@@ -5,17 +5,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner
-from desk import STATION, Desk, a_station, a_vault
+from desk import NOW, STATION, Desk, a_station, a_vault
 from psycopg.errors import InsufficientPrivilege
 
 from api.cli import main
 from api.identity import caller_of, issue_token, revoke_tokens, tokens_engine
+from domain.checkpoint import signer_of
 from domain.ledger import Ledger, LedgerNotPreparedError
 from projections.engine import ReadModels
+from workers.sealing import Sealer
+from workers.seals import Seals
+from workers.verifying import verify_log
 
 _numbers = itertools.count(1)
 
@@ -54,7 +59,7 @@ def migrate(url: str, *arguments: str) -> str:
     return result.output
 
 
-def test_the_application_role_does_its_whole_work(roles: Roles) -> None:
+def test_the_application_role_does_its_whole_work(roles: Roles, tmp_path: Path) -> None:
     migrate(roles.owner_url, "--application-role", roles.application)
     with Ledger(roles.application_url, a_vault()) as ledger:
         desk = Desk(ledger)
@@ -64,6 +69,11 @@ def test_the_application_role_does_its_whole_work(roles: Roles) -> None:
         read_models.advance(ledger)
         assert read_models.rebuild("timeline", ledger).differing_rows == 0
         read_models.close()
+        seals = Seals(roles.application_url)
+        sealer = Sealer(ledger, seals, lambda: signer_of(bytes(32)), tmp_path / "checkpoint")
+        assert sealer.seal(NOW) is False
+        assert verify_log(ledger, seals, signer_of(bytes(32)).verifier).sealed == 2
+        seals.close()
     engine = tokens_engine(roles.application_url)
     token = issue_token(engine, "张三", "lead", STATION, 1)
     assert caller_of(engine, token)
@@ -77,6 +87,10 @@ def test_the_application_role_does_its_whole_work(roles: Roles) -> None:
     "TRUNCATE taizhang_events",
     "INSERT INTO taizhang_events VALUES ('s/visit/v', 1, 't', '')",
     "DELETE FROM request_keys",
+    "UPDATE log_tiles SET hashes = hashes",
+    "DELETE FROM log_checkpoints",
+    "TRUNCATE log_checkpoints",
+    "ALTER TABLE log_checkpoints DISABLE TRIGGER ALL",
     "ALTER TABLE taizhang_events DISABLE TRIGGER ALL",
     "DROP TABLE taizhang_events",
     (
@@ -94,6 +108,24 @@ def test_the_application_role_cannot_change_what_was_recorded(
         pytest.raises(InsufficientPrivilege),
     ):
         connection.execute(statement.encode())
+
+
+@pytest.mark.parametrize("verb", ["DELETE FROM {}", "TRUNCATE {}"])
+def test_nor_can_the_owner_take_back_a_checkpoint(roles: Roles, verb: str) -> None:
+    migrate(roles.owner_url)
+    with (
+        psycopg.connect(roles.owner_url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.RaiseException, match="append-only"),
+    ):
+        connection.execute(verb.format("log_checkpoints").encode())
+
+
+def test_a_database_prepared_by_an_earlier_version_says_so(roles: Roles) -> None:
+    migrate(roles.owner_url, "--application-role", roles.application)
+    with psycopg.connect(roles.owner_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE log_tiles, log_checkpoints")
+    with pytest.raises(LedgerNotPreparedError):
+        Seals(roles.application_url)
 
 
 @pytest.mark.parametrize("verb", ["UPDATE {} SET state = state", "DELETE FROM {}", "TRUNCATE {}"])

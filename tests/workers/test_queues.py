@@ -13,11 +13,22 @@ from desk import STATION, Desk, a_station
 from redis import Redis
 from rq.serializers import JSONSerializer
 from stage import Machine
+from tampering import Log
 
 from domain.ledger import Ledger
+from workers import sealing
 from workers.embedded import connect
+from workers.jobs import seal as seal_job
 from workers.processes import LedgerWorker
-from workers.queues import ADVANCE, LONG, QueueUnavailableError, Wakeups, open_queue
+from workers.queues import (
+    ADVANCE,
+    LONG,
+    SEAL,
+    SEAL_FLAG,
+    QueueUnavailableError,
+    Wakeups,
+    open_queue,
+)
 from workers.runtime import Runtime
 
 
@@ -127,7 +138,9 @@ def test_the_state_of_the_queues(wakeups: Wakeups) -> None:
     wakeups.rebuild("timeline")
     state = wakeups.state()
     assert state.server is not None
-    assert {queue.name: queue.waiting for queue in state.queues} == {ADVANCE: 1, LONG: 1}
+    assert {queue.name: queue.waiting for queue in state.queues} == {
+        ADVANCE: 1, SEAL: 0, LONG: 1,
+    }
     assert [(job.id, job.status) for job in state.jobs] == [("rebuild-timeline", "queued")]
     assert wakeups.job("unknown") is None
 
@@ -151,7 +164,7 @@ def test_the_first_wake_up_after_redis_was_restarted_goes_through(
     machine.redis.stop()
     machine.redis.start()
     assert wakeups.wake()
-    assert [queue.waiting for queue in wakeups.state().queues] == [1, 0]
+    assert [queue.waiting for queue in wakeups.state().queues] == [1, 0, 0]
 
 
 def test_a_deleted_read_database_is_made_anew_under_a_running_worker(
@@ -166,3 +179,91 @@ def test_a_deleted_read_database_is_made_anew_under_a_running_worker(
     work()
     assert (machine.settings.home / "read.sqlite3").exists()
     assert here.read_models.position() == 1
+
+
+# ---- sealing ----
+
+
+def record_something(here: Runtime) -> None:
+    Desk(here.ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
+
+
+def test_what_was_recorded_is_sealed_soon(
+    wakeups: Wakeups, here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    record_something(here)
+    wakeups.wake()
+    work()
+    assert open_queue(SEAL, redis).count == 1
+    work(SEAL)
+    (sealed,) = here.seals.checkpoints()
+    assert sealed.position == here.ledger.head() == 1
+    assert here.settings.noted_file.read_text(encoding="utf-8") == sealed.note
+
+
+def test_many_appends_are_sealed_together(
+    wakeups: Wakeups, here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    record_something(here)
+    for number in range(3):
+        Desk(here.ledger).household(f"h{number}")
+        wakeups.wake()
+        work()
+    assert open_queue(SEAL, redis).count == 1
+    work(SEAL)
+    assert [s.size for s in here.seals.checkpoints()] == [4]
+    # given that the moment has not passed, then nobody asks again; when it has, the sweep does
+    Desk(here.ledger).household("h3")
+    wakeups.wake()
+    work()
+    assert open_queue(SEAL, redis).count == 0
+    assert redis.pttl(SEAL_FLAG) > 0
+    redis.delete(SEAL_FLAG)
+    open_queue(ADVANCE, redis).enqueue("workers.jobs.sweep.sweep")
+    work()
+    work(SEAL)
+    assert [s.size for s in here.seals.checkpoints()] == [5, 4]
+
+
+def test_nothing_new_asks_for_no_seal(
+    here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    record_something(here)
+    for _ in range(2):
+        open_queue(ADVANCE, redis).enqueue("workers.jobs.sweep.sweep")
+        work()
+        work(SEAL)
+        redis.delete(SEAL_FLAG)
+    assert [s.size for s in here.seals.checkpoints()] == [1]
+    assert open_queue(SEAL, redis).count == 0
+
+
+def test_a_long_sealing_goes_on_in_a_further_job(
+    here: Runtime, redis: Redis, work: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record_something(here)
+    for number in range(5):
+        Desk(here.ledger).household(f"h{number}")
+    monkeypatch.setattr(sealing, "MOST", 2)
+    monkeypatch.setattr(seal_job, "MOST_SECONDS", 0.0)
+    open_queue(SEAL, redis).enqueue("workers.jobs.seal.seal")
+    work(SEAL, max_jobs=1)
+    assert [s.size for s in here.seals.checkpoints()] == [2]
+    work(SEAL)
+    assert [s.size for s in here.seals.checkpoints()] == [6, 4, 2]
+
+
+def test_a_broken_seal_fails_no_job_and_is_seen(
+    here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    record_something(here)
+    open_queue(SEAL, redis).enqueue("workers.jobs.seal.seal")
+    work(SEAL)
+    log = Log(here.ledger, here.settings.database_url)
+    log.append(1)
+    log.set("topic = 'visit.recorded'", "= 1")
+    open_queue(SEAL, redis).enqueue("workers.jobs.seal.seal")
+    work(SEAL)
+    assert open_queue(SEAL, redis).failed_job_registry.count == 0
+    assert [s.size for s in here.seals.checkpoints()] == [1]
+    assert "位置 1 " in (here.sealer.state().alarm or "")

@@ -13,6 +13,7 @@ import structlog
 from rq import get_current_job
 
 from workers import runtime
+from workers.jobs.seal import ask_where_unsealed
 from workers.queues import WAITING_FLAG
 
 log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ def advance() -> None:
     job.connection.delete(WAITING_FLAG)
     catch_up()
     _stay()
+    ask_where_unsealed()
 
 
 def _stay() -> None:

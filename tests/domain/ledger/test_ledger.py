@@ -169,7 +169,7 @@ def test_the_position_of_a_lost_event_is_not_used_again(
     lost = sqlite_desk.household("h1").position
     run_sql(
         sqlite_url, "DROP TRIGGER stored_events_no_delete",
-        f"DELETE FROM stored_events WHERE position = {lost}",  # noqa: S608 - a number
+        f"DELETE FROM stored_events WHERE position = {lost}",
     )
     assert sqlite_desk.household("h2").position == lost + 1
 

@@ -1,0 +1,59 @@
+"""What does a reviewer take home? ``taizhang bundle``: a station's events with their proof."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from api.cli.common import CommandFailedError, json_option, needs_ledger, print_json, read_settings
+from api.cli.imports import progress_bar
+from domain.checkpoint import signer_of
+from workers.bundles import Asked, write_bundle
+from workers.runtime import opened_ledger, sealer_of
+from workers.sealing import SealBrokenError
+from workers.seals import Seals
+
+a_day = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--station", required=True, help="社工站编号。")
+@click.option("--from", "first", type=a_day, help="从哪一天的服务（省略为最早）。")
+@click.option("--to", "last", type=a_day, help="到哪一天的服务（省略为最近）。")
+@click.option("--at", "size", type=int, help="按某一条数时的检查点（省略为先封存再取最新的）。")
+@json_option
+def bundle(
+    file: Path, station: str, first: datetime | None, last: datetime | None,
+    size: int | None, *, as_json: bool,
+) -> None:
+    """把一个社工站的记录连同证明写成一个文件 FILE，供离线核对。"""
+    settings = read_settings()
+    needs_ledger(settings)
+    if not file.absolute().parent.is_dir():
+        raise CommandFailedError(f"目录 {file.absolute().parent} 不存在")
+    asked = Asked(station, first and first.date(), last and last.date())
+    with opened_ledger(settings) as ledger, progress_bar("导出") as progress:
+        seals = Seals(settings.database_url)
+        try:
+            sealer = sealer_of(ledger, seals, settings)
+            while size is None and sealer.seal(datetime.now(UTC)):  # noqa: TID251 - the edge
+                pass
+            sealed = None if size is None else seals.at(size)
+            if size is not None and sealed is None:
+                raise CommandFailedError(f"没有 {size} 条时的检查点")
+            signer = signer_of(settings.sealing_key())
+            manifest = write_bundle(
+                file, asked, ledger, seals, signer=signer, progress=progress, sealed=sealed
+            )
+        except SealBrokenError as error:
+            raise CommandFailedError(f"台账与签署过的检查点不符：{error}") from error
+        finally:
+            seals.close()
+    if as_json:
+        print_json({"file": str(file), "events": manifest.events, "size": manifest.size})
+    else:
+        click.echo(f"已写入 {file}：{manifest.events} 条记录，按 {manifest.size} 条时的检查点。")
+        click.echo(f"核对：taizhang verify {file} --key {manifest.key}")

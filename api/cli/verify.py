@@ -1,0 +1,183 @@
+"""Was anything altered? ``taizhang verify`` for the log and for a bundle; ``key`` for others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+
+from api.cli.common import (
+    REFUSED,
+    CommandFailedError,
+    json_option,
+    needs_ledger,
+    print_json,
+    read_settings,
+    talk,
+)
+from api.cli.imports import progress_bar
+from domain.bundle import Manifest, verify_bundle
+from domain.checkpoint import Checkpoint, signer_of
+from domain.signed_note import Verifier
+from domain.verdict import Verdict
+from workers.runtime import opened_ledger
+from workers.seals import Seals
+from workers.settings import Settings
+from workers.verifying import LogVerdict, verify_log
+
+MOST_NOTE_BYTES: Final = 100_000
+
+a_file: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.command
+@click.argument("bundle", required=False, type=a_file)
+@click.option("--key", "key_text", metavar="公钥", help="公钥，或存有公钥的文件。")
+@click.option(
+    "--checkpoint", "notes", type=a_file, multiple=True, metavar="文件",
+    help="以前在别处记下的检查点（可给多个）：只有它能说明整个数据库是否换成了旧的副本。",
+)
+@json_option
+def verify(
+    bundle: Path | None, key_text: str | None, notes: tuple[Path, ...], *, as_json: bool
+) -> None:
+    """核对台账是否被改动；给出 BUNDLE 时离线核对导出包。
+
+    核对导出包只需要该文件和公钥（--key），不读取任何设置和数据库。
+    """
+    if bundle is not None:
+        _verify_bundle(bundle, key_text, notes, as_json=as_json)
+    else:
+        _verify_log(key_text, notes, as_json=as_json)
+
+
+@click.command
+@json_option
+def key(*, as_json: bool) -> None:
+    """显示公钥：请把它交给评审等外人，供核对检查点和导出包。"""
+    settings = read_settings()
+    settings.prepare_home()
+    verifier = signer_of(settings.sealing_key()).verifier
+    if as_json:
+        print_json({"key": verifier.vkey, "fingerprint": verifier.fingerprint})
+    else:
+        click.echo(verifier.vkey)
+        talk.print(f"指纹 {verifier.fingerprint}")
+
+
+# ---- the log ----
+
+
+def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool) -> None:
+    settings = read_settings()
+    needs_ledger(settings)
+    verdict = verified(settings, _verifier(key_text) if key_text else _own(settings), notes)
+    if as_json:
+        print_json({"ok": verdict.is_ok} | _plain(verdict))
+    else:
+        _say_log(verdict)
+    _end(verdict)
+
+
+def verified(settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = ()) -> LogVerdict:
+    """Verify the log of an installation, also against the note in its home and those given.
+
+    :raises BadNote: for a note that the key did not sign.
+    """
+    files = [*notes, *([settings.noted_file] if settings.noted_file.exists() else [])]
+    noted = [_noted(file, verifier) for file in files]
+    with opened_ledger(settings) as ledger, progress_bar("核对") as progress:
+        seals = Seals(settings.database_url)
+        try:
+            return verify_log(ledger, seals, verifier, noted, progress)
+        finally:
+            seals.close()
+
+
+def _own(settings: Settings) -> Verifier:
+    if not settings.has_sealing_key:
+        raise CommandFailedError("这里没有封存密钥；请用 --key 给出公钥", REFUSED)
+    return signer_of(settings.sealing_key()).verifier
+
+
+def _say_log(verdict: LogVerdict) -> None:
+    _say_faults(verdict)
+    unsealed = max(verdict.events - verdict.sealed, 0)
+    click.echo(
+        f"核对了 {verdict.events} 条记录、{verdict.checkpoints} 个检查点"
+        f"和 {verdict.noted} 个数据库外记下的检查点；{unsealed} 条尚未封存。"
+    )
+    if verdict.is_ok and verdict.noted == 0:
+        talk.print("没有数据库外的检查点可比：看不出整个数据库是否换成了旧的副本。")
+
+
+# ---- a bundle ----
+
+
+def _verify_bundle(
+    bundle: Path, key_text: str | None, notes: tuple[Path, ...], *, as_json: bool
+) -> None:
+    if key_text is None or notes:
+        raise click.UsageError("核对导出包须用 --key 给出公钥，且不用 --checkpoint")
+    with progress_bar("核对") as progress:
+        manifest, verdict = verify_bundle(bundle, _verifier(key_text), progress)
+    if as_json:
+        print_json({"ok": verdict.is_ok, "station": manifest.station} | _plain(verdict))
+    else:
+        _say_bundle(manifest, verdict)
+    _end(verdict)
+
+
+def _say_bundle(manifest: Manifest, verdict: Verdict) -> None:
+    _say_faults(verdict)
+    span = f"{manifest.first or '最早'} 至 {manifest.last or '最近'}"
+    click.echo(
+        f"社工站 {manifest.station}，{span}：{verdict.events} 条记录，"
+        f"取自 {manifest.origin} 有 {manifest.size} 条时的台账。"
+    )
+
+
+# ---- both ----
+
+
+def _verifier(text: str) -> Verifier:
+    """The public key that was given, as it is or in a file."""
+    file = Path(text)
+    try:
+        is_file = len(text) < 1_000 and file.is_file()
+    except (OSError, ValueError):
+        is_file = False
+    return Verifier.parsed((_read(file) if is_file else text).strip())
+
+
+def _noted(file: Path, verifier: Verifier) -> Checkpoint:
+    return Checkpoint.opened(_read(file), verifier, str(file))
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open(encoding="utf-8") as opened:
+            return opened.read(MOST_NOTE_BYTES)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailedError(f"{file} 无法读取：{error}", REFUSED) from error
+
+
+def _plain(verdict: Verdict) -> dict[str, object]:
+    return {name: getattr(verdict, name) for name in verdict.__dataclass_fields__}
+
+
+def _say_faults(verdict: Verdict) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    for fault in verdict.faults:
+        console.print(f"✗ {fault.detail}", markup=False)
+    more = verdict.fault_count - len(verdict.faults)
+    if more:
+        console.print(f"  ……另有 {more} 处")
+    console.print("未通过：台账与签署过的不符。" if verdict.faults else "通过：没有发现改动。")
+
+
+def _end(verdict: Verdict) -> None:
+    if not verdict.is_ok:
+        raise CommandFailedError(f"核对未通过：{verdict.fault_count} 处不符", REFUSED)

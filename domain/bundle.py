@@ -1,0 +1,258 @@
+"""What is in a bundle, and is it true? Verified with nothing but the file and a public key.
+
+A bundle is a zip file (docs/bundle-format.md): a station's events as they are stored, the
+checkpoint of the log they are part of, their leaf hashes, and one proof for all of them.
+The leaf hashes and the proof give the signed root, so the leaf hashes are right; an event
+that differs from its own is the one that was changed. The manifest, signed too, says which
+events there must be, so that none can be left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from domain.checkpoint import Checkpoint, leaf_of
+from domain.kernel import Refused
+from domain.merkle import HASH_BYTES
+from domain.multiproof import Leaf, root_from_leaves
+from domain.signed_note import BadNote, Verifier
+from domain.verdict import Verdict
+
+FORMAT: Final = "taizhang-bundle"
+VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+SIGNATURE: Final = "manifest.note"
+CHECKPOINT: Final = "checkpoint"
+EVENTS: Final = "events.jsonl"
+LEAVES: Final = "leaves"
+PROOF: Final = "proof"
+NEEDED: Final = (MANIFEST, SIGNATURE, CHECKPOINT, EVENTS, LEAVES, PROOF)
+INDEX_BYTES: Final = 8
+
+MOST_MEMBERS: Final = 200
+MOST_SMALL_BYTES: Final = 1024 * 1024
+"""How large the manifest and other members that are read as a whole may be."""
+MOST_LINE_BYTES: Final = 8 * 1024 * 1024
+MOST_BYTES: Final = 64 * 1024**3
+MOST_RATIO: Final = 200
+"""How many times larger than in the file a member may be: more is a bomb, not a ledger."""
+CHUNK: Final = 64 * 1024
+_NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
+
+
+class BadBundle(
+    Refused, code="bad_bundle", title="不是可用的导出包",
+    detail="{file} 不能验证：{problem}。",
+):
+    """A file that is no bundle, is damaged, or is not bounded."""
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A file in a bundle, as its manifest names it."""
+
+    name: str
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
+    """What a bundle holds, and of what. Later versions may say more; names keep their meaning."""
+
+    format: str
+    version: int
+    station: str
+    first: date | None
+    last: date | None
+    events: int
+    origin: str
+    size: int
+    key: str
+    members: list[Member]
+
+    @property
+    def text(self) -> bytes:
+        """The canonical bytes of the manifest."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=1) + b"\n"
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """A line of ``events.jsonl``: a stored event, with its state byte for byte."""
+
+    index: int
+    position: int
+    stream: str
+    version: int
+    topic: str
+    state: msgspec.Raw
+
+    @property
+    def row(self) -> tuple[int, str, int, str, bytes]:
+        """The event as the log stores it."""
+        return self.position, self.stream, self.version, self.topic, bytes(self.state)
+
+
+def manifest_text(manifest: bytes) -> str:
+    """What is signed of a manifest."""
+    return f"{FORMAT} v{VERSION}\n{hashlib.sha256(manifest).hexdigest()}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An open bundle whose manifest and checkpoint a key signed."""
+
+    name: str
+    archive: zipfile.ZipFile
+    manifest: Manifest
+    checkpoint: Checkpoint
+
+    def events(self) -> Iterator[EventLine]:
+        """The events of the bundle, one in memory at a time."""
+        with self.archive.open(EVENTS) as file:
+            while line := file.readline(MOST_LINE_BYTES + 1):
+                if len(line) > MOST_LINE_BYTES:
+                    raise BadBundle(file=self.name, problem="有一条记录过长")
+                yield msgspec.json.decode(line, type=EventLine)
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Which leaves of the log the events are, and their hashes."""
+        for record in self._records(LEAVES, INDEX_BYTES + HASH_BYTES):
+            yield int.from_bytes(record[:INDEX_BYTES], "big"), record[INDEX_BYTES:]
+
+    def proof(self) -> Iterator[bytes]:
+        """The hashes that the leaves need to give the root."""
+        return self._records(PROOF, HASH_BYTES)
+
+    def _records(self, name: str, length: int) -> Iterator[bytes]:
+        with self.archive.open(name) as file:
+            while record := file.read(length):
+                if len(record) != length:
+                    raise BadBundle(file=self.name, problem=f"{name} 的长度不对")
+                yield record
+
+
+@contextmanager
+def opened_bundle(file: Path, verifier: Verifier) -> Iterator[Bundle]:
+    """Open a bundle that a key signed.
+
+    :raises BadBundle: for a file that is none, is damaged, incomplete or unbounded.
+    :raises BadNote: where its manifest or checkpoint was not signed by the key.
+    """
+    name = file.name
+    try:
+        with file.open("rb") as opened, zipfile.ZipFile(opened) as archive:
+            _check_members(name, archive)
+            manifest = _manifest(name, archive, verifier)
+            checkpoint = Checkpoint.opened(
+                _small(name, archive, CHECKPOINT).decode(), verifier, "包中的检查点"
+            )
+            if checkpoint.size != manifest.size:
+                raise BadNote(name="包中的检查点", problem="与清单不符")
+            yield Bundle(name, archive, manifest, checkpoint)
+    except (
+        zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError,
+        UnicodeDecodeError, msgspec.DecodeError,
+    ) as error:
+        raise BadBundle(file=name, problem=f"文件已损坏（{error}）") from error
+
+
+def verify_bundle(
+    file: Path, verifier: Verifier,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> tuple[Manifest, Verdict]:
+    """Verify a bundle: every event, every hash, and that none is missing.
+
+    :raises BadBundle: where it cannot be read.
+    :raises BadNote: where the key did not sign it.
+    """
+    with opened_bundle(file, verifier) as bundle:
+        verdict = Verdict(bundle.manifest.origin)
+        root = root_from_leaves(bundle.leaves(), bundle.checkpoint.size, bundle.proof())
+        if root != bundle.checkpoint.root:
+            verdict.add("proof", 0, "散列和证明得不出检查点的根：证明已被改动")
+        _compare(bundle, verdict, progress)
+        _check_digests(bundle, verdict)
+        return bundle.manifest, verdict
+
+
+def _compare(bundle: Bundle, verdict: Verdict, progress: Callable[[int, int], None]) -> None:
+    """Each event beside its leaf; the manifest says how many there must be."""
+    wanted, station = bundle.manifest.events, f"{bundle.manifest.station}/"
+    leaves, position = bundle.leaves(), 0
+    for event in bundle.events():
+        place = next(leaves, None)
+        is_same = place == (event.index, leaf_of(event.row))
+        if not is_same or event.position <= position or not event.stream.startswith(station):
+            verdict.add("changed", event.position, f"位置 {event.position} 的记录已被改动")
+        position = event.position
+        verdict.events += 1
+        if verdict.events % 1_000 == 0:
+            progress(verdict.events, wanted)
+    if verdict.events != wanted or next(leaves, None) is not None:
+        verdict.add(
+            "missing", position + 1, f"应有 {wanted} 条记录，包中有 {verdict.events} 条"
+        )
+
+
+def _check_digests(bundle: Bundle, verdict: Verdict) -> None:
+    """Every member, also one that this version does not know, is as it was written."""
+    for member in bundle.manifest.members:
+        digest = hashlib.sha256()
+        with bundle.archive.open(member.name) as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+        if digest.hexdigest() != member.sha256:
+            verdict.add("member", 0, f"{member.name} 与清单不符")
+
+
+def _check_members(name: str, archive: zipfile.ZipFile) -> None:
+    """Refuse what is incomplete or unbounded before anything of it is unpacked."""
+    infos = archive.infolist()
+    names = [info.filename for info in infos]
+    missing = [needed for needed in NEEDED if needed not in names]
+    if missing:
+        raise BadBundle(file=name, problem=f"缺少 {'、'.join(missing)}")
+    if len(names) > MOST_MEMBERS or len(set(names)) != len(names):
+        raise BadBundle(file=name, problem=f"其中的文件重名，或多于 {MOST_MEMBERS} 个")
+    for info in infos:
+        if not _NAME.fullmatch(info.filename) or info.flag_bits & 1:
+            raise BadBundle(file=name, problem="其中的文件名不合规，或有密码")
+        if info.file_size > MOST_RATIO * info.compress_size + MOST_SMALL_BYTES:
+            raise BadBundle(file=name, problem=f"{info.filename} 展开后过大")
+    if sum(info.file_size for info in infos) > MOST_BYTES:
+        raise BadBundle(file=name, problem="展开后过大")
+
+
+def _manifest(name: str, archive: zipfile.ZipFile, verifier: Verifier) -> Manifest:
+    """The manifest, signed, and naming every file of the bundle."""
+    text = _small(name, archive, MANIFEST)
+    signed = verifier.opened(_small(name, archive, SIGNATURE).decode(), "清单")
+    if signed != manifest_text(text):
+        raise BadNote(name="清单", problem="签名与内容不符")
+    manifest = msgspec.json.decode(text, type=Manifest)
+    if (manifest.format, manifest.version) != (FORMAT, VERSION):
+        raise BadBundle(file=name, problem=f"不认识的格式 {manifest.format} {manifest.version}")
+    named: dict[str, Any] = {member.name: member.bytes for member in manifest.members}
+    found = {info.filename: info.file_size for info in archive.infolist()}
+    found = {name: size for name, size in found.items() if name not in {MANIFEST, SIGNATURE}}
+    if set(named) != set(found):
+        different = "、".join(sorted(set(named) ^ set(found)))
+        raise BadBundle(file=name, problem=f"文件与清单不符：{different}")
+    return manifest
+
+
+def _small(name: str, archive: zipfile.ZipFile, member: str) -> bytes:
+    if archive.getinfo(member).file_size > MOST_SMALL_BYTES:
+        raise BadBundle(file=name, problem=f"{member} 过大")
+    with archive.open(member) as file:
+        return file.read(MOST_SMALL_BYTES)

@@ -1,0 +1,220 @@
+"""How does a reviewer take a station's events home, with the proof that none was altered?
+
+One zip file (docs/bundle-format.md, ``domain/bundle.py``), written member by member. Its
+names, order, times and compression are fixed, so that the same question about the same
+checkpoint gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import zipfile
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from domain.bundle import (
+    CHECKPOINT,
+    EVENTS,
+    FORMAT,
+    INDEX_BYTES,
+    LEAVES,
+    MANIFEST,
+    PROOF,
+    SIGNATURE,
+    VERSION,
+    EventLine,
+    Manifest,
+    Member,
+    manifest_text,
+)
+from domain.checkpoint import leaf_of
+from domain.kernel import Occurrence, Refused
+from domain.ledger import Ledger, StoredRow
+from domain.multiproof import multi_path
+from domain.signed_note import Signer
+from workers.proving import Prover
+from workers.seals import Sealed, Seals
+
+PAGE: Final = 2_000
+TIME: Final = (1980, 1, 1, 0, 0, 0)
+README: Final = "README.txt"
+ABOUT: Final = """\
+台账导出包 · Taizhang bundle, version 1
+
+这一个文件里有一个社工站在台账中的记录（个人信息仍为密文）、台账的签名检查点，以及这些
+记录确在其中、未被改动、也没有缺漏的证明。离线核对，只需本文件和公钥：
+
+    taizhang verify 本文件 --key 公钥
+
+One station's events as they are stored, the signed checkpoint of the log they are part of,
+and the proof that they are in it, unaltered and complete. To verify offline, run the line above.
+
+manifest.json   what this bundle holds, with the SHA-256 of every other file
+manifest.note   C2SP signed-note (Ed25519) over the SHA-256 of manifest.json
+checkpoint      C2SP tlog-checkpoint of the whole log
+events.jsonl    one event a line: index, position, stream, version, topic, state
+leaves          for each event: 8 bytes index (big-endian), 32 bytes RFC 6962 leaf hash
+proof           32 bytes each: the RFC 6962 subtrees without any of these leaves, left to right
+
+leaf hash = SHA-256(0x00 || '[position,"stream",version,"topic"]' || 0x0A || state)
+"""
+
+Progress = Callable[[int, int], None]
+
+
+class NothingSealed(
+    Refused, code="nothing_sealed", status=409, title="尚无检查点",
+    detail="台账尚未封存，没有检查点可以导出；请稍后再试。",
+):
+    """There is no checkpoint yet."""
+
+
+class NothingToBundle(
+    Refused, code="nothing_to_bundle", status=404, title="没有可导出的记录",
+    detail="社工站 {station} 在这段时间没有记录。",
+):
+    """A station or span without any event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which events: a station's, and where days are given those about a day between them."""
+
+    station: str
+    first: date | None = None
+    last: date | None = None
+
+    def includes(self, row: StoredRow) -> bool:
+        """Whether an event is asked for."""
+        if self.first is None and self.last is None:
+            return True
+        first, last = self.first or date.min, self.last or date.max
+        return any(o.on <= last and o.last_day >= first for o in occurrences(row[3], row[4]))
+
+
+class _Dated(msgspec.Struct):
+    occurred: Occurrence
+
+
+class _Kept(msgspec.Struct):
+    """What a record-keeping event says of the statements that it changes."""
+
+    before: _Dated | None = None
+    after: _Dated | None = None
+    voided: _Dated | None = None
+    reinstated: _Dated | None = None
+
+
+class _KeptState(msgspec.Struct):
+    data: _Kept
+
+
+def occurrences(topic: str, state: bytes) -> list[Occurrence]:
+    """Every time that an event is about: its own, and those of the statements it changes."""
+    own = msgspec.json.decode(state, type=_Dated).occurred
+    if not topic.startswith("record."):
+        return [own]
+    kept = msgspec.json.decode(state, type=_KeptState).data
+    dated = (kept.before, kept.after, kept.voided, kept.reinstated)
+    return [own, *(d.occurred for d in dated if d is not None)]
+
+
+def write_bundle(
+    target: Path, asked: Asked, ledger: Ledger, seals: Seals, *, signer: Signer,
+    progress: Progress = lambda _done, _total: None, sealed: Sealed | None = None,
+) -> Manifest:
+    """Write a bundle, whole or not at all; ``sealed`` is the newest checkpoint if not given.
+
+    :raises NothingSealed: where there is no checkpoint.
+    :raises NothingToBundle: where there is no such event.
+    :raises RecordAltered: where an event is not the one that was sealed.
+    """
+    sealed = sealed or seals.newest()
+    if sealed is None:
+        raise NothingSealed
+    with tempfile.NamedTemporaryFile(dir=target.absolute().parent, delete=False) as file:
+        try:
+            with zipfile.ZipFile(file, "w") as archive:
+                writing = _Writing(archive, asked, Prover(seals, sealed))
+                manifest = writing.write(ledger, signer, progress)
+            file.flush()
+            os.fsync(file.fileno())
+        except BaseException:
+            Path(file.name).unlink()
+            raise
+    Path(file.name).replace(target)
+    return manifest
+
+
+@dataclass
+class _Writing:
+    """A bundle on its way: its members so far, and which leaves its events are."""
+
+    archive: zipfile.ZipFile
+    asked: Asked
+    prover: Prover
+    members: list[Member] = field(default_factory=list)
+    indexes: array[int] = field(default_factory=lambda: array("Q"))
+    leaves: bytearray = field(default_factory=bytearray)
+
+    def write(self, ledger: Ledger, signer: Signer, progress: Progress) -> Manifest:
+        """Write every member; the manifest, which names the others, comes last."""
+        sealed = self.prover.sealed
+        self._add(README, [ABOUT.encode()])
+        self._add(CHECKPOINT, [sealed.note.encode()])
+        self._add(EVENTS, self._lines(ledger, progress))
+        if not self.indexes:
+            raise NothingToBundle(station=self.asked.station)
+        self._add(LEAVES, [bytes(self.leaves)])
+        self._add(PROOF, multi_path(self.indexes, sealed.size, self.prover.node))
+        manifest = Manifest(
+            format=FORMAT, version=VERSION, station=self.asked.station,
+            first=self.asked.first, last=self.asked.last,
+            events=len(self.indexes), origin=signer.name, size=sealed.size,
+            key=signer.verifier.vkey, members=self.members,
+        )
+        self._write(MANIFEST, [manifest.text])
+        self._write(SIGNATURE, [signer.signed(manifest_text(manifest.text)).encode()])
+        return manifest
+
+    def _lines(self, ledger: Ledger, progress: Progress) -> Iterator[bytes]:
+        """The events that are asked for, up to the checkpoint."""
+        position, end = 0, self.prover.sealed.position
+        while page := ledger.rows(position, PAGE, self.asked.station):
+            for row in page:
+                if row[0] <= end and self.asked.includes(row):
+                    yield self._line(row)
+            position = page[-1][0]
+            progress(min(position, end), end)
+
+    def _line(self, row: StoredRow) -> bytes:
+        index = self.prover.index(row)
+        self.indexes.append(index)
+        self.leaves += index.to_bytes(INDEX_BYTES, "big") + leaf_of(row)
+        position, stream, version, topic, state = row
+        line = EventLine(index, position, stream, version, topic, msgspec.Raw(state))
+        return msgspec.json.encode(line) + b"\n"
+
+    def _add(self, name: str, parts: Iterable[bytes]) -> None:
+        size, digest = self._write(name, parts)
+        self.members.append(Member(name, size, digest))
+
+    def _write(self, name: str, parts: Iterable[bytes]) -> tuple[int, str]:
+        about = zipfile.ZipInfo(name, TIME)
+        about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+        about.create_system = 3  # the same on every machine
+        size, digest = 0, hashlib.sha256()
+        with self.archive.open(about, "w", force_zip64=True) as file:
+            for part in parts:
+                file.write(part)
+                digest.update(part)
+                size += len(part)
+        return size, digest.hexdigest()
