@@ -45,7 +45,7 @@ from domain.kernel import (
     Value,
     stream_subject,
 )
-from domain.vault import refuse_sealed
+from domain.vault import SealedByHand, keeping_sealed, refuse_sealed
 
 EARLIEST: Final = date(1990, 1, 1)
 """No station is older: an earlier day of service is a slip of the pen."""
@@ -184,6 +184,13 @@ class KindChanged(
     """A correction keeps the kind of its record."""
 
 
+class NotCorrectable(
+    Refused, code="not_correctable", status=409, title="不能更正或作废",
+    detail="“{kind}”的各步不能更正、作废或恢复，请按流程登记下一步。",
+):
+    """What was carried out cannot be taken back by a correction."""
+
+
 class LaterRecordsDepend(
     Refused, code="later_records_depend", status=409, title="后面的记录以它为前提",
     detail="改动后第 {later} 条记录（{label}）不再成立：{because}请先更正或作废该条。",
@@ -255,8 +262,9 @@ def decide(
     corrections of later entries whose derived fields change with it.
     """
     subject = related.subject
-    if isinstance(command, Record | Correct):
-        refuse_sealed(command.statement.event)
+    _refuse_sealed(command)
+    if kind.is_final and not isinstance(command, Record):
+        raise NotCorrectable(kind=kind.label)
     match command:
         case Record():
             return (_recorded(kind, command.statement, stream, related),)
@@ -285,6 +293,15 @@ def decide(
             return _with_consequences(kind, stream, changed, event, related)
         case _:
             assert_never(command)
+
+
+def _refuse_sealed(command: Command) -> None:
+    """Only the ledger seals: nothing that was typed looks as if it were sealed."""
+    reason = "" if isinstance(command, Record) else command.reason
+    if isinstance(command, Record | Correct):
+        refuse_sealed(command.statement.event, reason)
+    elif "⟦" in reason or "⟧" in reason:
+        raise SealedByHand
 
 
 def _existing(kind: StreamKind[S], stream: Stream[S] | None, subject: str) -> Stream[S]:
@@ -323,14 +340,16 @@ def _corrected(
         raise KindChanged(
             was=entry.statement.event.label, got=command.statement.event.label
         )
-    after = _restated(kind, stream, replace(entry, statement=command.statement), related)
+    event = keeping_sealed(command.statement.event, entry.statement.event, stream.id)
+    stated = command.statement.stating(event)
+    after = _restated(kind, stream, replace(entry, statement=stated), related)
     if after == entry.statement:
         raise NothingChanged
-    event = EntryCorrected(
+    correction = EntryCorrected(
         entry=entry.version, before=entry.statement, after=after, reason=command.reason
     )
     changed = replace(entry, statement=after)
-    return _with_consequences(kind, stream, changed, event, related)
+    return _with_consequences(kind, stream, changed, correction, related)
 
 
 def _restated(

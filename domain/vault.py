@@ -16,7 +16,8 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeVar
+from functools import cache
+from typing import Any, Final, Protocol, TypeVar, get_type_hints
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -24,6 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.fields import PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
 from domain.kernel import (
+    Entry,
     Event,
     Refused,
     Statement,
@@ -35,9 +37,13 @@ from domain.kernel import (
 
 ERASED: Final = "（已删除）"
 LOCKED: Final = "（已封存）"
+UNREADABLE: Final = "（密钥缺失）"
+"""Shown where a key is lost: its keyring was restored from a copy older than the log."""
+FREE_TEXT: Final = "#text"
+"""What is added to a household's name for the owner of its free texts and its phone."""
 NONCE_BYTES: Final = 12
 _SEALED: Final = re.compile(r"⟦1:([a-z_]+):([^:⟦⟧]+):([0-9]+):([0-9]+):([0-9A-Za-z_-]+)⟧")
-_ABOUT_ITSELF: Final = frozenset({"household", "volunteer"})
+_ABOUT_ITSELF: Final = frozenset({"household", "volunteer", "erasure"})
 _REFERRED: Final = ("household", "volunteer")
 
 T = TypeVar("T")
@@ -97,7 +103,7 @@ class Keys(Protocol):
         """
 
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
-        """A key, or ``None`` where it is not (or no longer) there."""
+        """A key, or ``None`` where there never was one (or it is lost)."""
 
     def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
         """Let owners be found by texts (owner, mark, text) that identify them."""
@@ -118,34 +124,69 @@ def person_owner(station: str, person: str) -> str:
     return f"{station}/person/{person}"
 
 
-def owner_of(event: Event, stream: str) -> str:
-    """Who owns an event's texts that name no single person: the household as a whole.
+def owner_of(event: Event, stream: str, opening: Event | None = None) -> str:
+    """Who owns an event's texts: the one person that it, or its stream, is about; else the
+    household or volunteer; else the record itself.
 
-    Such a text may speak of each of its members, so that it is gone when one of them is
-    erased (``docs/decisions/0009``).
+    ``opening`` is the stream's first statement: a case's session says nothing of whose
+    case it is.
     """
-    if stream_kind(stream) not in _ABOUT_ITSELF:
-        references = [(kind, said) for _path, kind, said in marked_values(event, REFERS_TO)]
-        for wanted in _REFERRED:
-            for kind, subject in references:
-                if kind == wanted:
-                    return stream_id(stream_station(stream), kind, subject)
+    if stream_kind(stream) == "erasure":
+        return stream
+    if (person := _person_of(event)) is not None:
+        return person_owner(stream_station(stream), person)
+    if stream_kind(stream) in _ABOUT_ITSELF:
+        return stream
+    if opening is not None and (person := _person_of(opening)) is not None:
+        return person_owner(stream_station(stream), person)
+    return _of_many(event, stream, opening)
+
+
+def _of_many(event: Event, stream: str, opening: Event | None) -> str:
+    """The household or volunteer that an event or its stream is about, else the record."""
+    if stream_kind(stream) in _ABOUT_ITSELF:
+        return stream
+    for said in (event, opening):
+        references = () if said is None else marked_values(said, REFERS_TO)
+        named = {kind: subject for _path, kind, subject in references}
+        for kind in _REFERRED:
+            if kind in named:
+                return stream_id(stream_station(stream), kind, named[kind])
     return stream
 
 
-def owners_in(event: Event, stream: str) -> set[str]:
-    """Everybody whose key an event is sealed with."""
-    return {owner for owner, _mark, _text in _said(event, stream)}
+def _person_of(value: Any) -> str | None:
+    """The one person that an event or a part of it is about as a whole."""
+    kind: Any = type(value)
+    for name, marks in bearing(kind, PERSON_MARK):
+        if PERSON_MARK in marks and isinstance(person := getattr(value, name), str):
+            return str(person)
+    return None
 
 
-def _said(event: Event, stream: str) -> list[tuple[str, str, str]]:
+def free_text_owner(stream: str) -> str:
+    """Who owns a household's free texts.
+
+    They may speak of each of its members, so that they are gone when one of them is
+    erased; the address stays while another member lives there (decision 0009).
+    """
+    return stream + FREE_TEXT
+
+
+def _owner_for(owner: str, mark: str) -> str:
+    is_shared = stream_kind(owner) == "household" and mark != "address"
+    return free_text_owner(owner) if is_shared else owner
+
+
+def _said(event: Event, stream: str, opening: Event | None) -> list[tuple[str, str, str]]:
+    """Each personal text of an event: owner, mark, text."""
     found: list[tuple[str, str, str]] = []
 
     def see(text: str, mark: str, owner: str) -> str:
         found.append((owner, mark, text))
         return text
 
-    _rewritten_event(event, stream, see)
+    _rewritten_event(event, stream, opening, see)
     return found
 
 
@@ -153,18 +194,47 @@ def _said(event: Event, stream: str) -> list[tuple[str, str, str]]:
 
 
 def is_sealed(text: str) -> bool:
-    """Whether a text is sealed, or says of itself that it was erased."""
-    return text.startswith("⟦") or text == ERASED
+    """Whether a text is sealed, or says of itself that it was erased or locked."""
+    return text in {ERASED, LOCKED} or (text[:1] == "⟦" and bool(_SEALED.fullmatch(text)))
 
 
-def refuse_sealed(event: Event) -> None:
-    """Refuse what somebody typed that looks sealed.
+def refuse_sealed(event: Event, *texts: str) -> None:
+    """Refuse what somebody typed that looks sealed, in an event or in other texts.
 
     :raises SealedByHand: where it does.
     """
-    for _path, _mark, text in marked_values(event, PERSONAL):
+    for text in (*(said for _path, _mark, said in marked_values(event, PERSONAL)), *texts):
         if "⟦" in text or "⟧" in text:
             raise SealedByHand
+
+
+def keeping_sealed(after: Event, before: Event, stream: str) -> Event:
+    """A restatement in which what was read as erased or locked stays what it was.
+
+    Whoever corrects a record states all of it anew, also what he could not read.
+    """
+    kept: dict[tuple[str, str], list[str]] = {}
+    for owner, mark, text in _said(before, stream, None):
+        if is_sealed(text):
+            kept.setdefault((owner, mark), []).append(text)
+
+    def keep(text: str, mark: str, owner: str) -> str:
+        same = kept.get((owner, mark)) if text in {ERASED, LOCKED} else None
+        return same.pop(0) if same else text
+
+    return _rewritten_event(after, stream, None, keep)
+
+
+def plain_texts(event: Event, stream: str) -> list[tuple[str, str]]:
+    """The owner and mark of each personal text that is stored as it was stated: in a log
+    that was begun before texts were sealed.
+    """
+    said = _said(event, stream, None)
+    return [(owner, mark) for owner, mark, text in said if text and not is_sealed(text)]
+
+
+Stated = tuple[Event, str, Event | None]
+"""An event on its way into the log: the event, its stream, the stream's first statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,90 +243,104 @@ class Vault:
 
     keys: Keys
 
-    def prepare(self, events: Collection[tuple[Event, str]]) -> None:
-        """Have the keys of many events (with their streams) ready at once.
+    def prepare(self, stated: Collection[Stated]) -> Mapping[str, DataKey]:
+        """The keys with which many events are sealed, got (or made) at once.
 
         :raises PersonErased: where one of their persons was erased.
+        :raises PersonLocked: where one of them is locked.
         """
-        said = [item for event, stream in events for item in _said(event, stream)]
+        said = [item for event, stream, opening in stated for item in _said(event, stream, opening)]
         wanted = [item for item in said if not is_sealed(item[2])]
-        if wanted:
-            self.keys.to_seal({owner for owner, _mark, _text in wanted})
-            self.keys.remember([item for item in wanted if item[1] in SEARCHABLE])
+        if not wanted:
+            return {}
+        keys = self.keys.to_seal({owner for owner, _mark, _text in wanted})
+        self.keys.remember([item for item in wanted if item[1] in SEARCHABLE])
+        return keys
 
-    def sealed(self, event: Event, stream: str, version: int) -> Event:
+    def sealed(
+        self, stated: Stated, version: int, keys: Mapping[str, DataKey] | None = None
+    ) -> Event:
         """The event as it is stored; what is sealed already stays as it is.
 
         :raises PersonErased: where its person was erased.
         """
-        wanted = {owner for owner, _mark, text in _said(event, stream) if not is_sealed(text)}
-        if not wanted:
-            return event
-        keys = self.keys.to_seal(wanted)
+        event, stream, opening = stated
+        held = self.prepare([stated]) if keys is None else keys
 
         def seal(text: str, mark: str, owner: str) -> str:
             if is_sealed(text):
                 return text
-            key, nonce = keys[owner], secrets.token_bytes(NONCE_BYTES)
+            key, nonce = held[owner], secrets.token_bytes(NONCE_BYTES)
             place = _place(stream, mark, owner, str(key.epoch), str(version))
             box = nonce + AESGCM(key.secret).encrypt(nonce, text.encode(), place)
             coded = base64.urlsafe_b64encode(box).decode().rstrip("=")
             return f"⟦1:{mark}:{owner}:{key.epoch}:{version}:{coded}⟧"
 
-        return _rewritten_event(event, stream, seal)
+        return _rewritten_event(event, stream, opening, seal)
 
-    def opened(self, event: Event, stream: str) -> Event:
-        """The event as it was stated; what cannot be opened any more stays sealed."""
+    def opened(self, event: Event, stream: str, *, to_show: bool = False) -> Event:
+        """The event as it was stated; what is locked or erased stays sealed.
+
+        ``to_show`` says in its place that it is erased or locked.
+        """
         return _rewritten_event(
-            event, stream, lambda text, _mark, _owner: self._open(text, stream, ())
+            event, stream, None,
+            lambda text, _mark, _owner: self._open(text, stream, to_show=to_show),
         )
 
-    def opened_stream(self, stream: Stream[Any]) -> Stream[Any]:
-        """A stream whose entries are as they were stated, for a decision on them."""
-        entries = {
-            version: replace(
-                entry,
-                statement=entry.statement.stating(self.opened(entry.statement.event, stream.id)),
-            )
-            for version, entry in stream.entries.items()
-        }
+    def opened_stream(self, stream: Stream[Any], *, to_show: bool = False) -> Stream[Any]:
+        """A stream whose entries are as they were stated: for a decision, or ``to_show``."""
+
+        def opened(entry: Entry) -> Entry:
+            event = self.opened(entry.statement.event, stream.id, to_show=to_show)
+            return replace(entry, statement=entry.statement.stating(event))
+
+        entries = {version: opened(entry) for version, entry in stream.entries.items()}
         return replace(stream, entries=entries)
 
     def shown(self, value: T, stream: str) -> T:
         """Plain data or a row with every sealed text opened, or said to be erased or locked."""
-        found: T = _walked(value, lambda text: self._open(text, stream, (ERASED, LOCKED)))
+        found: T = _walked(value, lambda text: self._open(text, stream, to_show=True))
         return found
 
-    def _open(self, text: str, stream: str, instead: tuple[str, ...]) -> str:
-        """A text opened; where it cannot be, itself or what is to be read ``instead``."""
-        found = _SEALED.fullmatch(text) if text.startswith("⟦") else None
+    def _open(self, text: str, stream: str, *, to_show: bool) -> str:
+        """A text opened; where it may not be, itself or what is to be read instead."""
+        found = _SEALED.fullmatch(text) if text[:1] == "⟦" else None
         if found is None:
             return text
         mark, owner, epoch, version, coded = found.groups()
         key = self.keys.to_open(owner, int(epoch))
-        if key is None or key.state is KeyState.ERASED:
-            return instead[0] if instead else text
-        if key.state is KeyState.LOCKED and instead:
-            return instead[1]
+        if key is None or key.state is not KeyState.ACTIVE:
+            return _instead(key) if to_show else text
         box = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
         nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
         try:
             place = _place(stream, mark, owner, epoch, version)
             return AESGCM(key.secret).decrypt(nonce, sealed, place).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # altered, or cut off
             raise TamperedTextError(f"{stream}@{version} {mark}") from None
 
 
+def _instead(key: DataKey | None) -> str:
+    """What is read in place of a text that its key may not open."""
+    if key is None:
+        return UNREADABLE
+    return LOCKED if key.state is KeyState.LOCKED else ERASED
+
+
 def sealed_places(value: object) -> Iterator[tuple[str, int]]:
-    """The owner and event version that each sealed text in plain data names."""
-    if isinstance(value, str) and (found := _SEALED.fullmatch(value)):
-        yield found.group(2), int(found.group(4))
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from sealed_places(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from sealed_places(item)
+    """The owner and event version that each sealed text in plain data or a row names."""
+    match value:
+        case str():
+            if value[:1] == "⟦" and (found := _SEALED.fullmatch(value)):
+                yield found.group(2), int(found.group(4))
+        case dict():
+            yield from sealed_places(list(value.values()))
+        case list() | tuple():
+            for item in value:
+                yield from sealed_places(item)
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            yield from sealed_places([getattr(value, part.name) for part in fields(value)])
 
 
 def _place(*parts: str) -> bytes:
@@ -286,27 +370,35 @@ Rewrite = Callable[[str, str, str], str]
 """Given a personal text, its mark and its owner: what is to stand there."""
 
 
-def _rewritten_event(event: Event, stream: str, rewrite: Rewrite) -> Event:
+def _rewritten_event(
+    event: Event, stream: str, opening: Event | None, rewrite: Rewrite
+) -> Event:
     """An event with every personal text rewritten, also in the statements it repeats."""
-    owner, changes = owner_of(event, stream), {}
-    for name in event.__struct_fields__:
-        said = getattr(event, name)
-        if isinstance(said, Statement):
-            owner = owner_of(said.event, stream)
-            inner = _rewritten_event(said.event, stream, rewrite)
-            if inner is not said.event:
-                changes[name] = said.stating(inner)
+    if not bearing(type(event), PERSONAL) and not _repeats(type(event)):
+        return event
+    owner, changes = owner_of(event, stream, opening), {}
+    for name in _repeats(type(event)):
+        said: Statement = getattr(event, name)
+        # Why a record is corrected may be said also after its person was erased.
+        owner = _of_many(said.event, stream, opening)
+        inner = _rewritten_event(said.event, stream, opening, rewrite)
+        if inner is not said.event:
+            changes[name] = said.stating(inner)
     if changes:
         event = msgspec.structs.replace(event, **changes)
     found: Event = _rewritten(event, stream, owner, rewrite)
     return found
 
 
+@cache
+def _repeats(event: Any) -> tuple[str, ...]:
+    """The fields in which an event of a class repeats statements."""
+    hints = get_type_hints(event)
+    return tuple(name for name in event.__struct_fields__ if hints[name] is Statement)
+
+
 def _rewritten(value: Any, stream: str, owner: str, rewrite: Rewrite) -> Any:
     struct: Any = type(value)
-    for name, _marks in bearing(struct, PERSON_MARK):
-        if isinstance(person := getattr(value, name), str):
-            owner = person_owner(stream_station(stream), person)
     changes = {}
     for name, marks in bearing(struct, PERSONAL):
         old = getattr(value, name)
@@ -321,10 +413,12 @@ def _rewritten_item(
 ) -> Any:
     match value:
         case str() if mark is not None:
-            text = rewrite(value, mark, owner)
+            text = rewrite(value, mark, _owner_for(owner, mark))
             return value if text == value else text
         case msgspec.Struct():
-            return _rewritten(value, stream, owner, rewrite)
+            person = _person_of(value)
+            mine = owner if person is None else person_owner(stream_station(stream), person)
+            return _rewritten(value, stream, mine, rewrite)
         case tuple():
             items = tuple(
                 _rewritten_item(item, stream, owner, rewrite, mark) for item in value

@@ -10,35 +10,39 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 import threading
 import time
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final, assert_never
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
+    BigInteger,
     Column,
     Connection,
     Engine,
-    Integer,
     LargeBinary,
     MetaData,
+    Row,
     String,
     Table,
     Text,
     event,
+    func,
     insert,
     select,
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 
-from domain.kernel import stream_kind, stream_subject
-from domain.vault import NONCE_BYTES, DataKey, KeyState, PersonErased, PersonLocked
+from domain.kernel import Refused, stream_kind, stream_subject
+from domain.vault import FREE_TEXT, NONCE_BYTES, DataKey, KeyState, PersonErased, PersonLocked
 from projections.store import open_engine, writing
 
 KEY_BYTES: Final = 32
@@ -53,11 +57,15 @@ data_keys: Final = Table(
     "data_keys",
     metadata,
     Column("owner", Text, primary_key=True),
-    Column("epoch", Integer, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     Column("state", String(16), nullable=False),
     Column("wrapped", LargeBinary),
 )
-"""``wrapped`` is null where the key was destroyed; the row stays and says so."""
+"""``wrapped`` is null where the key was destroyed; the row stays and says so.
+
+``epoch`` is the second in which the key was made, or the next: a keyring that was
+restored from an older copy must not give a new key the number of one that it lost.
+"""
 
 key_lookups: Final = Table(
     "key_lookups",
@@ -68,6 +76,15 @@ key_lookups: Final = Table(
 )
 """By which keyed hashes of name, ID number, phone or address an owner is found."""
 
+changes: Final = Table(
+    "key_changes",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("change", String(16), primary_key=True),
+    Column("owners", Text, nullable=False),
+)
+"""What was carried out of which erasure: the state given, and whose keys got it, as JSON."""
+
 settings: Final = Table(
     "keyring_settings",
     metadata,
@@ -77,28 +94,43 @@ settings: Final = Table(
 """The key of the keyed hashes, wrapped: it opens only with the right master key."""
 
 
+INDEX: Final = "index"
+
+
 class BadMasterKeyError(ValueError):
     """The master key does not open this keyring."""
+
+
+class DamagedKeyError(ValueError):
+    """A key that the right master key does not open."""
+
+
+class MasterKeyReplaced(
+    Refused, code="master_key_replaced", status=503, title="主密钥已更换",
+    detail="主密钥已更换，而本进程仍持有旧的主密钥；请用新的主密钥重新启动服务。",
+):
+    """The keyring was wrapped anew, and this process was not told the new key."""
 
 
 class Keyring:
     """The data keys of one installation."""
 
-    def __init__(self, database_url: str, master: bytes) -> None:
+    def __init__(
+        self, database_url: str, master: bytes,
+        others: Callable[[], Collection[bytes]] = tuple,
+    ) -> None:
         """Open the keyring, or make an empty one.
+
+        ``others`` answers the master keys that may have replaced this one meanwhile.
 
         :raises BadMasterKeyError: where another master key wrapped it.
         """
         self.engine = _open(database_url)
-        self._master = master
+        self._master, self._others = master, others
         self._held: dict[tuple[str, int], tuple[float, DataKey | None]] = {}
         self._newest: dict[str, tuple[float, DataKey]] = {}
         self._lock = threading.Lock()
-        try:
-            self._index_key = self._setting("index")
-        except BaseException:
-            self.engine.dispose()
-            raise
+        self._index_key = self._index()
 
     def close(self) -> None:
         """Forget every key and close every connection."""
@@ -147,26 +179,31 @@ class Keyring:
 
     def read_ahead(self, owners: Collection[str]) -> None:
         """Have the keys of many owners at hand for the next moment."""
+        now = time.monotonic()
         with self.engine.connect() as connection:
             found = self._read(connection, sorted(owners))
-        now = time.monotonic()
         with self._lock:
             self._held |= {(key.owner, key.epoch): (now, key) for key in found}
 
     def _read(self, connection: Connection, owners: Sequence[str]) -> list[DataKey]:
         """Every key of some owners, by epoch."""
+        order = data_keys.c.owner, data_keys.c.epoch
         rows = [
             row
-            for start in range(0, len(owners), CHUNK)
+            for some in _chunks(owners)
             for row in connection.execute(
-                select(data_keys)
-                .where(data_keys.c.owner.in_(owners[start : start + CHUNK]))
-                .order_by(data_keys.c.owner, data_keys.c.epoch)
+                select(data_keys).where(data_keys.c.owner.in_(some)).order_by(*order)
             )
         ]
+        return self._data_keys(rows)
+
+    def _data_keys(self, rows: Iterable[Row[Any]]) -> list[DataKey]:
         return [
-            DataKey(r.owner, r.epoch, KeyState(r.state), self._unwrap(r.wrapped, r.owner, r.epoch))
-            for r in rows
+            DataKey(
+                row.owner, row.epoch, KeyState(row.state),
+                self._unwrap(row.wrapped, f"{row.owner}/{row.epoch}") if row.wrapped else b"",
+            )
+            for row in rows
         ]
 
     def _usable(self, keys: Sequence[DataKey]) -> dict[str, DataKey]:
@@ -179,15 +216,15 @@ class Keyring:
 
     def _made(self, connection: Connection, owners: Sequence[str]) -> dict[str, DataKey]:
         """A new key for each owner that has none to seal with."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
+        _alone(connection)
+        self._use_current_master(connection)
         known = self._read(connection, owners)
         found = self._usable(known)
-        epochs = {key.owner: key.epoch for key in known}
+        epochs, now = {key.owner: key.epoch for key in known}, int(time.time())
         for owner in owners:
             if owner not in found:
                 found[owner] = DataKey(
-                    owner, epochs.get(owner, 0) + 1, KeyState.ACTIVE,
+                    owner, max(epochs.get(owner, 0) + 1, now), KeyState.ACTIVE,
                     secrets.token_bytes(KEY_BYTES),
                 )
                 connection.execute(insert(data_keys).values(self._row(found[owner])))
@@ -202,24 +239,33 @@ class Keyring:
     def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
         """Let owners be found by texts (owner, mark, text) that identify them."""
         rows = {(self._digest(owner, mark, said), owner) for owner, mark, said in texts}
-        if not rows:
+        with self.engine.connect() as connection:
+            missing = rows - _known_lookups(connection, rows)
+        if not missing:
             return
         with writing(self.engine) as connection:
-            for digest, owner in sorted(rows):
-                known = select(key_lookups.c.owner).where(
-                    key_lookups.c.digest == digest, key_lookups.c.owner == owner
-                )
-                if connection.execute(known).first() is None:
+            missing -= _known_lookups(connection, missing)
+            owners = sorted({owner for _digest, owner in missing})
+            alive = _alive(connection, owners)  # whose erasure now waits for this
+            for digest, owner in sorted(missing):
+                if owner in alive:
                     row = {"digest": digest, "owner": owner}
-                    connection.execute(insert(key_lookups).values(row))
+                    connection.execute(upsert(connection, key_lookups, row))
 
     def owners_by(self, station: str, mark: str, said: str) -> set[str]:
-        """The owners at a station of whom this was ever recorded, and who are not erased."""
-        query = select(key_lookups.c.owner).where(
-            key_lookups.c.digest == self._digest(f"{station}/", mark, said)
+        """The owners at a station of whom this was ever recorded, and who may be shown.
+
+        A household is named as such, whichever of its keys sealed the text.
+        """
+        digest = self._digest(f"{station}/", mark, said)
+        query = (
+            select(key_lookups.c.owner)
+            .join(data_keys, data_keys.c.owner == key_lookups.c.owner)
+            .where(key_lookups.c.digest == digest, data_keys.c.state == KeyState.ACTIVE)
         )
         with self.engine.connect() as connection:
-            return set(connection.execute(query).scalars())
+            found = connection.execute(query).scalars()
+            return {owner.removesuffix(FREE_TEXT) for owner in found}
 
     def _digest(self, owner: str, mark: str, said: str) -> str:
         station = owner.partition("/")[0]
@@ -237,33 +283,84 @@ class Keyring:
         Returns when no process holds one of them any more.
         """
         with writing(self.engine) as connection:
-            alive = data_keys.c.owner.in_(list(owners)) & data_keys.c.wrapped.is_not(None)
-            gone = connection.execute(
-                update(data_keys).where(alive).values(state=KeyState.ERASED, wrapped=None)
-            ).rowcount
-            connection.execute(key_lookups.delete().where(key_lookups.c.owner.in_(list(owners))))
-        self._forget()
-        self._truncate_journal()
-        time.sleep(HELD_SECONDS)
-        return int(gone)
+            gone = self._destroyed(connection, owners)
+        self._settle()
+        return gone
+
+    def _destroyed(self, connection: Connection, owners: Collection[str]) -> int:
+        gone = 0
+        for some in _chunks(owners):
+            alive = data_keys.c.owner.in_(some) & data_keys.c.wrapped.is_not(None)
+            destroyed = update(data_keys).where(alive).values(state=KeyState.ERASED, wrapped=None)
+            gone += connection.execute(destroyed).rowcount
+            connection.execute(key_lookups.delete().where(key_lookups.c.owner.in_(some)))
+        for owner in sorted(filter(_is_one_person, owners)):
+            known = select(data_keys.c.owner).where(data_keys.c.owner == owner).limit(1)
+            if connection.execute(known).first() is None:  # the keyring is an older copy
+                stone = DataKey(owner, int(time.time()), KeyState.ERASED, b"")
+                connection.execute(upsert(connection, data_keys, self._row(stone)))
+        return gone
 
     def lock(self, owners: Collection[str], *, is_locked: bool = True) -> int:
         """Lock (or unlock) what some owners' keys sealed; answers how many keys changed."""
-        before, after = KeyState.ACTIVE, KeyState.LOCKED
-        if not is_locked:
-            before, after = after, before
         with writing(self.engine) as connection:
-            mine = data_keys.c.owner.in_(list(owners)) & (data_keys.c.state == before)
-            changed = connection.execute(update(data_keys).where(mine).values(state=after))
-        self._forget()
-        time.sleep(HELD_SECONDS)
-        return int(changed.rowcount)
+            changed = _locked(connection, owners, is_locked=is_locked)
+        self._settle()
+        return changed
+
+    def carry_out(self, cause: str, change: KeyState, owners: Collection[str]) -> bool:
+        """Give the keys of some owners a state, once a cause; false where it was done.
+
+        To unlock is to undo what the same cause locked, except what another one locks.
+        """
+        with writing(self.engine) as connection:
+            _alone(connection)
+            known = {(row.cause, row.change): row.owners for row in _changes(connection)}
+            if (cause, change) in known:
+                return False
+            match change:
+                case KeyState.ERASED:
+                    self._destroyed(connection, owners)
+                case KeyState.LOCKED:
+                    _locked(connection, owners, is_locked=True)
+                case KeyState.ACTIVE:
+                    owners = _locked_by(cause, known)
+                    _locked(connection, owners, is_locked=False)
+                case _:
+                    assert_never(change)
+            row = {"cause": cause, "change": change, "owners": json.dumps(sorted(owners))}
+            connection.execute(insert(changes).values(row))
+        self._settle()
+        return True
+
+    def carried_out(self) -> set[tuple[str, KeyState]]:
+        """What was carried out: the cause and the state that it gave."""
+        with self.engine.connect() as connection:
+            return {(row.cause, KeyState(row.change)) for row in _changes(connection)}
+
+    def counts(self) -> dict[str, int]:
+        """How many keys are in each state."""
+        query = select(data_keys.c.state, func.count()).group_by(data_keys.c.state)
+        with self.engine.connect() as connection:
+            found = {str(state): count for state, count in connection.execute(query)}
+        return {state.value: found.get(state, 0) for state in KeyState}
 
     def state_of(self, owner: str) -> KeyState | None:
         """The state of an owner's newest key."""
         with self.engine.connect() as connection:
             found = self._read(connection, [owner])
         return found[-1].state if found else None
+
+    def states_of(self, owners: Collection[str]) -> dict[str, KeyState]:
+        """The state of each owner's newest key; an owner without one is not named."""
+        with self.engine.connect() as connection:
+            return {key.owner: key.state for key in self._read(connection, sorted(owners))}
+
+    def _settle(self) -> None:
+        """Wait until no process holds what has changed, and leave no copy on the disk."""
+        self._forget()
+        self._truncate_journal()
+        time.sleep(HELD_SECONDS)
 
     def _forget(self) -> None:
         with self._lock:
@@ -281,55 +378,141 @@ class Keyring:
     def rewrap(self, master: bytes) -> int:
         """Wrap every key with a new master key, all or none; answers how many.
 
-        Processes that still have the old one must be started anew.
+        A process that has the old one asks for its successor, or refuses from now on.
         """
         with writing(self.engine) as connection:
-            rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None)))
-            keys = [
-                DataKey(
-                    r.owner, r.epoch, KeyState(r.state), self._unwrap(r.wrapped, r.owner, r.epoch)
-                )
-                for r in rows
-            ]
-            old, self._master = self._master, master
-            try:
-                for key in keys:
-                    mine = (data_keys.c.owner == key.owner) & (data_keys.c.epoch == key.epoch)
-                    changed = update(data_keys).where(mine)
-                    connection.execute(changed.values(wrapped=self._row(key)["wrapped"]))
-                wrapped = self._wrap(self._index_key, "setting/index")
-                connection.execute(update(settings).values(wrapped=wrapped))
-            except BaseException:
-                self._master = old
-                raise
+            _alone(connection)
+            self._use_current_master(connection)
+            alive = select(data_keys).where(data_keys.c.wrapped.is_not(None))
+            keys = self._data_keys(connection.execute(alive))
+            for key in keys:
+                mine = (data_keys.c.owner == key.owner) & (data_keys.c.epoch == key.epoch)
+                wrapped = _wrapped(master, key.secret, f"{key.owner}/{key.epoch}")
+                connection.execute(update(data_keys).where(mine).values(wrapped=wrapped))
+            wrapped = _wrapped(master, self._index_key, f"setting/{INDEX}")
+            connection.execute(update(settings).values(wrapped=wrapped))
+        self._master = master
         self._forget()
+        self._truncate_journal()
         return len(keys)
 
-    def _setting(self, name: str) -> bytes:
-        query = select(settings.c.wrapped).where(settings.c.name == name)
-        place = f"setting/{name}"
+    def _index(self) -> bytes:
+        """The key of the keyed hashes, made at first; only the right master key opens it."""
         with writing(self.engine) as connection:
-            found = connection.execute(query).scalar_one_or_none()
-            if found is None:
+            _alone(connection)
+            wrapped = connection.execute(select(settings.c.wrapped)).scalar_one_or_none()
+            if wrapped is None:
                 made = secrets.token_bytes(KEY_BYTES)
-                row = {"name": name, "wrapped": self._wrap(made, place)}
+                row = {"name": INDEX, "wrapped": _wrapped(self._master, made, f"setting/{INDEX}")}
                 connection.execute(insert(settings).values(row))
                 return made
-        return self._opened(found, place)
+            return self._use(wrapped)
+
+    def _use_current_master(self, connection: Connection) -> None:
+        """Be sure that the master key is the one that wraps this keyring now.
+
+        :raises MasterKeyReplaced: where it is not, and nobody told this process the new one.
+        """
+        wrapped = connection.execute(select(settings.c.wrapped)).scalar_one()
+        try:
+            self._use(wrapped)
+        except BadMasterKeyError:
+            raise MasterKeyReplaced from None
+
+    def _use(self, wrapped: bytes) -> bytes:
+        """Use whichever known master key opens the index key; answers that."""
+        for take in (lambda: (self._master,), self._others):
+            for master in take():
+                with suppress(InvalidTag):
+                    opened = _unwrapped(master, wrapped, f"setting/{INDEX}")
+                    self._master = master
+                    return opened
+        raise BadMasterKeyError("主密钥与密钥库不符")
 
     def _wrap(self, secret: bytes, place: str) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + AESGCM(self._master).encrypt(nonce, secret, place.encode())
+        return _wrapped(self._master, secret, place)
 
-    def _unwrap(self, wrapped: bytes | None, owner: str, epoch: int) -> bytes:
-        return b"" if wrapped is None else self._opened(wrapped, f"{owner}/{epoch}")
-
-    def _opened(self, wrapped: bytes, place: str) -> bytes:
-        nonce, box = bytes(wrapped[:NONCE_BYTES]), bytes(wrapped[NONCE_BYTES:])
+    def _unwrap(self, wrapped: bytes, place: str) -> bytes:
         try:
-            return AESGCM(self._master).decrypt(nonce, box, place.encode())
+            return _unwrapped(self._master, wrapped, place)
         except InvalidTag:
-            raise BadMasterKeyError("主密钥与密钥库不符") from None
+            with self.engine.connect() as connection:
+                self._use_current_master(connection)
+        try:
+            return _unwrapped(self._master, wrapped, place)
+        except InvalidTag:
+            raise DamagedKeyError(place) from None
+
+
+def _wrapped(master: bytes, secret: bytes, place: str) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(master).encrypt(nonce, secret, place.encode())
+
+
+def _unwrapped(master: bytes, wrapped: bytes, place: str) -> bytes:
+    nonce, box = bytes(wrapped[:NONCE_BYTES]), bytes(wrapped[NONCE_BYTES:])
+    return AESGCM(master).decrypt(nonce, box, place.encode())
+
+
+def _alone(connection: Connection) -> None:
+    """Be the only one who makes keys or wraps them anew; SQLite's writers are alone anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
+
+
+def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> Any:
+    """An insert that leaves a row that is there already as it is."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table).values(row).on_conflict_do_nothing()
+
+
+Lookup = tuple[str, str]
+
+
+def _known_lookups(connection: Connection, rows: Collection[Lookup]) -> set[Lookup]:
+    found: set[Lookup] = set()
+    for some in _chunks({digest for digest, _owner in rows}):
+        query = select(key_lookups).where(key_lookups.c.digest.in_(some))
+        found |= {(row.digest, row.owner) for row in connection.execute(query)}
+    return found
+
+
+def _alive(connection: Connection, owners: Collection[str]) -> set[str]:
+    """The owners with a key, which nobody destroys before this transaction has ended."""
+    found: set[str] = set()
+    for some in _chunks(owners):
+        query = select(data_keys.c.owner).where(
+            data_keys.c.owner.in_(some), data_keys.c.state != KeyState.ERASED
+        )
+        found |= set(connection.execute(query.with_for_update(read=True)).scalars())
+    return found
+
+
+def _locked(connection: Connection, owners: Collection[str], *, is_locked: bool) -> int:
+    before, after = KeyState.ACTIVE, KeyState.LOCKED
+    if not is_locked:
+        before, after = after, before
+    changed = 0
+    for some in _chunks(owners):
+        mine = data_keys.c.owner.in_(some) & (data_keys.c.state == before)
+        changed += connection.execute(update(data_keys).where(mine).values(state=after)).rowcount
+    return changed
+
+
+def _changes(connection: Connection) -> Sequence[Row[Any]]:
+    return connection.execute(select(changes)).all()
+
+
+def _locked_by(cause: str, known: Mapping[tuple[str, str], str]) -> set[str]:
+    """The owners that a cause has locked and no other one keeps locked."""
+    locks = {c: set(json.loads(o)) for (c, change), o in known.items() if change == "locked"}
+    others = (o for c, o in locks.items() if c != cause and (c, KeyState.ACTIVE) not in known)
+    return locks.get(cause, set()).difference(*others)
+
+
+def _chunks(items: Collection[str]) -> Iterator[list[str]]:
+    ordered = sorted(items)
+    return (ordered[n : n + CHUNK] for n in range(0, len(ordered), CHUNK))
 
 
 def refuse_unless_active(key: DataKey) -> None:
@@ -366,8 +549,7 @@ def _open(database_url: str) -> Engine:
 @contextmanager
 def _creating(engine: Engine) -> Iterator[Connection]:
     with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
+        _alone(connection)
         yield connection
 
 
