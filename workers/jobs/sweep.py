@@ -1,16 +1,19 @@
-"""What brings the read models forward when a wake-up was lost? The sweep, every two seconds."""
+"""What makes good what was lost? The sweep, every two seconds."""
 
 from __future__ import annotations
 
 import structlog
 
+from workers import runtime
+from workers.erasing import carry_out_all
 from workers.jobs.advance import catch_up
 
 log = structlog.get_logger(__name__)
 
 
 def sweep() -> None:
-    """Advance every projection, and say where there was something left to do."""
+    """Advance every projection, carry out every erasure, and say what was left to do."""
     behind = catch_up()
+    carry_out_all(runtime.current())
     if behind > 0:
         log.info("the sweep found events that no wake-up had announced", behind=behind)
