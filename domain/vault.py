@@ -16,35 +16,21 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
-from functools import cache
-from typing import Any, Final, Protocol, TypeVar, get_type_hints
+from typing import Any, Final, Protocol, TypeVar
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.fields import PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
-from domain.kernel import (
-    Entry,
-    Event,
-    Refused,
-    Statement,
-    Stream,
-    stream_id,
-    stream_kind,
-    stream_station,
-)
+from domain.fields import PERSONAL, marked_values
+from domain.kernel import Entry, Event, Refused, Stream
+from domain.owners import rewritten_event, texts_of
 
 ERASED: Final = "（已删除）"
 LOCKED: Final = "（已封存）"
 UNREADABLE: Final = "（密钥缺失）"
 """Shown where a key is lost: its keyring was restored from a copy older than the log."""
-FREE_TEXT: Final = "#text"
-"""What is added to a household's name for the owner of its free texts and its phone."""
 NONCE_BYTES: Final = 12
 _SEALED: Final = re.compile(r"⟦1:([a-z_]+):([^:⟦⟧]+):([0-9]+):([0-9]+):([0-9A-Za-z_-]+)⟧")
-_ABOUT_ITSELF: Final = frozenset({"household", "volunteer", "erasure"})
-_REFERRED: Final = ("household", "volunteer")
 
 T = TypeVar("T")
 
@@ -116,80 +102,6 @@ SEARCHABLE: Final = frozenset({"name", "id_number", "phone", "address"})
 """The marks by whose texts a person can be found."""
 
 
-# ---- owners ----
-
-
-def person_owner(station: str, person: str) -> str:
-    """Who owns what is said of one person."""
-    return f"{station}/person/{person}"
-
-
-def owner_of(event: Event, stream: str, opening: Event | None = None) -> str:
-    """Who owns an event's texts: the one person that it, or its stream, is about; else the
-    household or volunteer; else the record itself.
-
-    ``opening`` is the stream's first statement: a case's session says nothing of whose
-    case it is.
-    """
-    if stream_kind(stream) == "erasure":
-        return stream
-    if (person := _person_of(event)) is not None:
-        return person_owner(stream_station(stream), person)
-    if stream_kind(stream) in _ABOUT_ITSELF:
-        return stream
-    if opening is not None and (person := _person_of(opening)) is not None:
-        return person_owner(stream_station(stream), person)
-    return _of_many(event, stream, opening)
-
-
-def _of_many(event: Event, stream: str, opening: Event | None) -> str:
-    """The household or volunteer that an event or its stream is about, else the record."""
-    if stream_kind(stream) in _ABOUT_ITSELF:
-        return stream
-    for said in (event, opening):
-        references = () if said is None else marked_values(said, REFERS_TO)
-        named = {kind: subject for _path, kind, subject in references}
-        for kind in _REFERRED:
-            if kind in named:
-                return stream_id(stream_station(stream), kind, named[kind])
-    return stream
-
-
-def _person_of(value: Any) -> str | None:
-    """The one person that an event or a part of it is about as a whole."""
-    kind: Any = type(value)
-    for name, marks in bearing(kind, PERSON_MARK):
-        if PERSON_MARK in marks and isinstance(person := getattr(value, name), str):
-            return str(person)
-    return None
-
-
-def free_text_owner(stream: str) -> str:
-    """Who owns a household's free texts.
-
-    They may speak of each of its members, so that they are gone when one of them is
-    erased; the address stays while another member lives there (decision 0009).
-    """
-    return stream + FREE_TEXT
-
-
-def _owner_for(owner: str, mark: str) -> str:
-    is_shared = stream_kind(owner) == "household" and mark != "address"
-    return free_text_owner(owner) if is_shared else owner
-
-
-def _said(event: Event, stream: str, opening: Event | None) -> list[tuple[str, str, str]]:
-    """Each personal text of an event: owner, mark, text."""
-    found: list[tuple[str, str, str]] = []
-
-    def see(text: str, mark: str, owner: str) -> str:
-        found.append((owner, mark, text))
-        return text
-
-    _rewritten_event(event, stream, opening, see)
-    return found
-
-
 # ---- sealing and opening ----
 
 
@@ -214,7 +126,7 @@ def keeping_sealed(after: Event, before: Event, stream: str) -> Event:
     Whoever corrects a record states all of it anew, also what he could not read.
     """
     kept: dict[tuple[str, str], list[str]] = {}
-    for owner, mark, text in _said(before, stream, None):
+    for owner, mark, text in texts_of(before, stream, None):
         if is_sealed(text):
             kept.setdefault((owner, mark), []).append(text)
 
@@ -222,14 +134,14 @@ def keeping_sealed(after: Event, before: Event, stream: str) -> Event:
         same = kept.get((owner, mark)) if text in {ERASED, LOCKED} else None
         return same.pop(0) if same else text
 
-    return _rewritten_event(after, stream, None, keep)
+    return rewritten_event(after, stream, None, keep)
 
 
 def plain_texts(event: Event, stream: str) -> list[tuple[str, str]]:
     """The owner and mark of each personal text that is stored as it was stated: in a log
     that was begun before texts were sealed.
     """
-    said = _said(event, stream, None)
+    said = texts_of(event, stream, None)
     return [(owner, mark) for owner, mark, text in said if text and not is_sealed(text)]
 
 
@@ -249,7 +161,7 @@ class Vault:
         :raises PersonErased: where one of their persons was erased.
         :raises PersonLocked: where one of them is locked.
         """
-        said = [item for event, stream, opening in stated for item in _said(event, stream, opening)]
+        said = [item for each in stated for item in texts_of(*each)]
         wanted = [item for item in said if not is_sealed(item[2])]
         if not wanted:
             return {}
@@ -276,14 +188,14 @@ class Vault:
             coded = base64.urlsafe_b64encode(box).decode().rstrip("=")
             return f"⟦1:{mark}:{owner}:{key.epoch}:{version}:{coded}⟧"
 
-        return _rewritten_event(event, stream, opening, seal)
+        return rewritten_event(event, stream, opening, seal)
 
     def opened(self, event: Event, stream: str, *, to_show: bool = False) -> Event:
         """The event as it was stated; what is locked or erased stays sealed.
 
         ``to_show`` says in its place that it is erased or locked.
         """
-        return _rewritten_event(
+        return rewritten_event(
             event, stream, None,
             lambda text, _mark, _owner: self._open(text, stream, to_show=to_show),
         )
@@ -362,68 +274,5 @@ def _walked(value: Any, change: Callable[[str], str]) -> Any:
             return replace(value, **{
                 part.name: _walked(getattr(value, part.name), change) for part in fields(value)
             })
-        case _:
-            return value
-
-
-Rewrite = Callable[[str, str, str], str]
-"""Given a personal text, its mark and its owner: what is to stand there."""
-
-
-def _rewritten_event(
-    event: Event, stream: str, opening: Event | None, rewrite: Rewrite
-) -> Event:
-    """An event with every personal text rewritten, also in the statements it repeats."""
-    if not bearing(type(event), PERSONAL) and not _repeats(type(event)):
-        return event
-    owner, changes = owner_of(event, stream, opening), {}
-    for name in _repeats(type(event)):
-        said: Statement = getattr(event, name)
-        # Why a record is corrected may be said also after its person was erased.
-        owner = _of_many(said.event, stream, opening)
-        inner = _rewritten_event(said.event, stream, opening, rewrite)
-        if inner is not said.event:
-            changes[name] = said.stating(inner)
-    if changes:
-        event = msgspec.structs.replace(event, **changes)
-    found: Event = _rewritten(event, stream, owner, rewrite)
-    return found
-
-
-@cache
-def _repeats(event: Any) -> tuple[str, ...]:
-    """The fields in which an event of a class repeats statements."""
-    hints = get_type_hints(event)
-    return tuple(name for name in event.__struct_fields__ if hints[name] is Statement)
-
-
-def _rewritten(value: Any, stream: str, owner: str, rewrite: Rewrite) -> Any:
-    struct: Any = type(value)
-    changes = {}
-    for name, marks in bearing(struct, PERSONAL):
-        old = getattr(value, name)
-        new = _rewritten_item(old, stream, owner, rewrite, marks.get(PERSONAL))
-        if new is not old:
-            changes[name] = new
-    return msgspec.structs.replace(value, **changes) if changes else value
-
-
-def _rewritten_item(
-    value: Any, stream: str, owner: str, rewrite: Rewrite, mark: str | None
-) -> Any:
-    match value:
-        case str() if mark is not None:
-            text = rewrite(value, mark, _owner_for(owner, mark))
-            return value if text == value else text
-        case msgspec.Struct():
-            person = _person_of(value)
-            mine = owner if person is None else person_owner(stream_station(stream), person)
-            return _rewritten(value, stream, mine, rewrite)
-        case tuple():
-            items = tuple(
-                _rewritten_item(item, stream, owner, rewrite, mark) for item in value
-            )
-            same = all(new is old for new, old in zip(items, value, strict=True))
-            return value if same else items
         case _:
             return value

@@ -28,13 +28,8 @@ from domain.kernel import (
     stream_subject,
 )
 from domain.ledger import Ledger, recorded_from
-from domain.vault import (
-    KeyState,
-    free_text_owner,
-    person_owner,
-    plain_texts,
-    sealed_places,
-)
+from domain.owners import free_text_owner, person_owner
+from domain.vault import KeyState, plain_texts, sealed_places
 from projections.erasures import TO_CARRY_OUT, erasure_list
 from workers.keyring import Keyring
 from workers.runtime import Runtime

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 from domain.ledger import Ledger
 from domain.vault import Vault
 from projections.engine import ReadModels
-from workers.keyring import Keyring
+from workers.master_key import open_keyring
 from workers.settings import Settings
 
 
@@ -45,15 +45,6 @@ class Runtime:
         self._read_models.close()
         self.ledger.close()
         self.keyring.close()
-
-
-def open_keyring(settings: Settings) -> Keyring:
-    """The keyring of an installation.
-
-    :raises BadSettingError: where the master key is missing or is no key.
-    :raises BadMasterKeyError: where it is not this keyring's.
-    """
-    return Keyring(settings.keys_database_url, settings.master_key())
 
 
 @contextmanager

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "rebuild": "api.cli.rebuild:rebuild",
     "backup": "api.cli.backup:backup",
     "restore": "api.cli.backup:restore",
+    "keys": "api.cli.keys:keys",
     "migrate": "api.cli.migrate:migrate",
     "test": "api.cli.suite:suite",
     "check": "api.cli.checks:check",
