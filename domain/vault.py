@@ -224,9 +224,9 @@ class Vault:
         key = self.keys.to_open(owner, int(epoch))
         if key is None or key.state is not KeyState.ACTIVE:
             return _instead(key) if to_show else text
-        box = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
-        nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
         try:
+            box = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
+            nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
             place = _place(stream, mark, owner, epoch, version)
             return AESGCM(key.secret).decrypt(nonce, sealed, place).decode()
         except (InvalidTag, ValueError):  # altered, or cut off

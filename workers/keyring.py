@@ -86,7 +86,11 @@ class Keyring:
         self._held: dict[tuple[str, int], tuple[float, DataKey | None]] = {}
         self._newest: dict[str, tuple[float, DataKey]] = {}
         self._lock = threading.Lock()
-        self._index_key = self._index()
+        try:
+            self._index_key = self._index()
+        except BaseException:
+            self.engine.dispose()
+            raise
 
     @property
     def master(self) -> bytes:
