@@ -22,12 +22,14 @@ from domain.fields import (
     CODE_LIST,
     COMMUNITY,
     DERIVED,
+    PERSON_MARK,
     EntryVersion,
     Reason,
     marked_values,
     marks_of,
     rewritten,
 )
+from domain.identity_number import refuse_identifying
 from domain.kernel import (
     KIND_OF_TOPIC,
     Context,
@@ -412,6 +414,9 @@ def _accepted(
     if kind.name != "station":
         related.state("station", related.context.station)  # refuses one that does not exist
     _check_occurrence(statement, related.context)
+    refuse_identifying(related.subject)
+    for _path, _mark, person in marked_values(statement.event, PERSON_MARK):
+        refuse_identifying(person)
     if _NUL.search(msgspec.json.encode(statement.event)):
         raise UnreadableText
     for _path, name, got in marked_values(statement.event, CODE_LIST):

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Column,
     Connection,
@@ -76,6 +77,26 @@ settings: Final = Table(
     Column("wrapped", LargeBinary, nullable=False),
 )
 """The key of the keyed hashes, wrapped: it opens only with the right master key."""
+
+
+event.listen(data_keys, "after_create", DDL(  # type: ignore[no-untyped-call]
+    "ALTER TABLE data_keys SET"
+    " (autovacuum_vacuum_threshold = 0, autovacuum_vacuum_scale_factor = 0)"
+).execute_if(dialect="postgresql"))  # a destroyed key's row version does not stay about
+
+GRANTS: Final = {
+    data_keys: "SELECT, INSERT, UPDATE", key_lookups: "SELECT, INSERT, DELETE",
+    changes: "SELECT, INSERT", settings: "SELECT, INSERT, UPDATE",
+}
+"""What the application's role may do on PostgreSQL: it forgets by overwriting."""
+
+
+def grant_keyring(engine: Engine, role: str) -> None:
+    """Let a PostgreSQL role work with the keyring, which stays its owner's."""
+    quoted = engine.dialect.identifier_preparer.quote(role)
+    with writing(engine) as connection:
+        for table, verbs in GRANTS.items():
+            connection.exec_driver_sql(f"GRANT {verbs} ON {table.name} TO {quoted}")
 
 
 def open_tables(database_url: str) -> Engine:
