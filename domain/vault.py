@@ -22,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.fields import PERSONAL, marked_values
-from domain.kernel import Entry, Event, Refused, Stream
+from domain.kernel import Entry, Event, Refused, Stream, stream_subject
 from domain.owners import rewritten_event, texts_of
 
 ERASED: Final = "（已删除）"
@@ -96,6 +96,18 @@ class Keys(Protocol):
 
     def fingerprint(self, content: bytes) -> str:
         """A keyed hash: equal contents have equal ones, and it tells nothing else."""
+
+
+def refuse_unless_active(key: DataKey) -> None:
+    """Refuse to go on with a person who was erased or locked.
+
+    :raises PersonErased: where the key was destroyed.
+    :raises PersonLocked: where it is locked.
+    """
+    if key.state is KeyState.ERASED:
+        raise PersonErased(owner=stream_subject(key.owner))
+    if key.state is KeyState.LOCKED:
+        raise PersonLocked(owner=stream_subject(key.owner))
 
 
 SEARCHABLE: Final = frozenset({"name", "id_number", "phone", "address"})

@@ -195,7 +195,12 @@ def carry_out_all(here: Runtime) -> int:
         rows = erasure_list(connection, None, statuses=[s.value for s in TO_CARRY_OUT])
     done = here.keyring.carried_out() if rows else set()
     left = [r.stream for r in rows if (r.stream, CHANGES[ErasureStatus.of(r.status)]) not in done]
-    count = sum(carry_out(here.ledger, here.keyring, stream) for stream in left)
+    count = 0
+    for stream in left:
+        try:
+            count += carry_out(here.ledger, here.keyring, stream)
+        except Exception:  # one that fails stops no other, and is tried again by the next sweep
+            log.exception("an erasure could not be carried out", stream=stream)
     if count:
-        log.info("the sweep carried out erasures that were left", count=count)
+        log.info("erasures that were left are carried out", count=count)
     return count

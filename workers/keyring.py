@@ -21,9 +21,9 @@ from typing import Any, Final, assert_never
 from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, Row, func, insert, select, update
 
-from domain.kernel import Refused, stream_subject
+from domain.kernel import Refused
 from domain.owners import FREE_TEXT
-from domain.vault import DataKey, KeyState, PersonErased, PersonLocked
+from domain.vault import DataKey, KeyState, refuse_unless_active
 from projections.store import writing
 from workers.keyring_tables import (
     alive_among,
@@ -38,6 +38,7 @@ from workers.keyring_tables import (
     known_lookups,
     locked,
     locked_by,
+    newest_states,
     open_tables,
     recorded_changes,
     settings,
@@ -50,6 +51,7 @@ KEY_BYTES: Final = 32
 HELD_SECONDS: Final = 0.1
 """How long a key is held in memory before the database is asked again."""
 MOST_HELD: Final = 20_000
+NOT_HELD: Final = (-1e9, None)
 INDEX: Final = "index"
 
 
@@ -84,7 +86,7 @@ class Keyring:
         self.engine = open_tables(database_url)
         self._master, self._others = master, others
         self._held: dict[tuple[str, int], tuple[float, DataKey | None]] = {}
-        self._newest: dict[str, tuple[float, DataKey]] = {}
+        self._newest: dict[str, tuple[float, DataKey | None]] = {}
         self._lock = threading.Lock()
         try:
             self._index_key = self._index()
@@ -111,35 +113,38 @@ class Keyring:
         :raises PersonLocked: for a person whose information is locked.
         """
         now = time.monotonic()
-        held = {o: self._newest[o] for o in owners if o in self._newest}
-        found = {o: key for o, (since, key) in held.items() if now - since < HELD_SECONDS}
-        missing = sorted(set(owners) - set(found))
+        held = {o: self._newest.get(o, NOT_HELD) for o in owners}
+        found = {o: key for o, (since, key) in held.items() if key and now - since < HELD_SECONDS}
+        missing, read = sorted(set(owners) - set(found)), dict[str, DataKey]()
         if missing:
             with self.engine.connect() as connection:
-                found |= self._usable(self._read(connection, missing))
-            missing = [owner for owner in missing if owner not in found]
+                read = self._usable(self._read(connection, missing))
+            missing = [owner for owner in missing if owner not in read]
         if missing:
             with writing(self.engine) as connection:
-                found |= self._made(connection, missing)
+                read |= self._made(connection, missing)
         with self._lock:
             if len(self._newest) > MOST_HELD:
                 self._newest.clear()
-            self._newest |= {o: (now, key) for o, key in found.items() if o not in held}
-            self._newest |= {o: (now, found[o]) for o in missing}
-        return found
+            self._newest |= {o: (now, key) for o, key in read.items()}
+            self._hold(now, read.values())
+        return found | read
+
+    def _hold(self, since: float, keys: Iterable[DataKey]) -> None:
+        if len(self._held) > MOST_HELD:
+            self._held.clear()
+        self._held |= {(key.owner, key.epoch): (since, key) for key in keys}
 
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
         """A key, or ``None`` where there never was one."""
         now = time.monotonic()
-        since, key = self._held.get((owner, epoch), (-HELD_SECONDS, None))
+        since, key = self._held.get((owner, epoch), NOT_HELD)
         if now - since < HELD_SECONDS:
             return key
         with self.engine.connect() as connection:
             keys = {k.epoch: k for k in self._read(connection, [owner])}
         with self._lock:
-            if len(self._held) > MOST_HELD:
-                self._held.clear()
-            self._held[owner, epoch] = (now, keys.get(epoch))
+            self._hold(now, keys.values())
         return keys.get(epoch)
 
     def read_ahead(self, owners: Collection[str]) -> None:
@@ -148,7 +153,7 @@ class Keyring:
         with self.engine.connect() as connection:
             found = self._read(connection, sorted(owners))
         with self._lock:
-            self._held |= {(key.owner, key.epoch): (now, key) for key in found}
+            self._hold(now, found)
 
     def _read(self, connection: Connection, owners: Sequence[str]) -> list[DataKey]:
         """Every key of some owners, by epoch."""
@@ -299,14 +304,12 @@ class Keyring:
 
     def state_of(self, owner: str) -> KeyState | None:
         """The state of an owner's newest key."""
-        with self.engine.connect() as connection:
-            found = self._read(connection, [owner])
-        return found[-1].state if found else None
+        return self.states_of([owner]).get(owner)
 
     def states_of(self, owners: Collection[str]) -> dict[str, KeyState]:
         """The state of each owner's newest key; an owner without one is not named."""
         with self.engine.connect() as connection:
-            return {key.owner: key.state for key in self._read(connection, sorted(owners))}
+            return newest_states(connection, owners)
 
     def _settle(self) -> None:
         """Wait until no process holds what has changed, and leave no copy on the disk."""
@@ -391,15 +394,3 @@ class Keyring:
             return unwrapped(self._master, box, place)
         except InvalidTag:
             raise DamagedKeyError(place) from None
-
-
-def refuse_unless_active(key: DataKey) -> None:
-    """Refuse to go on with a person who was erased or locked.
-
-    :raises PersonErased: where the key was destroyed.
-    :raises PersonLocked: where it is locked.
-    """
-    if key.state is KeyState.ERASED:
-        raise PersonErased(owner=stream_subject(key.owner))
-    if key.state is KeyState.LOCKED:
-        raise PersonLocked(owner=stream_subject(key.owner))

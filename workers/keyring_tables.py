@@ -158,6 +158,16 @@ def alive_among(connection: Connection, owners: Collection[str]) -> set[str]:
     return found
 
 
+def newest_states(connection: Connection, owners: Collection[str]) -> dict[str, KeyState]:
+    """The state of each owner's newest key."""
+    found: dict[str, KeyState] = {}
+    for some in chunks(owners):
+        mine = select(data_keys.c.owner, data_keys.c.state).where(data_keys.c.owner.in_(some))
+        for row in connection.execute(mine.order_by(data_keys.c.epoch)):
+            found[row.owner] = KeyState(row.state)
+    return found
+
+
 def locked(connection: Connection, owners: Collection[str], *, is_locked: bool) -> int:
     """Lock or unlock the keys of some owners; answers how many changed."""
     before, after = KeyState.ACTIVE, KeyState.LOCKED

@@ -17,7 +17,7 @@ from domain.erasure import (
     ErasureRefused,
     ErasureUnlocked,
 )
-from domain.kernel import Context, stream_id
+from domain.kernel import Context, Refused, stream_id
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import Record
 from workers.erasing import carry_out, check_proposal, check_sealed
@@ -42,7 +42,7 @@ def _carry_out(receipt: Receipt) -> list[dict[str, Any]]:
     here = services().runtime
     try:
         carry_out(here.ledger, here.keyring, receipt.stream)
-    except SQLAlchemyError:
+    except (SQLAlchemyError, Refused):
         log.exception("an erasure is left to the sweep")
         return [{
             "code": "erasure_pending", "title": "尚未执行",
