@@ -19,7 +19,7 @@ from contextlib import suppress
 from typing import Any, Final, assert_never
 
 from cryptography.exceptions import InvalidTag
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from domain.kernel import Refused
 from domain.owners import FREE_TEXT
@@ -41,6 +41,7 @@ from workers.keyring_tables import (
     newest_states,
     open_tables,
     recorded_changes,
+    rows_now,
     settings,
     unwrapped,
     upsert,
@@ -117,8 +118,7 @@ class Keyring:
         found = {o: key for o, (since, key) in held.items() if key and now - since < HELD_SECONDS}
         missing, read = sorted(set(owners) - set(found)), dict[str, DataKey]()
         if missing:
-            with self.engine.connect() as connection:
-                read = self._usable(self._read(connection, missing))
+            read = self._usable(self._data_keys(rows_now(self.engine, missing)))
             missing = [owner for owner in missing if owner not in read]
         if missing:
             with writing(self.engine) as connection:
@@ -141,8 +141,7 @@ class Keyring:
         since, key = self._held.get((owner, epoch), NOT_HELD)
         if now - since < HELD_SECONDS:
             return key
-        with self.engine.connect() as connection:
-            keys = {k.epoch: k for k in self._read(connection, [owner])}
+        keys = {k.epoch: k for k in self._data_keys(rows_now(self.engine, [owner]))}
         with self._lock:
             self._hold(now, keys.values())
         return keys.get(epoch)
@@ -150,8 +149,7 @@ class Keyring:
     def read_ahead(self, owners: Collection[str]) -> None:
         """Have the keys of many owners at hand for the next moment."""
         now = time.monotonic()
-        with self.engine.connect() as connection:
-            found = self._read(connection, sorted(owners))
+        found = self._data_keys(rows_now(self.engine, owners))
         with self._lock:
             self._hold(now, found)
 
@@ -167,13 +165,13 @@ class Keyring:
         ]
         return self._data_keys(rows)
 
-    def _data_keys(self, rows: Iterable[Row[Any]]) -> list[DataKey]:
+    def _data_keys(self, rows: Iterable[Sequence[Any]]) -> list[DataKey]:
         return [
             DataKey(
-                row.owner, row.epoch, KeyState(row.state),
-                self._unwrap(row.wrapped, f"{row.owner}/{row.epoch}") if row.wrapped else b"",
+                owner, epoch, KeyState(state),
+                self._unwrap(box, f"{owner}/{epoch}") if box else b"",
             )
-            for row in rows
+            for owner, epoch, state, box in rows
         ]
 
     def _usable(self, keys: Sequence[DataKey]) -> dict[str, DataKey]:
