@@ -18,7 +18,8 @@ from api.cli.common import (
 )
 from api.identity import tokens_engine
 from workers import backup as backups
-from workers.runtime import Runtime, open_keyring
+from workers.master_key import open_keyring
+from workers.runtime import Runtime
 from workers.service import home_locked
 from workers.settings import Settings
 
