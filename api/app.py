@@ -15,6 +15,7 @@ from api.identity import PUBLIC, action, tokens_engine
 from api.nouns import NOUNS
 from api.operations import operations as operations_routes
 from api.pages import pages
+from api.persons import persons
 from api.proofs import proofs
 from api.queries import queries
 from api.services import EXTENSION, Services
@@ -62,7 +63,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     moments.install(app)
     operations.install(app, found)
     api = Api(app)
-    for blueprint in (*(noun.blueprint for noun in NOUNS), queries, proofs, operations_routes):
+    for blueprint in (
+        *(noun.blueprint for noun in NOUNS), queries, persons, proofs, operations_routes,
+    ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)
     app.register_blueprint(pages)
@@ -125,7 +128,7 @@ def _describe_errors(api: Api) -> None:
 
 def _headers(path: str, method: str) -> list[dict[str, Any]]:
     """The headers that a route reads: said once, by what kind of route it is."""
-    if method not in {"post", "put", "delete"} or "/projections/" in path:
+    if method not in {"post", "put", "delete"} or "/projections/" in path or "/search" in path:
         return []
     is_edit = "/entries/" in path
     match = {

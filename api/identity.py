@@ -161,17 +161,22 @@ class Grant:
     reads: frozenset[str] = frozenset()
 
 
+ERASURES, ERASURE_DECISIONS = "erasures", "erasure-decisions"
+"""Who proposes an erasure, and who decides on one."""
+
 READS_ALL: Final = frozenset({READ_CASES, READ_FIGURES, OPERATE})
 POLICY: Final[dict[Role, Grant]] = {
-    Role.SOCIAL_WORKER: Grant(CASEWORK, READS_ALL),
-    Role.LEAD: Grant(CASEWORK | PROGRAMME, READS_ALL),
+    Role.SOCIAL_WORKER: Grant(CASEWORK | {ERASURES}, READS_ALL),
+    Role.LEAD: Grant(CASEWORK | PROGRAMME | {ERASURES, ERASURE_DECISIONS}, READS_ALL),
     Role.VOLUNTEER_COORDINATOR: Grant(
-        frozenset({"volunteers", "volunteer-teams", "activities"}), READS_ALL
+        frozenset({"volunteers", "volunteer-teams", "activities", ERASURES}), READS_ALL
     ),
     Role.SUPERVISOR: Grant(frozenset({"supervisions"}), READS_ALL),
     Role.REVIEWER: Grant(frozenset(), frozenset({READ_CASES, READ_FIGURES})),
     Role.HUB: Grant(frozenset(), frozenset({READ_FIGURES})),
-    Role.ADMINISTRATOR: Grant(frozenset({"stations"}), frozenset({OPERATE})),
+    Role.ADMINISTRATOR: Grant(
+        frozenset({"stations", ERASURE_DECISIONS}), frozenset({OPERATE})
+    ),
 }
 
 View = TypeVar("View", bound=Callable[..., Any])

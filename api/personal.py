@@ -8,6 +8,7 @@ from typing import TypeVar
 from flask import g
 
 from api.services import services
+from domain.vault import sealed_places
 
 T = TypeVar("T")
 
@@ -23,7 +24,8 @@ def shown(value: T, stream: str) -> T:
 
 def rows_shown(rows: Sequence[T], streams: Sequence[str]) -> list[T]:
     """The same for rows of several streams, whose keys are read at once."""
-    services().runtime.keyring.read_ahead(streams)
+    owners = {owner for owner, _version in sealed_places(list(rows))}
+    services().runtime.keyring.read_ahead(owners)
     return [shown(row, stream) for row, stream in zip(rows, streams, strict=True)]
 
 

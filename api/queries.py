@@ -324,6 +324,7 @@ def list_referrals(query: dict[str, Any]) -> Response:
             then, one_station(), status=query.get("status"), household=query.get("household"),
             after=read_cursor(query, date), limit=query["limit"] + 1,
         )
+    rows = rows_shown(rows, [stream_id(one_station(), "referral", r.referral) for r in rows])
     return page_answer(
         rows, query["limit"], asdict, lambda row: (row.made_on, row.referral),
         stated(moment, then.position),
@@ -360,4 +361,5 @@ def list_staff_growth(query: dict[str, Any]) -> dict[str, Any]:
             then, one_station(), first=query["first"], last=query["last"],
             sort=query.get("sort"), status=query.get("status"),
         )
+    rows = rows_shown(rows, [stream_id(one_station(), row.sort, row.id) for row in rows])
     return stated(moment, then.position) | {"items": [asdict(row) for row in rows]}

@@ -52,6 +52,7 @@ from api.schemas import (
 from api.services import services
 from domain.catalog import to_builtins
 from domain.kernel import (
+    Context,
     Event,
     Occurrence,
     Precision,
@@ -118,17 +119,29 @@ class ListQuerySchema(MomentPageSchema):
     )
 
 
+Before = Callable[[Instruction, Context], None]
+After = Callable[[Receipt], list[dict[str, Any]]]
+
+
 class Noun:
     """The routes of one noun."""
 
-    def __init__(self, plural: str, kind: StreamKind[Any]) -> None:
-        """Give a kind of stream its routes under ``/api/v1/<plural>``."""
-        self.plural, self.kind = plural, kind
+    def __init__(
+        self, plural: str, kind: StreamKind[Any], *, before: Before | None = None,
+        after: After | None = None,
+    ) -> None:
+        """Give a kind of stream its routes under ``/api/v1/<plural>``.
+
+        ``before`` may refuse what is to be recorded; ``after`` acts on what was, and
+        answers what the recorder should know.
+        """
+        self.plural, self.kind, self.before, self.after = plural, kind, before, after
         self.blueprint = Blueprint(
             plural, __name__, url_prefix=f"/api/v1/{plural}", description=kind.label
         )
         self._add_reading()
-        self._add_record_keeping()
+        if not kind.is_final:
+            self._add_record_keeping()
 
     # ---- recording ----
 
@@ -141,25 +154,30 @@ class Noun:
         """``POST /<path>`` begins a record by another event."""
         self._add_statement(f"/{path}", event, is_opening=True)
 
-    def takes(self, path: str, event: type[Event]) -> None:
-        """``POST /<id>/<path>`` states something about a record."""
-        self._add_statement(f"/<subject>/{path}", event, is_opening=False)
+    def takes(self, path: str, event: type[Event], *, by: str | None = None) -> None:
+        """``POST /<id>/<path>`` states something about a record.
 
-    def _add_statement(self, path: str, event: type[Event], *, is_opening: bool) -> None:
+        ``by`` names in the policy who may, where it is not whoever records the noun.
+        """
+        self._add_statement(f"/<subject>/{path}", event, is_opening=False, by=by)
+
+    def _add_statement(
+        self, path: str, event: type[Event], *, is_opening: bool, by: str | None = None
+    ) -> None:
         plural, kind = self.plural, self.kind
 
         def state(body: dict[str, Any], subject: str | None = None) -> Response:
             command = Record(statement=_statement(event, body))
             about = new_record_id() if is_opening else str(subject)
             expected = expected_version(required=False)
-            return _recorded(plural, Instruction(kind, about, command, expected), body)
+            return _recorded(self, Instruction(kind, about, command, expected), body)
 
         opening = "open" if is_opening else "state"
         state.__name__ = f"{opening}_{event.topic.replace('.', '_')}"
         state.__doc__ = f"{event.label}（{event.topic}）"
         view = self.blueprint.response(201, RecordedSchema)(state)
         view = self.blueprint.arguments(statement_schema(event))(view)
-        self._route(path, "POST", action(RECORD, plural)(view))
+        self._route(path, "POST", action(RECORD, by or plural)(view))
 
     def _add_record_keeping(self) -> None:
         for event in self.kind.events:
@@ -170,13 +188,13 @@ class Noun:
             """作废一条记录。"""
             command = Void(entry=version, reason=body["reason"])
             expected = expected_version(required=True)
-            return _recorded(plural, Instruction(kind, subject, command, expected))
+            return _recorded(self, Instruction(kind, subject, command, expected))
 
         def reinstate_entry(body: dict[str, Any], subject: str, version: int) -> Response:
             """恢复一条已作废的记录。"""
             command = Reinstate(entry=version, reason=body["reason"])
             expected = expected_version(required=True)
-            return _recorded(plural, Instruction(kind, subject, command, expected))
+            return _recorded(self, Instruction(kind, subject, command, expected))
 
         entry = "/<subject>/entries/<int:version>"
         for path, method, keep in (
@@ -193,7 +211,7 @@ class Noun:
             reason = body.pop("reason")
             command = Correct(entry=version, statement=_statement(event, body), reason=reason)
             expected = expected_version(required=True)
-            return _recorded(plural, Instruction(kind, subject, command, expected))
+            return _recorded(self, Instruction(kind, subject, command, expected))
 
         correct.__name__ = f"correct_{event.topic.replace('.', '_')}"
         correct.__doc__ = f"更正一条“{event.label}”（{event.topic}）"
@@ -294,7 +312,7 @@ def expected_version(*, required: bool) -> int | None:
 
 
 def _recorded(
-    plural: str, instruction: Instruction, body: dict[str, Any] | None = None
+    noun: Noun, instruction: Instruction, body: dict[str, Any] | None = None
 ) -> Response:
     """Execute a command, wake the workers, and answer what was recorded."""
     said, body = context(), body or {}
@@ -306,11 +324,16 @@ def _recorded(
         station=subject if kind.name == "station" else said.station,
         project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
     )
+    if noun.before is not None:
+        noun.before(instruction, said)
     receipt = services().ledger.execute(instruction, said)
     services().wakeups.wake()
-    answer = make_response(shown(_receipt_data(receipt), receipt.stream), 201)
+    warnings = noun.after(receipt) if noun.after is not None else []
+    data = _receipt_data(receipt)
+    data["warnings"] += warnings
+    answer = make_response(shown(data, receipt.stream), 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
-    answer.headers["Location"] = f"/api/v1/{plural}/{receipt.recorded.id}"
+    answer.headers["Location"] = f"/api/v1/{noun.plural}/{receipt.recorded.id}"
     if receipt.is_repeated:
         answer.headers["Idempotency-Replayed"] = "true"
     return answer

@@ -11,7 +11,7 @@ from domain.fields import (
     ActivityRole,
     Audience,
     Community,
-    LongText,
+    Narrative,
     ProjectId,
     Quantity,
     ServiceContent,
@@ -35,7 +35,7 @@ class ActivityHeld(Event, topic="activity.held", label="社区活动"):
     organisers: Annotated[tuple[ShortText, ...], Meta(max_length=10)] = ()
     venue: ShortText | None = None
     project: ProjectId | None = None
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 def decide(statement: Statement, related: Related) -> Event:

@@ -21,6 +21,7 @@ from domain.fields import (
     Minutes,
     PersonalText,
     PersonId,
+    Remark,
     ShortText,
     VisitMode,
 )
@@ -54,7 +55,7 @@ class CaseIntaken(Event, topic="case.intake", label="接案"):
     worker: ShortText
     problem: PersonalText
     person: PersonId | None = None
-    source: ShortText | None = None
+    source: Remark | None = None
     number: LocalId | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
@@ -64,7 +65,7 @@ class CaseAssessed(Event, topic="case.assessed", label="预估"):
     """The situation was assessed."""
 
     summary: PersonalText | None = None
-    skipping_because: ShortText | None = None
+    skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
@@ -73,7 +74,7 @@ class CasePlanned(Event, topic="case.planned", label="制定计划"):
     """Goals were agreed."""
 
     goals: Annotated[tuple[PersonalText, ...], Meta(min_length=1, max_length=20)]
-    skipping_because: ShortText | None = None
+    skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
@@ -84,7 +85,7 @@ class CaseSessionHeld(Event, topic="case.session_held", label="个案服务"):
     persons_met: Count = 1
     minutes: Minutes | None = None
     summary: PersonalText | None = None
-    skipping_because: ShortText | None = None
+    skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
@@ -93,7 +94,7 @@ class CaseReviewed(Event, topic="case.reviewed", label="个案评估"):
     """What the sessions achieved was reviewed."""
 
     summary: PersonalText | None = None
-    skipping_because: ShortText | None = None
+    skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
@@ -103,7 +104,7 @@ class CaseClosed(Event, topic="case.closed", label="结案"):
 
     reason: ClosingReason
     summary: PersonalText | None = None
-    skipping_because: ShortText | None = None
+    skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 
@@ -111,7 +112,7 @@ class CaseClosed(Event, topic="case.closed", label="结案"):
 class CaseReopened(Event, topic="case.reopened", label="重新接案"):
     """A closed case was taken up again."""
 
-    because: ShortText
+    because: Remark
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
 

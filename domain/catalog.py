@@ -15,6 +15,7 @@ import msgspec
 from domain import (  # noqa: F401 - loading a module registers its stream and events
     activity,
     case,
+    erasure,
     group,
     household,
     meeting,

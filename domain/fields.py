@@ -43,14 +43,14 @@ def _personal(mark: str, characters: str, shortest: int, longest: int) -> Any:
     """A text about a person: as it was stated, sealed, or erased (``domain/vault.py``)."""
     stated = f"{characters}{{{shortest},{longest}}}"
     limits = TextLimits(characters, shortest, longest)
-    pattern = rf"^(?:{stated}|⟦[^⟦⟧]+⟧|（已删除）)\Z"
+    pattern = rf"^(?:{stated}|⟦[^⟦⟧]+⟧|（已删除）|（已封存）)\Z"
     return Annotated[str, Meta(pattern=pattern, extra={PERSONAL: mark, TEXT: limits})]
 
 
 ShortText = Annotated[str, Meta(min_length=1, max_length=100)]
 """A title or a name of something, at most 100 characters."""
 LongText = Annotated[str, Meta(max_length=5000)]
-"""A narrative that names no person, at most 5,000 characters."""
+"""What a station publishes of itself, at most 5,000 characters."""
 Count = Annotated[int, Meta(ge=0, le=100_000)]
 Minutes = Annotated[int, Meta(gt=0, le=1440)]
 """A duration in whole minutes, at most a day."""
@@ -67,6 +67,11 @@ PersonalPhone = _personal("phone", "[0-9+ -]", 5, 20)
 PersonalAddress = _personal("address", ANY_CHARACTER, 0, 200)
 PersonalText = _personal("note", ANY_CHARACTER, 0, 5000)
 """Notes, needs and health: free text about persons."""
+
+Narrative = _personal("narrative", ANY_CHARACTER, 0, 5000)
+"""A summary, advice or narrative: about no one, but nobody can promise that it names no one."""
+Remark = _personal("remark", ANY_CHARACTER, 1, 100)
+"""Why, whence or with what outcome, in a few words."""
 
 Reason = _personal("reason", ANY_CHARACTER, 1, 500)
 """Why a record was corrected, voided or reinstated."""

@@ -13,8 +13,8 @@ from domain.fields import (
     Community,
     Count,
     Derived,
-    LongText,
     Minutes,
+    Narrative,
     Quantity,
     ShortText,
 )
@@ -43,7 +43,7 @@ class GroupSessionHeld(Event, topic="group.session_held", label="小组活动"):
 class GroupClosed(Event, topic="group.closed", label="小组结束"):
     """The group ended."""
 
-    summary: LongText | None = None
+    summary: Narrative | None = None
     community: Annotated[str | None, Derived] = None
 
 

@@ -26,6 +26,7 @@ from domain.fields import (
     PersonalText,
     PersonId,
     Relation,
+    Remark,
     RemovalReason,
     ShortText,
 )
@@ -85,7 +86,7 @@ class MemberAdded(Event, topic="household.member_added", label="增加成员"):
     """A person joined the household: a birth, a marriage, a return."""
 
     member: Member
-    reason: ShortText | None = None
+    reason: Remark | None = None
 
 
 class MemberRemoved(Event, topic="household.member_removed", label="减少成员"):
@@ -192,7 +193,7 @@ class TemporaryAssistanceGranted(Event, topic="assistance.temporary_granted", la
     """A single grant in an emergency: an event, not a status."""
 
     amount_fen: Fen
-    purpose: ShortText
+    purpose: Remark
     community: Annotated[str | None, Derived] = None
 
 

@@ -7,6 +7,7 @@ is, the station's elderly clients, because the code was later abolished.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from stdnum.cn import ric
@@ -20,6 +21,26 @@ class BadIdNumber(
     detail="身份证号{problem}，请对照证件核对。",
 ):
     """An ID number that no card can bear; the number itself is not repeated."""
+
+
+_IDENTIFYING = re.compile(r"(?<![0-9A-Za-z])(?:\d{17}[\dXx]|1[3-9]\d{9})(?![0-9A-Za-z])")
+"""An ID number or a mobile telephone's number, standing alone: in a random id it may occur."""
+
+
+class IdentifyingId(
+    Refused, code="identifying_id", title="编号中不能有证件号码或手机号码",
+    detail="编号“{got}”含有证件号码或手机号码。编号不加密、也不能删除，请另用不透露身份的编号。",
+):
+    """Ids stand open in the ledger for ever: they identify nobody to a stranger."""
+
+
+def refuse_identifying(identifier: str) -> None:
+    """Refuse an id that is, or holds, an ID number or a mobile number.
+
+    :raises IdentifyingId: where it does; its answer shows it in part only.
+    """
+    if found := _IDENTIFYING.search(identifier):
+        raise IdentifyingId(got=f"{found.group()[:3]}…{found.group()[-2:]}")
 
 
 def check_id_number(number: str, today: date) -> None:

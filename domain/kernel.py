@@ -297,6 +297,11 @@ class Stream(Generic[S]):
         """The entries that count, in the order in which they were recorded."""
         return (entry for entry in self.entries.values() if not entry.is_voided)
 
+    @property
+    def opening(self) -> Event | None:
+        """What the stream began with, as it stands."""
+        return next((entry.statement.event for entry in self.entries.values()), None)
+
 
 @dataclass(frozen=True)
 class StreamKind(Generic[S]):
@@ -304,7 +309,8 @@ class StreamKind(Generic[S]):
 
     ``decide(statement, state, related)`` answers the event to record, completed with
     its derived fields, or raises :class:`Refused`. ``evolve(state, entry)`` never
-    refuses: what is recorded has happened.
+    refuses: what is recorded has happened. Of a kind that ``is_final`` no entry is
+    corrected, voided or reinstated.
     """
 
     name: str
@@ -314,6 +320,7 @@ class StreamKind(Generic[S]):
     decide: Callable[[Statement, S, Related], Event]
     events: tuple[type[Event], ...]
     also_opening: tuple[type[Event], ...] = ()
+    is_final: bool = False
 
     def __post_init__(self) -> None:
         """Register the kind, and its events as belonging to it."""

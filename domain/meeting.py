@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from domain.fields import LongText, MeetingKind, Minutes, ShortText
+from domain.fields import MeetingKind, Minutes, Narrative, ShortText
 from domain.kernel import Event
 from domain.single import single
 
@@ -19,7 +19,7 @@ class MeetingHeld(Event, topic="meeting.held", label="会议"):
     organiser: ShortText | None = None
     participants: Annotated[tuple[ShortText, ...], Meta(max_length=50)] = ()
     minutes: Minutes | None = None
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 MEETING = single("meeting", MeetingHeld)

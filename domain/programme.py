@@ -7,7 +7,7 @@ from typing import Annotated, assert_never
 
 from msgspec import Meta
 
-from domain.fields import Count, Fen, LocalId, LongText, ShortText
+from domain.fields import Count, Fen, LocalId, Narrative, Remark, ShortText
 from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind, Value
 from domain.single import single
 from domain.vocabulary import Labelled, Unit
@@ -20,7 +20,7 @@ class ServiceProjectDrafted(Event, topic="project.drafted", label="服务项目�
 
     title: ShortText
     cycle: ShortText | None = None
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 class ProjectReviewPresented(Event, topic="project_review.presented", label="立项评审"):
@@ -29,14 +29,14 @@ class ProjectReviewPresented(Event, topic="project_review.presented", label="立
     title: ShortText
     organiser: ShortText | None = None
     cycle: ShortText | None = None
-    advice: LongText | None = None
+    advice: Narrative | None = None
 
 
 class BrandRegistered(Event, topic="brand.registered", label="品牌登记"):
     """The station has a service brand."""
 
     name: ShortText
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 PROJECT = single("project", ServiceProjectDrafted, label="服务项目")
@@ -52,7 +52,7 @@ class CompetitionEntered(Event, topic="competition.entered", label="参加大赛
     title: ShortText
     organiser: ShortText | None = None
     entry: ShortText | None = None
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 class CompetitionAwarded(Event, topic="competition.awarded", label="大赛获奖"):
@@ -60,7 +60,7 @@ class CompetitionAwarded(Event, topic="competition.awarded", label="大赛获奖
 
     award: ShortText
     prize_fen: Fen | None = None
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 class AlreadyAwarded(
@@ -115,7 +115,7 @@ class TaskBookRevised(Event, topic="task_book.revised", label="任务书修改")
     """Its indicators were stated anew."""
 
     indicators: TaskIndicators
-    because: ShortText | None = None
+    because: Remark | None = None
 
 
 class TaskBookSubmitted(Event, topic="task_book.submitted", label="任务书提交"):

@@ -22,12 +22,14 @@ from domain.fields import (
     CODE_LIST,
     COMMUNITY,
     DERIVED,
+    PERSON_MARK,
     EntryVersion,
     Reason,
     marked_values,
     marks_of,
     rewritten,
 )
+from domain.identity_number import refuse_identifying
 from domain.kernel import (
     KIND_OF_TOPIC,
     Context,
@@ -45,7 +47,7 @@ from domain.kernel import (
     Value,
     stream_subject,
 )
-from domain.vault import refuse_sealed
+from domain.vault import SealedByHand, keeping_sealed, refuse_sealed
 
 EARLIEST: Final = date(1990, 1, 1)
 """No station is older: an earlier day of service is a slip of the pen."""
@@ -184,6 +186,13 @@ class KindChanged(
     """A correction keeps the kind of its record."""
 
 
+class NotCorrectable(
+    Refused, code="not_correctable", status=409, title="不能更正或作废",
+    detail="“{kind}”的各步不能更正、作废或恢复，请按流程登记下一步。",
+):
+    """What was carried out cannot be taken back by a correction."""
+
+
 class LaterRecordsDepend(
     Refused, code="later_records_depend", status=409, title="后面的记录以它为前提",
     detail="改动后第 {later} 条记录（{label}）不再成立：{because}请先更正或作废该条。",
@@ -255,8 +264,9 @@ def decide(
     corrections of later entries whose derived fields change with it.
     """
     subject = related.subject
-    if isinstance(command, Record | Correct):
-        refuse_sealed(command.statement.event)
+    _refuse_sealed(command)
+    if kind.is_final and not isinstance(command, Record):
+        raise NotCorrectable(kind=kind.label)
     match command:
         case Record():
             return (_recorded(kind, command.statement, stream, related),)
@@ -285,6 +295,15 @@ def decide(
             return _with_consequences(kind, stream, changed, event, related)
         case _:
             assert_never(command)
+
+
+def _refuse_sealed(command: Command) -> None:
+    """Only the ledger seals: nothing that was typed looks as if it were sealed."""
+    reason = "" if isinstance(command, Record) else command.reason
+    if isinstance(command, Record | Correct):
+        refuse_sealed(command.statement.event, reason)
+    elif "⟦" in reason or "⟧" in reason:
+        raise SealedByHand
 
 
 def _existing(kind: StreamKind[S], stream: Stream[S] | None, subject: str) -> Stream[S]:
@@ -323,14 +342,16 @@ def _corrected(
         raise KindChanged(
             was=entry.statement.event.label, got=command.statement.event.label
         )
-    after = _restated(kind, stream, replace(entry, statement=command.statement), related)
+    event = keeping_sealed(command.statement.event, entry.statement.event, stream.id)
+    stated = command.statement.stating(event)
+    after = _restated(kind, stream, replace(entry, statement=stated), related)
     if after == entry.statement:
         raise NothingChanged
-    event = EntryCorrected(
+    correction = EntryCorrected(
         entry=entry.version, before=entry.statement, after=after, reason=command.reason
     )
     changed = replace(entry, statement=after)
-    return _with_consequences(kind, stream, changed, event, related)
+    return _with_consequences(kind, stream, changed, correction, related)
 
 
 def _restated(
@@ -393,6 +414,9 @@ def _accepted(
     if kind.name != "station":
         related.state("station", related.context.station)  # refuses one that does not exist
     _check_occurrence(statement, related.context)
+    refuse_identifying(related.subject)
+    for _path, _mark, person in marked_values(statement.event, PERSON_MARK):
+        refuse_identifying(person)
     if _NUL.search(msgspec.json.encode(statement.event)):
         raise UnreadableText
     for _path, name, got in marked_values(statement.event, CODE_LIST):

@@ -8,7 +8,7 @@ from typing import Annotated, Final, assert_never
 from msgspec import Meta
 from msgspec.structs import replace as with_fields
 
-from domain.fields import CODE_LIST, Derived, HouseholdId, PersonalText, PersonId, ShortText
+from domain.fields import CODE_LIST, Derived, HouseholdId, PersonalText, PersonId, Remark, ShortText
 from domain.household import Household
 from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind
 from domain.visit import PersonNotOfHousehold
@@ -52,21 +52,21 @@ class ReferralAccepted(Event, topic="referral.accepted", label="转介接收"):
 class ReferralDeclined(Event, topic="referral.declined", label="转介被拒"):
     """The other agency did not take it on."""
 
-    because: ShortText
+    because: Remark
     community: Annotated[str | None, Derived] = None
 
 
 class ReferralCompleted(Event, topic="referral.completed", label="转介完成"):
     """The need was answered."""
 
-    outcome: ShortText
+    outcome: Remark
     community: Annotated[str | None, Derived] = None
 
 
 class ReferralClosed(Event, topic="referral.closed", label="转介关闭"):
     """The referral is no longer followed."""
 
-    because: ShortText | None = None
+    because: Remark | None = None
     community: Annotated[str | None, Derived] = None
 
 

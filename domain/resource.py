@@ -7,7 +7,16 @@ from typing import Annotated, assert_never
 
 from msgspec.structs import replace as with_fields
 
-from domain.fields import Community, Count, Derived, Fen, HouseholdId, ResourceKind, ShortText
+from domain.fields import (
+    Community,
+    Count,
+    Derived,
+    Fen,
+    HouseholdId,
+    Remark,
+    ResourceKind,
+    ShortText,
+)
 from domain.household import Household
 from domain.kernel import Entry, Event, Related, Statement, StreamKind
 
@@ -17,7 +26,7 @@ class ResourceLinked(Event, topic="resource.linked", label="资源链接"):
 
     title: ShortText
     kind: ResourceKind
-    provider: ShortText
+    provider: Remark
     community: Community | None = None
     household: HouseholdId | None = None
     value_fen: Fen | None = None

@@ -12,7 +12,7 @@ from typing import Annotated, assert_never
 
 from msgspec import Meta
 
-from domain.fields import LocalId, LongText, ShortText
+from domain.fields import LocalId, Narrative, Remark, ShortText
 from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind
 from domain.vocabulary import Labelled, ReportSection
 
@@ -23,28 +23,28 @@ class NarrativeWritten(Event, topic="narrative.written", label="月报正文"):
     """The lead's own text of a section; the newest of a section and title stands."""
 
     section: ReportSection
-    text: LongText
+    text: Narrative
     title: ShortText | None = None
 
 
 class ReflectionWritten(Event, topic="reflection.written", label="工作反思"):
     """What the station makes of the month."""
 
-    text: LongText
+    text: Narrative
 
 
 class PlanItemAdded(Event, topic="plan_item.added", label="下月计划"):
     """Something the station means to do in the next month."""
 
     item: LocalId
-    text: LongText
+    text: Narrative
 
 
 class PlanItemCompleted(Event, topic="plan_item.completed", label="计划完成"):
     """A planned item was done."""
 
     item: LocalId
-    outcome: ShortText | None = None
+    outcome: Remark | None = None
 
 
 class PlanItemCarriedOver(Event, topic="plan_item.carried_over", label="计划顺延"):
@@ -52,7 +52,7 @@ class PlanItemCarriedOver(Event, topic="plan_item.carried_over", label="计划�
 
     item: LocalId
     to_month: Month
-    because: ShortText | None = None
+    because: Remark | None = None
 
 
 MonthEvent = (

@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from domain.fields import (
     DeliveryMode,
-    LongText,
     Minutes,
+    Narrative,
+    Remark,
     ShortText,
     SupervisionKind,
     SupervisionSource,
@@ -47,13 +48,13 @@ class SupervisionReceived(Event, topic="supervision.received", label="接受督�
     source: SupervisionSource = "external"
     minutes: Minutes | None = None
     participants: Annotated[tuple[ShortText, ...], Meta(max_length=50)] = ()
-    advice: LongText | None = None
+    advice: Narrative | None = None
 
 
 class SupervisionCancelled(Event, topic="supervision.cancelled", label="取消督导"):
     """An agreed supervision did not take place."""
 
-    because: ShortText
+    because: Remark
 
 
 SupervisionEvent = SupervisionScheduled | SupervisionReceived | SupervisionCancelled

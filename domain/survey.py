@@ -14,10 +14,11 @@ from domain.fields import (
     Community,
     Derived,
     HouseholdId,
-    LongText,
+    Narrative,
     PersonalText,
     PersonId,
     Quantity,
+    Remark,
     ShortText,
     SurveyKind,
 )
@@ -50,7 +51,7 @@ class SurveyHeld(Event, topic="survey.held", label="调研"):
     community: Community | None = None
     persons_surveyed: Quantity = Quantity()
     workers: Workers = ()
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 class CommunityNeedsSurveyHeld(Event, topic="community_survey.held", label="社区需求调研"):
@@ -59,7 +60,7 @@ class CommunityNeedsSurveyHeld(Event, topic="community_survey.held", label="社�
     community: Community
     topics: Annotated[tuple[ShortText, ...], Meta(max_length=20)] = ()
     workers: Workers = ()
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 SURVEY = single("survey", SurveyHeld)
@@ -91,7 +92,7 @@ class NeedMet(Event, topic="needs_assessment.need_met", label="需求已满足")
     """A need that an assessment found is met."""
 
     need: Need
-    outcome: ShortText | None = None
+    outcome: Remark | None = None
 
 
 NeedsAssessmentEvent = NeedsAssessed | NeedMet

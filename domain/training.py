@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from domain.fields import Audience, Community, DeliveryMode, LongText, Minutes, Quantity, ShortText
+from domain.fields import Audience, Community, DeliveryMode, Minutes, Narrative, Quantity, ShortText
 from domain.kernel import Event
 from domain.single import single
 
@@ -26,7 +26,7 @@ class TrainingDelivered(Event, topic="training.delivered", label="开展培训")
     mode: DeliveryMode = "on_site"
     community: Community | None = None
     workers: Names = ()
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 class TrainingReceived(Event, topic="training.received", label="接受培训"):
@@ -37,7 +37,7 @@ class TrainingReceived(Event, topic="training.received", label="接受培训"):
     participants: Names = ()
     minutes: Minutes | None = None
     mode: DeliveryMode = "on_site"
-    summary: LongText | None = None
+    summary: Narrative | None = None
 
 
 TRAINING_DELIVERED = single("training_delivered", TrainingDelivered)

@@ -18,27 +18,19 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar
 
-import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.fields import PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
-from domain.kernel import (
-    Event,
-    Refused,
-    Statement,
-    Stream,
-    stream_id,
-    stream_kind,
-    stream_station,
-)
+from domain.fields import PERSONAL, marked_values
+from domain.kernel import Entry, Event, Refused, Stream, stream_subject
+from domain.owners import rewritten_event, texts_of
 
 ERASED: Final = "（已删除）"
 LOCKED: Final = "（已封存）"
+UNREADABLE: Final = "（密钥缺失）"
+"""Shown where a key is lost: its keyring was restored from a copy older than the log."""
 NONCE_BYTES: Final = 12
 _SEALED: Final = re.compile(r"⟦1:([a-z_]+):([^:⟦⟧]+):([0-9]+):([0-9]+):([0-9A-Za-z_-]+)⟧")
-_ABOUT_ITSELF: Final = frozenset({"household", "volunteer"})
-_REFERRED: Final = ("household", "volunteer")
 
 T = TypeVar("T")
 
@@ -97,7 +89,7 @@ class Keys(Protocol):
         """
 
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
-        """A key, or ``None`` where it is not (or no longer) there."""
+        """A key, or ``None`` where there never was one (or it is lost)."""
 
     def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
         """Let owners be found by texts (owner, mark, text) that identify them."""
@@ -106,65 +98,67 @@ class Keys(Protocol):
         """A keyed hash: equal contents have equal ones, and it tells nothing else."""
 
 
+def refuse_unless_active(key: DataKey) -> None:
+    """Refuse to go on with a person who was erased or locked.
+
+    :raises PersonErased: where the key was destroyed.
+    :raises PersonLocked: where it is locked.
+    """
+    if key.state is KeyState.ERASED:
+        raise PersonErased(owner=stream_subject(key.owner))
+    if key.state is KeyState.LOCKED:
+        raise PersonLocked(owner=stream_subject(key.owner))
+
+
 SEARCHABLE: Final = frozenset({"name", "id_number", "phone", "address"})
 """The marks by whose texts a person can be found."""
-
-
-# ---- owners ----
-
-
-def person_owner(station: str, person: str) -> str:
-    """Who owns what is said of one person."""
-    return f"{station}/person/{person}"
-
-
-def owner_of(event: Event, stream: str) -> str:
-    """Who owns an event's texts that name no single person: the household as a whole.
-
-    Such a text may speak of each of its members, so that it is gone when one of them is
-    erased (``docs/decisions/0009``).
-    """
-    if stream_kind(stream) not in _ABOUT_ITSELF:
-        references = [(kind, said) for _path, kind, said in marked_values(event, REFERS_TO)]
-        for wanted in _REFERRED:
-            for kind, subject in references:
-                if kind == wanted:
-                    return stream_id(stream_station(stream), kind, subject)
-    return stream
-
-
-def owners_in(event: Event, stream: str) -> set[str]:
-    """Everybody whose key an event is sealed with."""
-    return {owner for owner, _mark, _text in _said(event, stream)}
-
-
-def _said(event: Event, stream: str) -> list[tuple[str, str, str]]:
-    found: list[tuple[str, str, str]] = []
-
-    def see(text: str, mark: str, owner: str) -> str:
-        found.append((owner, mark, text))
-        return text
-
-    _rewritten_event(event, stream, see)
-    return found
 
 
 # ---- sealing and opening ----
 
 
 def is_sealed(text: str) -> bool:
-    """Whether a text is sealed, or says of itself that it was erased."""
-    return text.startswith("⟦") or text == ERASED
+    """Whether a text is sealed, or says of itself that it was erased or locked."""
+    return text in {ERASED, LOCKED} or (text[:1] == "⟦" and bool(_SEALED.fullmatch(text)))
 
 
-def refuse_sealed(event: Event) -> None:
-    """Refuse what somebody typed that looks sealed.
+def refuse_sealed(event: Event, *texts: str) -> None:
+    """Refuse what somebody typed that looks sealed, in an event or in other texts.
 
     :raises SealedByHand: where it does.
     """
-    for _path, _mark, text in marked_values(event, PERSONAL):
+    for text in (*(said for _path, _mark, said in marked_values(event, PERSONAL)), *texts):
         if "⟦" in text or "⟧" in text:
             raise SealedByHand
+
+
+def keeping_sealed(after: Event, before: Event, stream: str) -> Event:
+    """A restatement in which what was read as erased or locked stays what it was.
+
+    Whoever corrects a record states all of it anew, also what he could not read.
+    """
+    kept: dict[tuple[str, str], list[str]] = {}
+    for owner, mark, text in texts_of(before, stream, None):
+        if is_sealed(text):
+            kept.setdefault((owner, mark), []).append(text)
+
+    def keep(text: str, mark: str, owner: str) -> str:
+        same = kept.get((owner, mark)) if text in {ERASED, LOCKED} else None
+        return same.pop(0) if same else text
+
+    return rewritten_event(after, stream, None, keep)
+
+
+def plain_texts(event: Event, stream: str) -> list[tuple[str, str]]:
+    """The owner and mark of each personal text that is stored as it was stated: in a log
+    that was begun before texts were sealed.
+    """
+    said = texts_of(event, stream, None)
+    return [(owner, mark) for owner, mark, text in said if text and not is_sealed(text)]
+
+
+Stated = tuple[Event, str, Event | None]
+"""An event on its way into the log: the event, its stream, the stream's first statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,90 +167,104 @@ class Vault:
 
     keys: Keys
 
-    def prepare(self, events: Collection[tuple[Event, str]]) -> None:
-        """Have the keys of many events (with their streams) ready at once.
+    def prepare(self, stated: Collection[Stated]) -> Mapping[str, DataKey]:
+        """The keys with which many events are sealed, got (or made) at once.
 
         :raises PersonErased: where one of their persons was erased.
+        :raises PersonLocked: where one of them is locked.
         """
-        said = [item for event, stream in events for item in _said(event, stream)]
+        said = [item for each in stated for item in texts_of(*each)]
         wanted = [item for item in said if not is_sealed(item[2])]
-        if wanted:
-            self.keys.to_seal({owner for owner, _mark, _text in wanted})
-            self.keys.remember([item for item in wanted if item[1] in SEARCHABLE])
+        if not wanted:
+            return {}
+        keys = self.keys.to_seal({owner for owner, _mark, _text in wanted})
+        self.keys.remember([item for item in wanted if item[1] in SEARCHABLE])
+        return keys
 
-    def sealed(self, event: Event, stream: str, version: int) -> Event:
+    def sealed(
+        self, stated: Stated, version: int, keys: Mapping[str, DataKey] | None = None
+    ) -> Event:
         """The event as it is stored; what is sealed already stays as it is.
 
         :raises PersonErased: where its person was erased.
         """
-        wanted = {owner for owner, _mark, text in _said(event, stream) if not is_sealed(text)}
-        if not wanted:
-            return event
-        keys = self.keys.to_seal(wanted)
+        event, stream, opening = stated
+        held = self.prepare([stated]) if keys is None else keys
 
         def seal(text: str, mark: str, owner: str) -> str:
             if is_sealed(text):
                 return text
-            key, nonce = keys[owner], secrets.token_bytes(NONCE_BYTES)
+            key, nonce = held[owner], secrets.token_bytes(NONCE_BYTES)
             place = _place(stream, mark, owner, str(key.epoch), str(version))
             box = nonce + AESGCM(key.secret).encrypt(nonce, text.encode(), place)
             coded = base64.urlsafe_b64encode(box).decode().rstrip("=")
             return f"⟦1:{mark}:{owner}:{key.epoch}:{version}:{coded}⟧"
 
-        return _rewritten_event(event, stream, seal)
+        return rewritten_event(event, stream, opening, seal)
 
-    def opened(self, event: Event, stream: str) -> Event:
-        """The event as it was stated; what cannot be opened any more stays sealed."""
-        return _rewritten_event(
-            event, stream, lambda text, _mark, _owner: self._open(text, stream, ())
+    def opened(self, event: Event, stream: str, *, to_show: bool = False) -> Event:
+        """The event as it was stated; what is locked or erased stays sealed.
+
+        ``to_show`` says in its place that it is erased or locked.
+        """
+        return rewritten_event(
+            event, stream, None,
+            lambda text, _mark, _owner: self._open(text, stream, to_show=to_show),
         )
 
-    def opened_stream(self, stream: Stream[Any]) -> Stream[Any]:
-        """A stream whose entries are as they were stated, for a decision on them."""
-        entries = {
-            version: replace(
-                entry,
-                statement=entry.statement.stating(self.opened(entry.statement.event, stream.id)),
-            )
-            for version, entry in stream.entries.items()
-        }
+    def opened_stream(self, stream: Stream[Any], *, to_show: bool = False) -> Stream[Any]:
+        """A stream whose entries are as they were stated: for a decision, or ``to_show``."""
+
+        def opened(entry: Entry) -> Entry:
+            event = self.opened(entry.statement.event, stream.id, to_show=to_show)
+            return replace(entry, statement=entry.statement.stating(event))
+
+        entries = {version: opened(entry) for version, entry in stream.entries.items()}
         return replace(stream, entries=entries)
 
     def shown(self, value: T, stream: str) -> T:
         """Plain data or a row with every sealed text opened, or said to be erased or locked."""
-        found: T = _walked(value, lambda text: self._open(text, stream, (ERASED, LOCKED)))
+        found: T = _walked(value, lambda text: self._open(text, stream, to_show=True))
         return found
 
-    def _open(self, text: str, stream: str, instead: tuple[str, ...]) -> str:
-        """A text opened; where it cannot be, itself or what is to be read ``instead``."""
-        found = _SEALED.fullmatch(text) if text.startswith("⟦") else None
+    def _open(self, text: str, stream: str, *, to_show: bool) -> str:
+        """A text opened; where it may not be, itself or what is to be read instead."""
+        found = _SEALED.fullmatch(text) if text[:1] == "⟦" else None
         if found is None:
             return text
         mark, owner, epoch, version, coded = found.groups()
         key = self.keys.to_open(owner, int(epoch))
-        if key is None or key.state is KeyState.ERASED:
-            return instead[0] if instead else text
-        if key.state is KeyState.LOCKED and instead:
-            return instead[1]
-        box = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
-        nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
+        if key is None or key.state is not KeyState.ACTIVE:
+            return _instead(key) if to_show else text
         try:
+            box = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
+            nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
             place = _place(stream, mark, owner, epoch, version)
             return AESGCM(key.secret).decrypt(nonce, sealed, place).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # altered, or cut off
             raise TamperedTextError(f"{stream}@{version} {mark}") from None
 
 
+def _instead(key: DataKey | None) -> str:
+    """What is read in place of a text that its key may not open."""
+    if key is None:
+        return UNREADABLE
+    return LOCKED if key.state is KeyState.LOCKED else ERASED
+
+
 def sealed_places(value: object) -> Iterator[tuple[str, int]]:
-    """The owner and event version that each sealed text in plain data names."""
-    if isinstance(value, str) and (found := _SEALED.fullmatch(value)):
-        yield found.group(2), int(found.group(4))
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from sealed_places(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from sealed_places(item)
+    """The owner and event version that each sealed text in plain data or a row names."""
+    match value:
+        case str():
+            if value[:1] == "⟦" and (found := _SEALED.fullmatch(value)):
+                yield found.group(2), int(found.group(4))
+        case dict():
+            yield from sealed_places(list(value.values()))
+        case list() | tuple():
+            for item in value:
+                yield from sealed_places(item)
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            yield from sealed_places([getattr(value, part.name) for part in fields(value)])
 
 
 def _place(*parts: str) -> bytes:
@@ -278,58 +286,5 @@ def _walked(value: Any, change: Callable[[str], str]) -> Any:
             return replace(value, **{
                 part.name: _walked(getattr(value, part.name), change) for part in fields(value)
             })
-        case _:
-            return value
-
-
-Rewrite = Callable[[str, str, str], str]
-"""Given a personal text, its mark and its owner: what is to stand there."""
-
-
-def _rewritten_event(event: Event, stream: str, rewrite: Rewrite) -> Event:
-    """An event with every personal text rewritten, also in the statements it repeats."""
-    owner, changes = owner_of(event, stream), {}
-    for name in event.__struct_fields__:
-        said = getattr(event, name)
-        if isinstance(said, Statement):
-            owner = owner_of(said.event, stream)
-            inner = _rewritten_event(said.event, stream, rewrite)
-            if inner is not said.event:
-                changes[name] = said.stating(inner)
-    if changes:
-        event = msgspec.structs.replace(event, **changes)
-    found: Event = _rewritten(event, stream, owner, rewrite)
-    return found
-
-
-def _rewritten(value: Any, stream: str, owner: str, rewrite: Rewrite) -> Any:
-    struct: Any = type(value)
-    for name, _marks in bearing(struct, PERSON_MARK):
-        if isinstance(person := getattr(value, name), str):
-            owner = person_owner(stream_station(stream), person)
-    changes = {}
-    for name, marks in bearing(struct, PERSONAL):
-        old = getattr(value, name)
-        new = _rewritten_item(old, stream, owner, rewrite, marks.get(PERSONAL))
-        if new is not old:
-            changes[name] = new
-    return msgspec.structs.replace(value, **changes) if changes else value
-
-
-def _rewritten_item(
-    value: Any, stream: str, owner: str, rewrite: Rewrite, mark: str | None
-) -> Any:
-    match value:
-        case str() if mark is not None:
-            text = rewrite(value, mark, owner)
-            return value if text == value else text
-        case msgspec.Struct():
-            return _rewritten(value, stream, owner, rewrite)
-        case tuple():
-            items = tuple(
-                _rewritten_item(item, stream, owner, rewrite, mark) for item in value
-            )
-            same = all(new is old for new, old in zip(items, value, strict=True))
-            return value if same else items
         case _:
             return value

@@ -3,6 +3,7 @@
 from typing import Final
 
 from projections import (  # noqa: F401 - loading a module registers its projections
+    erasures,
     household_status,
     monthly_counts,
     postings,
@@ -18,6 +19,7 @@ PARTS: Final = (
     ("postings", "monthly_counts"),
     (
         "household_status", "contacts", "needs", "referrals", "volunteer_hours", "staff_growth",
+        "erasures",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""

@@ -31,6 +31,7 @@ from domain.survey import NeedsAssessed, NeedsAssessment
 from domain.visit import VisitRecorded
 from projections.kernel import FoldProjection, Rows, metadata
 from projections.referrals import OPEN_STATUSES, referrals
+from projections.timeline import record_subjects
 
 households: Final = Table(
     "households",
@@ -312,3 +313,13 @@ def household_status(
         tuple(MemberRow(**m._mapping) for m in members),  # noqa: SLF001 - as above
         tuple(NeedRow(**n._mapping) for n in stated),  # noqa: SLF001 - as above
     )
+
+
+def households_of_person(connection: Connection, station: str, person: str) -> list[str]:
+    """The households in which a person is, or ever was."""
+    named = record_subjects.c.stream
+    query = select(named).distinct().where(
+        record_subjects.c.station == station, record_subjects.c.subject == f"person:{person}",
+        named.startswith(f"{station}/household/", autoescape=True),
+    )
+    return sorted(stream_subject(stream) for stream in connection.execute(query).scalars())

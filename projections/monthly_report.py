@@ -210,7 +210,8 @@ def _said(
     said = _Said()
     for name, notifications in by_stream(_in_chunks(ledger, [*streams, own])).items():
         events = known(map(recorded_from, notifications), known_at)
-        stream = fold(KINDS[stream_kind(name)], None, events)
+        sealed = fold(KINDS[stream_kind(name)], None, events)
+        stream = sealed and ledger.vault.opened_stream(sealed, to_show=True)
         for entry in stream.active() if stream else ():
             on = entry.statement.occurred.on
             if name == own or period.first <= on <= period.last:

@@ -19,6 +19,14 @@ from domain.case import (
     CaseReviewed,
     CaseSessionHeld,
 )
+from domain.erasure import (
+    ErasureApproved,
+    ErasureGround,
+    ErasureProposed,
+    ErasureRefused,
+    ErasureUnlocked,
+    RefusalGround,
+)
 from domain.fields import Quantity
 from domain.group import GroupClosed, GroupOpened, GroupSessionHeld
 from domain.household import (
@@ -185,6 +193,12 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         participants=("测试社工",), advice="示例",
     ),
     SupervisionCancelled(because="生病"),
+    ErasureProposed(
+        ground=ErasureGround.REQUEST, household="h1", person="p1", records=("group/g1",), note="来站提出"
+    ),
+    ErasureApproved(),
+    ErasureRefused(ground=RefusalGround.LEGAL_RETENTION, because="审计期内"),
+    ErasureUnlocked(because="审计已结束"),
     ServiceProjectDrafted(title="银龄守护", cycle="2024", summary="示例"),
     ProjectReviewPresented(title="银龄守护", organiser="示例区民政局", cycle="2024", advice="示例"),
     BrandRegistered(name="红马甲", summary="示例"),

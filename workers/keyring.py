@@ -10,95 +10,95 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 import threading
 import time
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, assert_never
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    Text,
-    event,
-    insert,
-    select,
-    text,
-    update,
-)
+from sqlalchemy import Connection, func, insert, select, update
 
-from domain.kernel import stream_kind, stream_subject
-from domain.vault import NONCE_BYTES, DataKey, KeyState, PersonErased, PersonLocked
-from projections.store import open_engine, writing
+from domain.kernel import Refused
+from domain.owners import FREE_TEXT
+from domain.vault import DataKey, KeyState, refuse_unless_active
+from projections.store import writing
+from workers.keyring_tables import (
+    alive_among,
+    alone,
+    changes,
+    chunks,
+    comparable,
+    data_keys,
+    destroyed,
+    is_one_person,
+    key_lookups,
+    known_lookups,
+    locked,
+    locked_by,
+    newest_states,
+    open_tables,
+    recorded_changes,
+    rows_now,
+    settings,
+    unwrapped,
+    upsert,
+    wrapped,
+)
 
 KEY_BYTES: Final = 32
 HELD_SECONDS: Final = 0.1
 """How long a key is held in memory before the database is asked again."""
 MOST_HELD: Final = 20_000
-CHUNK: Final = 400
-
-metadata: Final = MetaData()
-
-data_keys: Final = Table(
-    "data_keys",
-    metadata,
-    Column("owner", Text, primary_key=True),
-    Column("epoch", Integer, primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("wrapped", LargeBinary),
-)
-"""``wrapped`` is null where the key was destroyed; the row stays and says so."""
-
-key_lookups: Final = Table(
-    "key_lookups",
-    metadata,
-    Column("digest", String(64), primary_key=True),
-    Column("owner", Text, primary_key=True),
-    sqlite_with_rowid=False,
-)
-"""By which keyed hashes of name, ID number, phone or address an owner is found."""
-
-settings: Final = Table(
-    "keyring_settings",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("wrapped", LargeBinary, nullable=False),
-)
-"""The key of the keyed hashes, wrapped: it opens only with the right master key."""
+NOT_HELD: Final = (-1e9, None)
+INDEX: Final = "index"
 
 
 class BadMasterKeyError(ValueError):
     """The master key does not open this keyring."""
 
 
+class DamagedKeyError(ValueError):
+    """A key that the right master key does not open."""
+
+
+class MasterKeyReplaced(
+    Refused, code="master_key_replaced", status=503, title="主密钥已更换",
+    detail="主密钥已更换，而本进程仍持有旧的主密钥；请用新的主密钥重新启动服务。",
+):
+    """The keyring was wrapped anew, and this process was not told the new key."""
+
+
 class Keyring:
     """The data keys of one installation."""
 
-    def __init__(self, database_url: str, master: bytes) -> None:
+    def __init__(
+        self, database_url: str, master: bytes,
+        others: Callable[[], Collection[bytes]] = tuple,
+    ) -> None:
         """Open the keyring, or make an empty one.
+
+        ``others`` answers the master keys that may have replaced this one meanwhile.
 
         :raises BadMasterKeyError: where another master key wrapped it.
         """
-        self.engine = _open(database_url)
-        self._master = master
+        self.engine = open_tables(database_url)
+        self._master, self._others = master, others
         self._held: dict[tuple[str, int], tuple[float, DataKey | None]] = {}
-        self._newest: dict[str, tuple[float, DataKey]] = {}
+        self._newest: dict[str, tuple[float, DataKey | None]] = {}
         self._lock = threading.Lock()
         try:
-            self._index_key = self._setting("index")
+            self._index_key = self._index()
         except BaseException:
             self.engine.dispose()
             raise
+
+    @property
+    def master(self) -> bytes:
+        """The master key that wraps this keyring, as far as this process knows."""
+        return self._master
 
     def close(self) -> None:
         """Forget every key and close every connection."""
@@ -114,116 +114,131 @@ class Keyring:
         :raises PersonLocked: for a person whose information is locked.
         """
         now = time.monotonic()
-        held = {o: self._newest[o] for o in owners if o in self._newest}
-        found = {o: key for o, (since, key) in held.items() if now - since < HELD_SECONDS}
-        missing = sorted(set(owners) - set(found))
+        held = {o: self._newest.get(o, NOT_HELD) for o in owners}
+        found = {o: key for o, (since, key) in held.items() if key and now - since < HELD_SECONDS}
+        missing, read = sorted(set(owners) - set(found)), dict[str, DataKey]()
         if missing:
-            with self.engine.connect() as connection:
-                found |= self._usable(self._read(connection, missing))
-            missing = [owner for owner in missing if owner not in found]
+            read = self._usable(self._data_keys(rows_now(self.engine, missing)))
+            missing = [owner for owner in missing if owner not in read]
         if missing:
             with writing(self.engine) as connection:
-                found |= self._made(connection, missing)
+                read |= self._made(connection, missing)
         with self._lock:
             if len(self._newest) > MOST_HELD:
                 self._newest.clear()
-            self._newest |= {o: (now, key) for o, key in found.items() if o not in held}
-            self._newest |= {o: (now, found[o]) for o in missing}
-        return found
+            self._newest |= {o: (now, key) for o, key in read.items()}
+            self._hold(now, read.values())
+        return found | read
+
+    def _hold(self, since: float, keys: Iterable[DataKey]) -> None:
+        if len(self._held) > MOST_HELD:
+            self._held.clear()
+        self._held |= {(key.owner, key.epoch): (since, key) for key in keys}
 
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
         """A key, or ``None`` where there never was one."""
         now = time.monotonic()
-        since, key = self._held.get((owner, epoch), (-HELD_SECONDS, None))
+        since, key = self._held.get((owner, epoch), NOT_HELD)
         if now - since < HELD_SECONDS:
             return key
-        with self.engine.connect() as connection:
-            keys = {k.epoch: k for k in self._read(connection, [owner])}
+        keys = {k.epoch: k for k in self._data_keys(rows_now(self.engine, [owner]))}
         with self._lock:
-            if len(self._held) > MOST_HELD:
-                self._held.clear()
-            self._held[owner, epoch] = (now, keys.get(epoch))
+            self._hold(now, keys.values())
         return keys.get(epoch)
 
     def read_ahead(self, owners: Collection[str]) -> None:
         """Have the keys of many owners at hand for the next moment."""
-        with self.engine.connect() as connection:
-            found = self._read(connection, sorted(owners))
         now = time.monotonic()
+        found = self._data_keys(rows_now(self.engine, owners))
         with self._lock:
-            self._held |= {(key.owner, key.epoch): (now, key) for key in found}
+            self._hold(now, found)
 
     def _read(self, connection: Connection, owners: Sequence[str]) -> list[DataKey]:
         """Every key of some owners, by epoch."""
+        order = data_keys.c.owner, data_keys.c.epoch
         rows = [
             row
-            for start in range(0, len(owners), CHUNK)
+            for some in chunks(owners)
             for row in connection.execute(
-                select(data_keys)
-                .where(data_keys.c.owner.in_(owners[start : start + CHUNK]))
-                .order_by(data_keys.c.owner, data_keys.c.epoch)
+                select(data_keys).where(data_keys.c.owner.in_(some)).order_by(*order)
             )
         ]
+        return self._data_keys(rows)
+
+    def _data_keys(self, rows: Iterable[Sequence[Any]]) -> list[DataKey]:
         return [
-            DataKey(r.owner, r.epoch, KeyState(r.state), self._unwrap(r.wrapped, r.owner, r.epoch))
-            for r in rows
+            DataKey(
+                owner, epoch, KeyState(state),
+                self._unwrap(box, f"{owner}/{epoch}") if box else b"",
+            )
+            for owner, epoch, state, box in rows
         ]
 
     def _usable(self, keys: Sequence[DataKey]) -> dict[str, DataKey]:
         """The newest key of each owner, where something may be sealed with it."""
         newest = {key.owner: key for key in keys}
         for owner, key in newest.items():
-            if _is_one_person(owner):
+            if is_one_person(owner):
                 refuse_unless_active(key)
         return {o: key for o, key in newest.items() if key.state is KeyState.ACTIVE}
 
     def _made(self, connection: Connection, owners: Sequence[str]) -> dict[str, DataKey]:
         """A new key for each owner that has none to seal with."""
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
+        alone(connection)
+        self._use_current_master(connection)
         known = self._read(connection, owners)
         found = self._usable(known)
-        epochs = {key.owner: key.epoch for key in known}
+        epochs, now = {key.owner: key.epoch for key in known}, int(time.time())
         for owner in owners:
             if owner not in found:
                 found[owner] = DataKey(
-                    owner, epochs.get(owner, 0) + 1, KeyState.ACTIVE,
+                    owner, max(epochs.get(owner, 0) + 1, now), KeyState.ACTIVE,
                     secrets.token_bytes(KEY_BYTES),
                 )
                 connection.execute(insert(data_keys).values(self._row(found[owner])))
         return found
 
     def _row(self, key: DataKey) -> dict[str, object]:
-        wrapped = self._wrap(key.secret, f"{key.owner}/{key.epoch}") if key.secret else None
-        return {"owner": key.owner, "epoch": key.epoch, "state": key.state, "wrapped": wrapped}
+        place = f"{key.owner}/{key.epoch}"
+        box = wrapped(self._master, key.secret, place) if key.secret else None
+        return {"owner": key.owner, "epoch": key.epoch, "state": key.state, "wrapped": box}
 
     # ---- finding ----
 
     def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
         """Let owners be found by texts (owner, mark, text) that identify them."""
         rows = {(self._digest(owner, mark, said), owner) for owner, mark, said in texts}
-        if not rows:
+        with self.engine.connect() as connection:
+            missing = rows - known_lookups(connection, rows)
+        if not missing:
             return
         with writing(self.engine) as connection:
-            for digest, owner in sorted(rows):
-                known = select(key_lookups.c.owner).where(
-                    key_lookups.c.digest == digest, key_lookups.c.owner == owner
-                )
-                if connection.execute(known).first() is None:
+            missing -= known_lookups(connection, missing)
+            owners = sorted({owner for _digest, owner in missing})
+            alive = alive_among(connection, owners)  # whose erasure now waits for this
+            for digest, owner in sorted(missing):
+                if owner in alive:
                     row = {"digest": digest, "owner": owner}
-                    connection.execute(insert(key_lookups).values(row))
+                    connection.execute(upsert(connection, key_lookups, row))
 
     def owners_by(self, station: str, mark: str, said: str) -> set[str]:
-        """The owners at a station of whom this was ever recorded, and who are not erased."""
-        query = select(key_lookups.c.owner).where(
-            key_lookups.c.digest == self._digest(f"{station}/", mark, said)
+        """The owners at a station of whom this was ever recorded, and who may be shown.
+
+        A household is named as such, whichever of its keys sealed the text.
+        """
+        digest = self._digest(f"{station}/", mark, said)
+        query = (
+            select(key_lookups.c.owner)
+            .join(data_keys, data_keys.c.owner == key_lookups.c.owner)
+            .where(key_lookups.c.digest == digest, data_keys.c.state == KeyState.ACTIVE)
         )
         with self.engine.connect() as connection:
-            return set(connection.execute(query).scalars())
+            found = connection.execute(query).scalars()
+            return {owner.removesuffix(FREE_TEXT) for owner in found}
 
     def _digest(self, owner: str, mark: str, said: str) -> str:
         station = owner.partition("/")[0]
-        return self.fingerprint("\x1f".join((station, mark, _comparable(said))).encode())
+        return self.fingerprint("\x1f".join((station, mark, comparable(said))).encode())
 
     def fingerprint(self, content: bytes) -> str:
         """A keyed hash: equal contents have equal ones, and it tells nothing else."""
@@ -237,33 +252,68 @@ class Keyring:
         Returns when no process holds one of them any more.
         """
         with writing(self.engine) as connection:
-            alive = data_keys.c.owner.in_(list(owners)) & data_keys.c.wrapped.is_not(None)
-            gone = connection.execute(
-                update(data_keys).where(alive).values(state=KeyState.ERASED, wrapped=None)
-            ).rowcount
-            connection.execute(key_lookups.delete().where(key_lookups.c.owner.in_(list(owners))))
-        self._forget()
-        self._truncate_journal()
-        time.sleep(HELD_SECONDS)
-        return int(gone)
+            gone = destroyed(connection, owners)
+        self._settle()
+        return gone
 
     def lock(self, owners: Collection[str], *, is_locked: bool = True) -> int:
         """Lock (or unlock) what some owners' keys sealed; answers how many keys changed."""
-        before, after = KeyState.ACTIVE, KeyState.LOCKED
-        if not is_locked:
-            before, after = after, before
         with writing(self.engine) as connection:
-            mine = data_keys.c.owner.in_(list(owners)) & (data_keys.c.state == before)
-            changed = connection.execute(update(data_keys).where(mine).values(state=after))
-        self._forget()
-        time.sleep(HELD_SECONDS)
-        return int(changed.rowcount)
+            changed = locked(connection, owners, is_locked=is_locked)
+        self._settle()
+        return changed
+
+    def carry_out(self, cause: str, change: KeyState, owners: Collection[str]) -> bool:
+        """Give the keys of some owners a state, once a cause; false where it was done.
+
+        To unlock is to undo what the same cause locked, except what another one locks.
+        """
+        with writing(self.engine) as connection:
+            alone(connection)
+            known = {(row.cause, row.change): row.owners for row in recorded_changes(connection)}
+            if (cause, change) in known:
+                return False
+            match change:
+                case KeyState.ERASED:
+                    destroyed(connection, owners)
+                case KeyState.LOCKED:
+                    locked(connection, owners, is_locked=True)
+                case KeyState.ACTIVE:
+                    owners = locked_by(cause, known)
+                    locked(connection, owners, is_locked=False)
+                case _:
+                    assert_never(change)
+            row = {"cause": cause, "change": change, "owners": json.dumps(sorted(owners))}
+            connection.execute(insert(changes).values(row))
+        self._settle()
+        return True
+
+    def carried_out(self) -> set[tuple[str, KeyState]]:
+        """What was carried out: the cause and the state that it gave."""
+        with self.engine.connect() as connection:
+            return {(row.cause, KeyState(row.change)) for row in recorded_changes(connection)}
+
+    def counts(self) -> dict[str, int]:
+        """How many keys are in each state."""
+        query = select(data_keys.c.state, func.count()).group_by(data_keys.c.state)
+        with self.engine.connect() as connection:
+            found = {str(state): count for state, count in connection.execute(query)}
+        return {state.value: found.get(state, 0) for state in KeyState}
 
     def state_of(self, owner: str) -> KeyState | None:
         """The state of an owner's newest key."""
+        return self.states_of([owner]).get(owner)
+
+    def states_of(self, owners: Collection[str]) -> dict[str, KeyState]:
+        """The state of each owner's newest key; an owner without one is not named."""
         with self.engine.connect() as connection:
-            found = self._read(connection, [owner])
-        return found[-1].state if found else None
+            return newest_states(connection, owners)
+
+    def _settle(self) -> None:
+        """Wait until no process holds what has changed, and leave no copy on the disk."""
+        self._forget()
+        self._truncate_journal()
+        time.sleep(HELD_SECONDS)
 
     def _forget(self) -> None:
         with self._lock:
@@ -281,98 +331,64 @@ class Keyring:
     def rewrap(self, master: bytes) -> int:
         """Wrap every key with a new master key, all or none; answers how many.
 
-        Processes that still have the old one must be started anew.
+        A process that has the old one asks for its successor, or refuses from now on.
         """
         with writing(self.engine) as connection:
-            rows = connection.execute(select(data_keys).where(data_keys.c.wrapped.is_not(None)))
-            keys = [
-                DataKey(
-                    r.owner, r.epoch, KeyState(r.state), self._unwrap(r.wrapped, r.owner, r.epoch)
-                )
-                for r in rows
-            ]
-            old, self._master = self._master, master
-            try:
-                for key in keys:
-                    mine = (data_keys.c.owner == key.owner) & (data_keys.c.epoch == key.epoch)
-                    changed = update(data_keys).where(mine)
-                    connection.execute(changed.values(wrapped=self._row(key)["wrapped"]))
-                wrapped = self._wrap(self._index_key, "setting/index")
-                connection.execute(update(settings).values(wrapped=wrapped))
-            except BaseException:
-                self._master = old
-                raise
+            alone(connection)
+            self._use_current_master(connection)
+            alive = select(data_keys).where(data_keys.c.wrapped.is_not(None))
+            keys = self._data_keys(connection.execute(alive))
+            for key in keys:
+                mine = (data_keys.c.owner == key.owner) & (data_keys.c.epoch == key.epoch)
+                box = wrapped(master, key.secret, f"{key.owner}/{key.epoch}")
+                connection.execute(update(data_keys).where(mine).values(wrapped=box))
+            box = wrapped(master, self._index_key, f"setting/{INDEX}")
+            connection.execute(update(settings).values(wrapped=box))
+        self._master = master
         self._forget()
+        self._truncate_journal()
         return len(keys)
 
-    def _setting(self, name: str) -> bytes:
-        query = select(settings.c.wrapped).where(settings.c.name == name)
-        place = f"setting/{name}"
+    def _index(self) -> bytes:
+        """The key of the keyed hashes, made at first; only the right master key opens it."""
         with writing(self.engine) as connection:
-            found = connection.execute(query).scalar_one_or_none()
-            if found is None:
+            alone(connection)
+            box = connection.execute(select(settings.c.wrapped)).scalar_one_or_none()
+            if box is None:
                 made = secrets.token_bytes(KEY_BYTES)
-                row = {"name": name, "wrapped": self._wrap(made, place)}
+                row = {"name": INDEX, "wrapped": wrapped(self._master, made, f"setting/{INDEX}")}
                 connection.execute(insert(settings).values(row))
                 return made
-        return self._opened(found, place)
+            return self._use(box)
 
-    def _wrap(self, secret: bytes, place: str) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        return nonce + AESGCM(self._master).encrypt(nonce, secret, place.encode())
+    def _use_current_master(self, connection: Connection) -> None:
+        """Be sure that the master key is the one that wraps this keyring now.
 
-    def _unwrap(self, wrapped: bytes | None, owner: str, epoch: int) -> bytes:
-        return b"" if wrapped is None else self._opened(wrapped, f"{owner}/{epoch}")
-
-    def _opened(self, wrapped: bytes, place: str) -> bytes:
-        nonce, box = bytes(wrapped[:NONCE_BYTES]), bytes(wrapped[NONCE_BYTES:])
+        :raises MasterKeyReplaced: where it is not, and nobody told this process the new one.
+        """
+        box = connection.execute(select(settings.c.wrapped)).scalar_one()
         try:
-            return AESGCM(self._master).decrypt(nonce, box, place.encode())
+            self._use(box)
+        except BadMasterKeyError:
+            raise MasterKeyReplaced from None
+
+    def _use(self, box: bytes) -> bytes:
+        """Use whichever known master key opens the index key; answers that."""
+        for take in (lambda: (self._master,), self._others):
+            for master in take():
+                with suppress(InvalidTag):
+                    opened = unwrapped(master, box, f"setting/{INDEX}")
+                    self._master = master
+                    return opened
+        raise BadMasterKeyError("主密钥与密钥库不符")
+
+    def _unwrap(self, box: bytes, place: str) -> bytes:
+        try:
+            return unwrapped(self._master, box, place)
         except InvalidTag:
-            raise BadMasterKeyError("主密钥与密钥库不符") from None
-
-
-def refuse_unless_active(key: DataKey) -> None:
-    """Refuse to go on with a person who was erased or locked.
-
-    :raises PersonErased: where the key was destroyed.
-    :raises PersonLocked: where it is locked.
-    """
-    if key.state is KeyState.ERASED:
-        raise PersonErased(owner=stream_subject(key.owner))
-    if key.state is KeyState.LOCKED:
-        raise PersonLocked(owner=stream_subject(key.owner))
-
-
-def _is_one_person(owner: str) -> bool:
-    return stream_kind(owner) in {"person", "volunteer"}
-
-
-def _comparable(said: str) -> str:
-    """A text as it is compared: width and case folded, without spaces and dashes."""
-    folded = unicodedata.normalize("NFKC", said).casefold()
-    return "".join(c for c in folded if not c.isspace() and c != "-")
-
-
-def _open(database_url: str) -> Engine:
-    engine = open_engine(database_url)
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    with _creating(engine) as connection:
-        metadata.create_all(connection)
-    return engine
-
-
-@contextmanager
-def _creating(engine: Engine) -> Iterator[Connection]:
-    with writing(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
-        yield connection
-
-
-def _prepare_sqlite(connection: object, _record: object) -> None:
-    """Overwrite what is deleted, and reach the disk: a lost key is a lost text."""
-    execute = connection.execute  # type: ignore[attr-defined]
-    execute("PRAGMA secure_delete=ON")
-    execute("PRAGMA synchronous=FULL")
+            with self.engine.connect() as connection:
+                self._use_current_master(connection)
+        try:
+            return unwrapped(self._master, box, place)
+        except InvalidTag:
+            raise DamagedKeyError(place) from None

@@ -27,6 +27,7 @@ from rq.utils import now
 
 from projections.engine import ProjectionFailedError
 from workers import embedded, runtime
+from workers.erasing import carry_out_all
 from workers.jobs.advance import catch_up
 from workers.jobs.sweep import sweep
 from workers.queues import ADVANCE, ADVANCE_SECONDS, KEPT_SECONDS, open_queue
@@ -132,6 +133,7 @@ def _catch_up_at_start() -> None:
     """What was recorded while no worker ran needs neither a wake-up nor Redis."""
     try:
         behind = catch_up()
+        carry_out_all(runtime.current())
     except ProjectionFailedError:
         log.exception("start-up catch-up failed; the sweep tries again")
     else:

@@ -12,7 +12,7 @@ from domain.checkpoint import signer_of
 from domain.ledger import Ledger
 from domain.vault import Vault
 from projections.engine import ReadModels
-from workers.keyring import Keyring
+from workers.master_key import open_keyring
 from workers.sealing import Sealer
 from workers.seals import Seals
 from workers.settings import Settings
@@ -62,15 +62,6 @@ def sealer_of(ledger: Ledger, seals: Seals, settings: Settings) -> Sealer:
     return Sealer(
         ledger, seals, lambda: signer_of(settings.sealing_key()), settings.noted_file
     )
-
-
-def open_keyring(settings: Settings) -> Keyring:
-    """The keyring of an installation.
-
-    :raises BadSettingError: where the master key is missing or is no key.
-    :raises BadMasterKeyError: where it is not this keyring's.
-    """
-    return Keyring(settings.keys_database_url, settings.master_key())
 
 
 @contextmanager

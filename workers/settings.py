@@ -51,6 +51,8 @@ class Settings:
     master_key_file: Path | None = None
     sealing_key_text: str = field(default="", repr=False)
     """The private key that signs checkpoints, where it is not in its file."""
+    new_master_key_text: str = field(default="", repr=False)
+    """The successor of a master key that is in the environment, while it is replaced."""
 
     @classmethod
     def from_environment(cls) -> Settings:
@@ -72,10 +74,13 @@ class Settings:
                 port=env.int("TAIZHANG_PORT", DEFAULT_PORT),
                 workers=env.int("TAIZHANG_WORKERS", 1),
                 log_level=env.str("TAIZHANG_LOG_LEVEL", "info").lower(),
-                keys_database_url=env.str("KEYS_DATABASE_URL", ""),
+                keys_database_url=_with_password(
+                    env.str("KEYS_DATABASE_URL", ""), env.str("KEYS_DATABASE_PASSWORD_FILE", "")
+                ),
                 master_key_text=env.str("TAIZHANG_MASTER_KEY", ""),
                 master_key_file=Path(env.str("TAIZHANG_MASTER_KEY_FILE", "")),
                 sealing_key_text=env.str("TAIZHANG_SEALING_KEY", ""),
+                new_master_key_text=env.str("TAIZHANG_NEW_MASTER_KEY", ""),
             )
         except EnvError as error:
             raise BadSettingError(str(error)) from error
@@ -113,6 +118,8 @@ class Settings:
 
         The file is made at the first start, while there is no keyring that it could open.
 
+        A keyring on a server is many processes' own: its key is given, and never made here.
+
         :raises BadSettingError: where there is a keyring and no key, or what is no key.
         """
         if self.master_key_text:
@@ -120,14 +127,23 @@ class Settings:
         file = self.master_key_file
         assert file is not None
         if not file.exists():
-            keyring = self.home / KEYRING_FILE
-            if keyring.exists():
+            is_server = not self.keys_database_url.startswith("sqlite:///")
+            if is_server or Path(self.keys_database_url.removeprefix("sqlite:///")).exists():
                 raise BadSettingError(
-                    f"TAIZHANG_MASTER_KEY_FILE：找不到主密钥 {file}，没有它就读不出个人信息"
+                    f"TAIZHANG_MASTER_KEY_FILE：找不到主密钥 {file}，没有它就读不出个人信息；"
+                    "首次安装请先生成：openssl rand -base64 32"
                 )
             with suppress(FileExistsError):  # another process was faster
                 write_key(file, secrets.token_bytes(MASTER_KEY_BYTES))
-        return _as_key(file.read_text(encoding="ascii", errors="replace"), str(file))
+        return read_master_key(file)
+
+    def new_master_key(self) -> tuple[bytes, ...]:
+        """The successor of a master key in the environment, where one is named.
+
+        :raises BadSettingError: for what is no key.
+        """
+        text = self.new_master_key_text
+        return (_as_key(text, "TAIZHANG_NEW_MASTER_KEY"),) if text else ()
 
     @property
     def noted_file(self) -> Path:
@@ -181,6 +197,7 @@ class Settings:
             "REDIS_URL": self.redis_url, "QUERY_DATABASE_URL": self.query_database_url,
             "TAIZHANG_MASTER_KEY": self.master_key_text,
             "TAIZHANG_SEALING_KEY": self.sealing_key_text,
+            "TAIZHANG_NEW_MASTER_KEY": self.new_master_key_text,
         }
         return named | {name: value for name, value in optional.items() if value}
 
@@ -197,6 +214,19 @@ def _as_key(text: str, where: str, called: str = "主密钥") -> bytes:
     if len(key) != MASTER_KEY_BYTES:
         raise BadSettingError(f"{where}：{called}应是 {MASTER_KEY_BYTES} 字节的 Base64")
     return key
+
+
+def read_master_key(file: Path) -> bytes:
+    """The master key in a file.
+
+    :raises FileNotFoundError: where there is no such file.
+    :raises BadSettingError: where it cannot be read or holds none.
+    """
+    try:
+        text = file.read_text(encoding="ascii", errors="replace")
+    except PermissionError as error:
+        raise BadSettingError(f"TAIZHANG_MASTER_KEY_FILE：{error}") from error
+    return _as_key(text, str(file))
 
 
 def write_key(file: Path, key: bytes) -> None:
@@ -235,6 +265,7 @@ def settings_for(
     workers: int = 1, log_level: str = "info", query_database_url: str | None = None,
     keys_database_url: str = "", master_key_text: str = "", master_key_file: Path = Path(),
     sealing_key_text: str = "",
+    new_master_key_text: str = "",
 ) -> Settings:
     """Settings with the databases that follow from the home folder.
 
@@ -252,4 +283,5 @@ def settings_for(
         master_key_text=master_key_text,
         master_key_file=home / MASTER_KEY_FILE if master_key_file == Path() else master_key_file,
         sealing_key_text=sealing_key_text,
+        new_master_key_text=new_master_key_text,
     )

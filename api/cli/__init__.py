@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "verify": "api.cli.verify:verify",
     "bundle": "api.cli.bundle:bundle",
     "key": "api.cli.verify:key",
+    "keys": "api.cli.keys:keys",
     "migrate": "api.cli.migrate:migrate",
     "test": "api.cli.suite:suite",
     "check": "api.cli.checks:check",

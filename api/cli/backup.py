@@ -20,7 +20,8 @@ from api.cli.verify import verified
 from api.identity import tokens_engine
 from domain.checkpoint import signer_of
 from workers import backup as backups
-from workers.runtime import Runtime, open_keyring
+from workers.master_key import open_keyring
+from workers.runtime import Runtime
 from workers.service import home_locked
 from workers.settings import Settings
 

@@ -10,8 +10,11 @@ from api.cli.common import CommandFailedError, read_settings
 from api.identity import grant_tokens, tokens_engine
 from domain.ledger import LedgerPostgresRecorder
 from projections import store
+from workers.keyring_tables import grant_keyring
+from workers.master_key import open_keyring
 from workers.runtime import opened_ledger
 from workers.seals import Seals
+from workers.settings import Settings
 
 
 @click.command
@@ -19,6 +22,9 @@ from workers.seals import Seals
 def migrate(application_role: str | None) -> None:
     """准备 PostgreSQL（由数据库所有者运行；可重复运行，也可同时运行）。"""
     settings = read_settings()
+    if application_role and not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", application_role):
+        raise click.UsageError("角色名只能用字母、数字和下划线")
+    settings.prepare_home()
     with opened_ledger(settings) as ledger:
         recorder = ledger.store
         if not isinstance(recorder, LedgerPostgresRecorder):
@@ -27,8 +33,6 @@ def migrate(application_role: str | None) -> None:
         seals = Seals(settings.database_url)
         try:
             if application_role is not None:
-                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", application_role):
-                    raise click.UsageError("角色名只能用字母、数字和下划线")
                 recorder.grant(application_role)
                 grant_tokens(engine, application_role)
                 store.grant(engine, application_role)
@@ -36,4 +40,16 @@ def migrate(application_role: str | None) -> None:
         finally:
             seals.close()
             engine.dispose()
+    if application_role is not None:
+        _grant_keyring(settings, application_role)
     click.echo("已准备好。")
+
+
+def _grant_keyring(settings: Settings, role: str) -> None:
+    """The keyring's database is one of its own; in a SQLite file there is nobody to grant to."""
+    keyring = open_keyring(settings)
+    try:
+        if keyring.engine.dialect.name == "postgresql":
+            grant_keyring(keyring.engine, role)
+    finally:
+        keyring.close()

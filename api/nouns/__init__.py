@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from api.nouns.casework import CASEWORK
+from api.nouns.erasures import ERASURES
 from api.nouns.households import HOUSEHOLDS
 from api.nouns.programme import PROGRAMME
 from api.nouns.services import SERVICES
@@ -13,5 +14,6 @@ from api.nouns.volunteers import VOLUNTEERING
 from api.recording import Noun
 
 NOUNS: Final[tuple[Noun, ...]] = (
-    STATIONS, HOUSEHOLDS, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME
+    STATIONS, HOUSEHOLDS, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME,
+    ERASURES,
 )

@@ -44,7 +44,7 @@ from domain.kernel import (
 from domain.ledger.recorders import Recorder, library_settings
 from domain.ledger.request_keys import RequestKey, StoredRow
 from domain.record_keeping import Command, Correct, Record, decide, fold
-from domain.vault import Vault
+from domain.vault import DataKey, Stated, Vault
 
 MAX_ATTEMPTS: Final = 20
 """How often a decision is taken again when another writer was faster."""
@@ -92,6 +92,13 @@ class NewEntry:
     occurred: Occurrence
     envelope: Envelope
     event: Event
+    opening: Event | None = None
+    """The first statement of its stream, where there is one: whom later ones are about."""
+
+    @property
+    def stated(self) -> Stated:
+        """What its personal texts are sealed by."""
+        return self.event, self.originator_id, self.opening
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +145,11 @@ class LedgerMapper(Mapper[str]):
     def to_stored_event(self, domain_event: Any) -> StoredEvent:
         """The stored form of a new entry."""
         entry = cast("NewEntry", domain_event)
-        event = self._vault.sealed(entry.event, entry.originator_id, entry.originator_version)
+        return self.sealed(entry, self._vault.prepare([entry.stated]))
+
+    def sealed(self, entry: NewEntry, keys: Mapping[str, DataKey]) -> StoredEvent:
+        """The same with keys that are at hand."""
+        event = self._vault.sealed(entry.stated, entry.originator_version, keys)
         return StoredEvent(
             originator_id=entry.originator_id,
             originator_version=entry.originator_version,
@@ -285,8 +296,9 @@ class Ledger(Application[str]):
 
         The library's ``save`` would read them back again.
         """
-        self.vault.prepare([(entry.event, entry.originator_id) for entry in entries])
-        return [self.mapper.to_stored_event(cast("Any", entry)) for entry in entries]
+        keys = self.vault.prepare([entry.stated for entry in entries])
+        mapper = cast("LedgerMapper", self.mapper)
+        return [mapper.sealed(entry, keys) for entry in entries]
 
     def _position_of(self, mine: StoredEvent) -> int | None:
         """Where an entry stands, if it was stored."""
@@ -329,9 +341,9 @@ class Ledger(Application[str]):
         if stream is not None and not isinstance(instruction.command, Record):
             stream = self.vault.opened_stream(stream)  # what was stated is decided on anew
         statements = decide(instruction.kind, instruction.command, stream, related)
-        version = stream.version if stream else 0
+        version, opening = (stream.version, stream.opening) if stream else (0, None)
         return [
-            NewEntry(name, version + n, s.occurred, context.envelope(), s.event)
+            NewEntry(name, version + n, s.occurred, context.envelope(), s.event, opening)
             for n, s in enumerate(statements, start=1)
         ]
 

@@ -17,7 +17,9 @@ from api.cli import main
 from api.identity import caller_of, issue_token, revoke_tokens, tokens_engine
 from domain.checkpoint import signer_of
 from domain.ledger import Ledger, LedgerNotPreparedError
+from domain.vault import KeyState, Vault
 from projections.engine import ReadModels
+from workers.keyring import Keyring
 from workers.sealing import Sealer
 from workers.seals import Seals
 from workers.verifying import verify_log
@@ -49,6 +51,69 @@ def roles(postgres_server: str) -> Iterator[Roles]:
     )
     with psycopg.connect(postgres_server, autocommit=True) as connection:
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+MASTER_KEY = "A" * 43 + "="
+
+
+def keyring_url(url: str) -> str:
+    """A database of its own on the same server, for the same user."""
+    return url.replace("@/roles_", "@/keys_")
+
+
+@pytest.fixture
+def keyrings(roles: Roles, postgres_server: str) -> Iterator[Roles]:
+    """The owner's and the application's URLs of a keyring's database."""
+    owner, name = roles.owner_url.split("//")[1].split("@")[0], roles.owner_url.split("/")[3]
+    keys = name.split("?")[0].replace("roles_", "keys_")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {keys} OWNER {owner}".encode())
+    yield Roles(keyring_url(roles.owner_url), keyring_url(roles.application_url), roles.application)
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {keys} WITH (FORCE)".encode())
+
+
+def migrate_with_keyring(roles: Roles, keyrings: Roles, home: Path) -> None:
+    result = CliRunner().invoke(
+        main, ["migrate", "--application-role", roles.application], catch_exceptions=False,
+        env={
+            "DATABASE_URL": roles.owner_url, "KEYS_DATABASE_URL": keyrings.owner_url,
+            "TAIZHANG_MASTER_KEY": MASTER_KEY, "TAIZHANG_HOME": str(home),
+        },
+    )
+    assert result.exit_code == 0, result.output
+
+
+def test_the_application_role_seals_erases_and_rotates(
+    roles: Roles, keyrings: Roles, tmp_path: Path
+) -> None:
+    migrate_with_keyring(roles, keyrings, tmp_path)
+    keyring = Keyring(keyrings.application_url, bytes(32))
+    with Ledger(roles.application_url, Vault(keyring)) as ledger:
+        desk = Desk(ledger)
+        desk.record(STATION, a_station(), "2024-01-01", role="administrator")
+        desk.household("h1", "a")
+        assert keyring.owners_by(STATION, "name", "测试a") == {f"{STATION}/person/a"}
+        assert keyring.carry_out("e", KeyState.LOCKED, [f"{STATION}/person/a"])
+        assert keyring.carry_out("e", KeyState.ERASED, [f"{STATION}/person/a"])
+        assert keyring.rewrap(bytes(31) + b"1") == 0
+    keyring.close()
+
+
+@pytest.mark.parametrize("statement", [
+    "DELETE FROM data_keys", "TRUNCATE data_keys", "DELETE FROM key_changes",
+    "UPDATE key_changes SET owners = ''", "DELETE FROM keyring_settings", "DROP TABLE data_keys",
+    "CREATE TABLE public.mine (n int)",
+])
+def test_the_application_role_cannot_undo_what_the_keyring_did(
+    roles: Roles, keyrings: Roles, tmp_path: Path, statement: str
+) -> None:
+    migrate_with_keyring(roles, keyrings, tmp_path)
+    with (
+        psycopg.connect(keyrings.application_url, autocommit=True) as connection,
+        pytest.raises(InsufficientPrivilege),
+    ):
+        connection.execute(statement.encode())
 
 
 def migrate(url: str, *arguments: str) -> str:

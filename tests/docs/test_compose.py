@@ -17,7 +17,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def test_all_services_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "api", "worker", "scheduler"}
+    assert set(SERVICES) == {"postgres", "keys", "redis", "api", "worker", "scheduler"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -42,13 +42,24 @@ def test_nothing_listens_beyond_this_machine() -> None:
 def test_images_are_pinned_and_volumes_named() -> None:
     images = [service["image"] for service in SERVICES.values()]
     assert all(image.rpartition(":")[2] not in {"", "latest"} for image in images)
-    assert set(COMPOSE["volumes"]) == {"postgres", "data"}
+    assert set(COMPOSE["volumes"]) == {"postgres", "keys", "data"}
 
 
 def test_no_secret_stands_in_the_file() -> None:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     assert "POSTGRES_PASSWORD:" not in text
-    assert COMPOSE["secrets"]["postgres_password"]["file"] == "./secrets/postgres_password"
+    files = {name: secret["file"] for name, secret in COMPOSE["secrets"].items()}
+    names = ("postgres_password", "keys_password", "master_key")
+    assert files == {name: f"./secrets/{name}" for name in names}
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "scheduler"])
+def test_the_keys_of_personal_data_are_apart_from_the_log(name: str) -> None:
+    said = SERVICES[name]["environment"]
+    assert said["KEYS_DATABASE_URL"].split("@")[1] != said["DATABASE_URL"].split("@")[1]
+    assert said["TAIZHANG_MASTER_KEY_FILE"] == "/run/secrets/master_key"
+    assert "keys" not in SERVICES["postgres"]["secrets"]
+    assert set(SERVICES[name]["secrets"]) == {"postgres_password", "keys_password", "master_key"}
 
 
 def test_the_image_runs_as_a_user_of_its_own() -> None:

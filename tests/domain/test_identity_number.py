@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 from domain_spec import refused
 
-from domain.identity_number import BadIdNumber, check_id_number
+from domain.identity_number import BadIdNumber, IdentifyingId, check_id_number, refuse_identifying
 
 TODAY = date(2024, 12, 5)
 
@@ -64,3 +64,19 @@ def test_an_impossible_number_is_refused_without_being_repeated(case: str) -> No
         assert number not in str(caught.value)
         assert number not in repr(caught.value.facts)
         assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize("identifier", [
+    "110105184001011230", "11010518400101123X", "13800138000", "p-13800138000", "hu_13800138000.2",
+])
+def test_an_id_that_identifies_somebody_is_refused(identifier: str) -> None:
+    with pytest.raises(IdentifyingId) as refusal:
+        refuse_identifying(identifier)
+    assert identifier not in str(refusal.value)
+
+
+@pytest.mark.parametrize("identifier", [
+    "p1", "20241105001", "1a13800138000b", "6f13800138000f1d2a5c8e9b7a1d3c4e", "2024-11-05-12",
+])
+def test_any_other_id_is_not(identifier: str) -> None:
+    refuse_identifying(identifier)

@@ -238,7 +238,10 @@ class _Importer:
     def _command(self, line: Line) -> tuple[str, Command]:
         """The stream that a line is about, and what it does there."""
         if line.topic in KIND_OF_TOPIC:
-            name = self._name(line, KIND_OF_TOPIC[line.topic])
+            kind = KIND_OF_TOPIC[line.topic]
+            if kind.is_final:
+                raise BadLine(problem=f"“{kind.label}”须在系统内由两人办理，不能导入")
+            name = self._name(line, kind)
             event = self._names.event(line.topic, self._with_entries(line.topic, line.data, name))
             return name, Record(statement=Statement(event, line.occurrence()))
         return self._record_keeping(line)
@@ -314,7 +317,9 @@ class _Importer:
 
     def _append(self, name: str, version: int, statement: Statement, context: Context) -> None:
         envelope = context.envelope()
-        entry = NewEntry(name, version, statement.occurred, envelope, statement.event)
+        stream = self._holdings.stream(name)
+        opening = stream.opening if stream else None
+        entry = NewEntry(name, version, statement.occurred, envelope, statement.event, opening)
         recorded = Recorded(
             position=0, stream=name, version=version, occurred=statement.occurred,
             envelope=envelope, event=statement.event,

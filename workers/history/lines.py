@@ -15,6 +15,7 @@ import msgspec
 
 from domain.catalog import event_class
 from domain.fields import PERSON_MARK, REFERS_TO, rewritten
+from domain.identity_number import refuse_identifying
 from domain.kernel import (
     KIND_OF_TOPIC,
     STATION_TIME,
@@ -152,7 +153,12 @@ def could_be_key(text: object) -> bool:
 
 
 def _check_names(line: Line) -> None:
-    """Keys, subjects and actors are short and printable: they become parts of names."""
+    """Keys, subjects and actors are short and printable: they become parts of names.
+
+    A hash of an ID number would be found by trying them all.
+    """
+    for name in (line.key, line.subject or ""):
+        refuse_identifying(name)
     if not 0 < len(line.key) <= 200 or not 0 < len(line.actor) <= 100:
         raise BadLine(problem="key 和 actor 不能为空，也不能过长")
     if not all(name.isprintable() for name in (line.key, line.actor, line.subject or "")):
@@ -188,6 +194,7 @@ class Names:
         """The own id of a file's id of some kind."""
         if kind in KEPT_SUBJECTS:
             return text
+        refuse_identifying(text)
         return uuid5(NAMESPACE, f"{self._prefix}/{kind}/{text}").hex
 
     def subject(self, line: Line, kind: StreamKind[Any]) -> str:

@@ -1,0 +1,270 @@
+"""Are keys made once, destroyed for good, and found by what they sealed?"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select, update
+from stage import ROOT
+
+from domain.vault import KeyState, PersonErased, PersonLocked
+from projections.store import writing
+from workers.keyring import BadMasterKeyError, DamagedKeyError, Keyring, MasterKeyReplaced
+from workers.keyring_tables import data_keys, key_lookups
+
+MASTER, OTHER = bytes(32), bytes(31) + b"\1"
+PERSON, HOUSEHOLD = "s/person/p1", "s/household/h1"
+
+
+@pytest.fixture
+def url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    if database == "sqlite":
+        return f"sqlite:///{tmp_path}/keys.sqlite3"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def opened(url: str) -> Iterator[Callable[..., Keyring]]:
+    """Opens the keyring, as one of several processes does."""
+    found: list[Keyring] = []
+
+    def another(master: bytes = MASTER, **more: Any) -> Keyring:
+        found.append(Keyring(url, master, **more))
+        return found[-1]
+
+    yield another
+    for keyring in found:
+        keyring.close()
+
+
+@pytest.fixture
+def keyring(opened: Callable[..., Keyring]) -> Keyring:
+    return opened()
+
+
+# ---- making ----
+
+
+def test_a_key_is_made_once_and_kept(keyring: Keyring, opened: Callable[..., Keyring]) -> None:
+    made = keyring.to_seal([PERSON, HOUSEHOLD])
+    assert made == opened().to_seal([HOUSEHOLD, PERSON])
+    assert made[PERSON].secret != made[HOUSEHOLD].secret
+    assert keyring.to_open(PERSON, made[PERSON].epoch) == made[PERSON]
+    assert keyring.to_open(PERSON, 1) is None
+
+
+def _seal(url: str, ready: Any, answers: Any) -> None:
+    keyring = Keyring(url, MASTER)
+    ready.wait()
+    answers.put({o: k.secret for o, k in keyring.to_seal([f"s/person/p{n}" for n in range(50)]).items()})
+    keyring.close()
+
+
+@pytest.mark.slow
+def test_processes_that_need_a_new_owner_s_key_at_once_get_the_same(
+    url: str, keyring: Keyring
+) -> None:
+    context = multiprocessing.get_context("spawn")
+    ready, answers = context.Barrier(3), context.Queue()
+    processes = [context.Process(target=_seal, args=(url, ready, answers)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    ready.wait(60)
+    one, other = answers.get(timeout=60), answers.get(timeout=60)
+    for process in processes:
+        process.join(60)
+    assert one == other
+    assert len(set(one.values())) == 50
+    assert {o: k.secret for o, k in keyring.to_seal(list(one)).items()} == one
+
+
+KILLED = """
+import sys, os, signal
+from workers.keyring import Keyring
+keyring = Keyring(sys.argv[1], bytes(32))
+keyring.to_seal(["s/person/p1"])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.slow
+def test_a_key_outlives_whoever_made_it_and_died_before_the_append(
+    url: str, keyring: Keyring
+) -> None:
+    died = subprocess.run([sys.executable, "-c", KILLED, url], cwd=ROOT, check=False)
+    assert died.returncode == -signal.SIGKILL
+    assert keyring.state_of(PERSON) is KeyState.ACTIVE
+    assert keyring.to_seal([PERSON])[PERSON].secret
+
+
+# ---- the master key ----
+
+
+def test_another_master_key_opens_nothing(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    keyring.to_seal([PERSON])
+    with pytest.raises(BadMasterKeyError):
+        opened(OTHER)
+
+
+def test_a_key_moved_to_another_owner_does_not_open(keyring: Keyring) -> None:
+    key = keyring.to_seal([PERSON])[PERSON]
+    with writing(keyring.engine) as connection:
+        wrapped = connection.execute(select(data_keys.c.wrapped)).scalar_one()
+        row = {"owner": "s/person/p2", "epoch": key.epoch, "state": "active", "wrapped": wrapped}
+        connection.execute(insert(data_keys).values(row))
+    with pytest.raises(DamagedKeyError):
+        keyring.to_open("s/person/p2", key.epoch)
+
+
+def test_wrapping_anew_keeps_every_key_and_hash(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    made, hashed = keyring.to_seal([PERSON, HOUSEHOLD]), keyring.fingerprint(b"x")
+    assert keyring.rewrap(OTHER) == 2
+    again = opened(OTHER)
+    assert again.to_seal([PERSON, HOUSEHOLD]) == made == keyring.to_seal([PERSON, HOUSEHOLD])
+    assert again.fingerprint(b"x") == hashed
+    with pytest.raises(BadMasterKeyError):
+        opened(MASTER)
+
+
+def test_a_process_with_the_old_master_key_refuses_or_takes_the_new_one(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    made = keyring.to_seal([PERSON])
+    untold, told = opened(), opened(others=lambda: (OTHER,))
+    keyring.rewrap(OTHER)
+    time.sleep(0.15)
+    assert told.to_seal([PERSON]) == made
+    with pytest.raises(MasterKeyReplaced):
+        untold.to_seal([PERSON])
+    with pytest.raises(MasterKeyReplaced):  # and makes no key that nobody else could open
+        untold.to_seal(["s/person/p9"])
+    assert told.to_seal(["s/person/p9"]) == keyring.to_seal(["s/person/p9"])
+
+
+def test_wrapping_anew_is_all_or_nothing(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    made = keyring.to_seal([PERSON, HOUSEHOLD])
+    with writing(keyring.engine) as connection:
+        damaged = update(data_keys).where(data_keys.c.owner == PERSON).values(wrapped=b"x" * 60)
+        connection.execute(damaged)
+    with pytest.raises(DamagedKeyError):
+        keyring.rewrap(OTHER)
+    assert opened(MASTER).to_seal([HOUSEHOLD])[HOUSEHOLD] == made[HOUSEHOLD]
+
+
+# ---- finding ----
+
+
+def test_remembering_twice_is_remembering_once(keyring: Keyring) -> None:
+    keyring.to_seal([PERSON, f"{HOUSEHOLD}#text"])
+    for _ in range(2):
+        keyring.remember([(PERSON, "name", "测试甲"), (f"{HOUSEHOLD}#text", "phone", "138 0000-0000")])
+    assert keyring.owners_by("s", "name", "测试甲") == {PERSON}
+    assert keyring.owners_by("s", "phone", "13800000000") == {HOUSEHOLD}
+    with keyring.engine.connect() as connection:
+        assert len(connection.execute(select(key_lookups)).all()) == 2
+
+
+@pytest.mark.parametrize(("station", "mark", "said"), [
+    ("s2", "name", "测试甲"), ("s", "phone", "测试甲"), ("s", "name", "测试"), ("s", "name", "%"),
+])
+def test_only_the_same_is_found(keyring: Keyring, station: str, mark: str, said: str) -> None:
+    keyring.to_seal([PERSON])
+    keyring.remember([(PERSON, "name", "测试甲")])
+    assert keyring.owners_by(station, mark, said) == set()
+
+
+def test_nobody_is_found_after_being_erased_or_while_locked(keyring: Keyring) -> None:
+    keyring.to_seal([PERSON])
+    keyring.remember([(PERSON, "name", "测试甲")])
+    keyring.lock([PERSON])
+    assert keyring.owners_by("s", "name", "测试甲") == set()
+    keyring.lock([PERSON], is_locked=False)
+    assert keyring.owners_by("s", "name", "测试甲") == {PERSON}
+    keyring.destroy([PERSON])
+    keyring.remember([(PERSON, "name", "测试甲")])  # by whoever was on his way meanwhile
+    assert keyring.owners_by("s", "name", "测试甲") == set()
+    with keyring.engine.connect() as connection:
+        assert connection.execute(select(key_lookups)).all() == []
+
+
+# ---- destroying ----
+
+
+def test_no_other_process_opens_anything_once_a_destruction_is_answered(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    key = keyring.to_seal([PERSON])[PERSON]
+    other = opened()
+    assert other.to_open(PERSON, key.epoch) == key
+    assert other.to_seal([PERSON])
+    keyring.destroy([PERSON])
+    gone = other.to_open(PERSON, key.epoch)
+    assert gone is not None
+    assert (gone.state, gone.secret) == (KeyState.ERASED, b"")
+    with pytest.raises(PersonErased):
+        other.to_seal([PERSON])
+
+
+def test_a_destroyed_key_is_nowhere_in_the_file(tmp_path: Path) -> None:
+    keyring = Keyring(f"sqlite:///{tmp_path}/keys.sqlite3", MASTER)
+    keyring.to_seal([PERSON])
+    with keyring.engine.connect() as connection:
+        wrapped = bytes(connection.execute(select(data_keys.c.wrapped)).scalar_one())
+    assert any(wrapped in file.read_bytes() for file in tmp_path.iterdir())
+    keyring.destroy([PERSON])
+    assert not any(wrapped in file.read_bytes() for file in tmp_path.iterdir())
+    keyring.close()
+
+
+def test_a_person_without_a_key_is_erased_too(keyring: Keyring) -> None:
+    keyring.destroy([PERSON, HOUSEHOLD])
+    with pytest.raises(PersonErased):
+        keyring.to_seal([PERSON])
+    assert keyring.to_seal([HOUSEHOLD])
+
+
+def test_thousands_of_owners_at_once(keyring: Keyring) -> None:
+    owners = [f"s/person/p{n}" for n in range(1_000)]
+    assert len(keyring.to_seal(owners)) == 1_000
+    assert keyring.destroy(owners) == 1_000
+    assert keyring.counts() == {"active": 0, "locked": 0, "erased": 1_000}
+
+
+# ---- once a cause ----
+
+
+def test_a_change_is_carried_out_once(keyring: Keyring) -> None:
+    keyring.to_seal([HOUSEHOLD])
+    assert keyring.carry_out("e1", KeyState.ERASED, [HOUSEHOLD])
+    again = keyring.to_seal([HOUSEHOLD])[HOUSEHOLD]
+    assert not keyring.carry_out("e1", KeyState.ERASED, [HOUSEHOLD])
+    assert keyring.to_open(HOUSEHOLD, again.epoch) == again
+    assert keyring.carried_out() == {("e1", KeyState.ERASED)}
+
+
+def test_unlocking_leaves_locked_what_another_cause_locks(keyring: Keyring) -> None:
+    keyring.to_seal(["s/person/p1", "s/person/p2", HOUSEHOLD])
+    keyring.carry_out("e1", KeyState.LOCKED, ["s/person/p1", HOUSEHOLD])
+    keyring.carry_out("e2", KeyState.LOCKED, ["s/person/p2", HOUSEHOLD])
+    keyring.carry_out("e1", KeyState.ACTIVE, [])
+    assert keyring.state_of("s/person/p1") is KeyState.ACTIVE
+    assert keyring.state_of(HOUSEHOLD) is KeyState.LOCKED
+    keyring.carry_out("e2", KeyState.ACTIVE, [])
+    assert keyring.state_of(HOUSEHOLD) is KeyState.ACTIVE
+    keyring.carry_out("e3", KeyState.LOCKED, ["s/person/p2"])
+    with pytest.raises(PersonLocked):
+        keyring.to_seal(["s/person/p2"])
