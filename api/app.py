@@ -9,7 +9,9 @@ from flask import Flask, Response, current_app, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 
-from api import bodies, identity, moments, operations, problems
+from api import bodies, identity, moments, operations, personal, problems
+from api.access_log import AccessLog
+from api.audit import audit
 from api.documentation import SPEC, documentation
 from api.identity import PUBLIC, action, tokens_engine
 from api.nouns import NOUNS
@@ -17,6 +19,7 @@ from api.operations import operations as operations_routes
 from api.pages import pages
 from api.queries import queries
 from api.services import EXTENSION, Services
+from api.signals import signals
 from projections.engine import ReadModels
 from workers.queues import Wakeups
 from workers.runtime import Runtime
@@ -53,7 +56,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json = ChineseJson(app)
     found = Services(
         settings, Runtime(settings), Wakeups(running_redis_url(settings)),
-        tokens_engine(settings.database_url), _replica(settings),
+        tokens_engine(settings.database_url), AccessLog(settings.access_database_url),
+        _replica(settings),
     )
     app.extensions[EXTENSION] = found
     identity.install(app)
@@ -61,7 +65,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     moments.install(app)
     operations.install(app, found)
     api = Api(app)
-    for blueprint in (*(noun.blueprint for noun in NOUNS), queries, operations_routes):
+    for blueprint in (
+        *(noun.blueprint for noun in NOUNS), queries, audit, signals, operations_routes,
+    ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)
     app.register_blueprint(pages)
@@ -70,6 +76,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _describe_errors(api)
     problems.install(app)
     app.after_request(_secured)
+    personal.install(app)
     return app
 
 

@@ -99,6 +99,9 @@ class Keys(Protocol):
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
         """A key, or ``None`` where it is not (or no longer) there."""
 
+    def read_ahead(self, owners: Collection[str]) -> None:
+        """Have the keys of many owners at hand for the next moment."""
+
     def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
         """Let owners be found by texts (owner, mark, text) that identify them."""
 
@@ -248,15 +251,19 @@ class Vault:
 
 
 def sealed_places(value: object) -> Iterator[tuple[str, int]]:
-    """The owner and event version that each sealed text in plain data names."""
-    if isinstance(value, str) and (found := _SEALED.fullmatch(value)):
-        yield found.group(2), int(found.group(4))
+    """The owner and event version that each sealed text in plain data or rows names."""
+    if isinstance(value, str):
+        if value.startswith("⟦") and (found := _SEALED.fullmatch(value)):
+            yield found.group(2), int(found.group(4))
     elif isinstance(value, dict):
         for item in value.values():
             yield from sealed_places(item)
-    elif isinstance(value, list):
+    elif isinstance(value, list | tuple):
         for item in value:
             yield from sealed_places(item)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for part in fields(value):
+            yield from sealed_places(getattr(value, part.name))
 
 
 def _place(*parts: str) -> bytes:

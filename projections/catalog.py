@@ -3,6 +3,7 @@
 from typing import Final
 
 from projections import (  # noqa: F401 - loading a module registers its projections
+    audit_trail,
     household_status,
     monthly_counts,
     postings,
@@ -14,7 +15,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
 from projections.kernel import PROJECTIONS
 
 PARTS: Final = (
-    ("timeline",),
+    ("timeline", "audit_trail"),
     ("postings", "monthly_counts"),
     (
         "household_status", "contacts", "needs", "referrals", "volunteer_hours", "staff_growth",

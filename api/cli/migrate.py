@@ -6,6 +6,7 @@ import re
 
 import click
 
+from api.access_log import AccessLog, grant_access_log
 from api.cli.common import CommandFailedError, read_settings
 from api.identity import grant_tokens, tokens_engine
 from domain.ledger import LedgerPostgresRecorder
@@ -23,6 +24,7 @@ def migrate(application_role: str | None) -> None:
         if not isinstance(recorder, LedgerPostgresRecorder):
             raise CommandFailedError("SQLite 不需要准备：首次启动时自动建好")
         engine = tokens_engine(settings.database_url)
+        access_log = AccessLog(settings.access_database_url)
         try:
             if application_role is not None:
                 if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", application_role):
@@ -30,6 +32,9 @@ def migrate(application_role: str | None) -> None:
                 recorder.grant(application_role)
                 grant_tokens(engine, application_role)
                 store.grant(engine, application_role)
+                if access_log.engine.dialect.name == "postgresql":
+                    grant_access_log(access_log.engine, application_role)
         finally:
+            access_log.close()
             engine.dispose()
     click.echo("已准备好。")
