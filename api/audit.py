@@ -40,7 +40,6 @@ class AuditFilterSchema(ReadSchema, AboutSchema):
 
     kind = fields.String(metadata={"description": "记录的种类，如 visit；须与 id 一起"})
     id = fields.String(metadata={"description": "记录的编号"})
-    topic = fields.String()
     action = fields.String(
         validate=validate.OneOf(
             list(ACTION_LABELS), error=coded("unknown_choice", f"应为 {'、'.join(ACTION_LABELS)}")

@@ -18,12 +18,11 @@ from domain.describing import described, differences, statements_in
 from domain.kernel import KINDS, STATION_TIME, Recorded, Refused, stream_id, stream_kind
 from domain.ledger import Ledger
 from domain.vocabulary import Role
-from projections.audit_trail import ACTIONS, RECORDED, AuditKey, AuditQuery
+from projections.audit_trail import ACTION_OF, RECORDED, AuditKey, AuditQuery
 
 ACTION_LABELS: Final = {
     RECORDED: "登记", "corrected": "更正", "voided": "作废", "reinstated": "恢复",
 }
-_ACTION_OF: Final = {topic: action for action, topic in ACTIONS.items()}
 CHUNK: Final = 400
 """Events read from the log at once."""
 
@@ -74,7 +73,7 @@ class AuditRowSchema(Schema):
 def audit_row(event: Recorded, reading: Reading) -> dict[str, Any]:
     """An event as evidence, with its personal texts opened for whoever reads it."""
     held, envelope = statements_in(event.event, event.occurred), event.envelope
-    action = _ACTION_OF.get(event.event.topic, RECORDED)
+    action = ACTION_OF.get(event.event.topic, RECORDED)
     before, after, reason, data = reading.shown(
         (
             described(held.before) if held.before else [],
@@ -144,7 +143,6 @@ def question(station: str, asked: dict[str, Any]) -> AuditQuery:
         station=station, about=subjects(asked),
         stream=stream_id(station, kind, str(subject)) if kind else None,
         actor=asked.get("actor"), first=first, until=until, action=asked.get("action"),
-        topic=asked.get("topic"),
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Select,
@@ -38,6 +39,7 @@ ACTIONS: Final = {
     "reinstated": EntryReinstated.topic,
 }
 """What was done, beside ``recorded``: anything else that was stated."""
+ACTION_OF: Final = {topic: action for action, topic in ACTIONS.items()}
 RECORDED: Final = "recorded"
 
 audit_events: Final = Table(
@@ -59,10 +61,13 @@ audit_subjects: Final = Table(
     metadata,
     Column("station", String(64), primary_key=True),
     Column("subject", Text, primary_key=True),
+    Column("recorded_at", UtcDateTime, primary_key=True),
     Column("position", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""``subject`` is ``household:…``, ``person:…`` or the event's own record, ``visit:…``."""
+"""``subject`` is ``household:…``, ``person:…``, the event's own record, ``visit:…``, or what
+it did to one where that is rare, ``action:corrected``. Its rows stand in the order in which
+they are asked for, so that a page costs the same however long the log is."""
 
 
 class AuditTrail(EntryProjection):
@@ -82,18 +87,19 @@ class AuditTrail(EntryProjection):
             if isinstance(found, Fault):
                 faults.append(Fault(event.position, event.stream, found.error))
                 continue
-            station, envelope = stream_station(event.stream), event.envelope
+            station, at = stream_station(event.stream), event.envelope.recorded_at
             yield audit_events, (
-                event.position, station, event.stream, event.event.topic, envelope.actor,
-                envelope.recorded_at,
+                event.position, station, event.stream, event.event.topic, event.envelope.actor, at,
             )
             for subject in sorted({*own, *found.get(event.version, ())}):
-                yield audit_subjects, (station, subject, event.position)
+                yield audit_subjects, (station, subject, at, event.position)
 
 
 def names(event: Recorded) -> Iterator[str]:
-    """The record that an event belongs to, and whom it names."""
+    """The record that an event belongs to, whom it names, and what it did, where that is rare."""
     yield f"{stream_kind(event.stream)}:{stream_subject(event.stream)}"
+    if event.event.topic in ACTION_OF:
+        yield f"action:{ACTION_OF[event.event.topic]}"
     yield from _named(event.event)
 
 
@@ -145,7 +151,6 @@ class AuditQuery:
     until: datetime | None = None
     """Recorded from an instant on, and before another."""
     action: str | None = None
-    topic: str | None = None
 
 
 Cursor = tuple[datetime, int]
@@ -165,36 +170,54 @@ def audit_events_of(
     connection: Connection, asked: AuditQuery, *, after: Cursor | None = None, limit: int = 50
 ) -> list[AuditKey]:
     """The events asked for, those recorded last first."""
+    subjects = [*asked.about, *_also(asked)]
+    query, at, position = _about(asked.station, subjects) if subjects else _all(asked.station)
     row = audit_events.c
-    query = _filtered(select(row.position, row.stream, row.recorded_at), asked)
-    if after is not None:
-        query = query.where(tuple_(row.recorded_at, row.position) < tuple_(*after))
-    query = query.order_by(row.recorded_at.desc(), row.position.desc()).limit(limit)
-    return [AuditKey(*found) for found in connection.execute(query)]
-
-
-def _filtered(query: Select[Any], asked: AuditQuery) -> Select[Any]:
-    row = audit_events.c
-    query = query.where(row.station == asked.station)
-    subjects = [*asked.about]
     if asked.stream is not None:
         query = query.where(row.stream == asked.stream)
-        subjects.append(f"{stream_kind(asked.stream)}:{stream_subject(asked.stream)}")
-    for subject in subjects:
-        positions = select(audit_subjects.c.position).where(
-            audit_subjects.c.station == asked.station, audit_subjects.c.subject == subject
-        )
-        query = query.where(row.position.in_(positions))
     if asked.actor is not None:
         query = query.where(row.actor == asked.actor)
-    if asked.first is not None:
-        query = query.where(row.recorded_at >= asked.first)
-    if asked.until is not None:
-        query = query.where(row.recorded_at < asked.until)
-    if asked.topic is not None:
-        query = query.where(row.topic == asked.topic)
     if asked.action == RECORDED:
         query = query.where(row.topic.not_in(ACTIONS.values()))
-    elif asked.action is not None:
-        query = query.where(row.topic == ACTIONS[asked.action])
-    return query
+    if asked.first is not None:
+        query = query.where(at >= asked.first)
+    if asked.until is not None:
+        query = query.where(at < asked.until)
+    if after is not None:
+        query = query.where(tuple_(at, position) < tuple_(*after))
+    query = query.order_by(at.desc(), position.desc()).limit(limit)
+    rows = connection.execute(query)
+    return [AuditKey(row.position, row.stream, row.recorded_at) for row in rows]
+
+
+def _also(asked: AuditQuery) -> Iterator[str]:
+    """What else of a question is found as a subject."""
+    if asked.stream is not None:
+        yield f"{stream_kind(asked.stream)}:{stream_subject(asked.stream)}"
+    if asked.action not in {None, RECORDED}:
+        yield f"action:{asked.action}"
+
+
+Found = tuple[Select[Any], ColumnElement[datetime], ColumnElement[int]]
+"""A query, and the columns by which it is ordered: when recorded, and the position."""
+
+
+def _all(station: str) -> Found:
+    row = audit_events.c
+    query = select(row.position, row.stream, row.recorded_at).where(row.station == station)
+    return query, row.recorded_at, row.position
+
+
+def _about(station: str, subjects: Sequence[str]) -> Found:
+    """Events that name every subject, in the order in which the first one's rows are kept."""
+    first, *others = (audit_subjects.alias(f"subject_{n}").c for n in range(len(subjects)))
+    row = audit_events.c
+    query = select(row.position, row.stream, first.recorded_at).where(
+        row.position == first.position, first.station == station, first.subject == subjects[0]
+    )
+    for other, subject in zip(others, subjects[1:], strict=True):
+        query = query.where(
+            other.station == station, other.subject == subject,
+            other.recorded_at == first.recorded_at, other.position == first.position,
+        )
+    return query, first.recorded_at, first.position

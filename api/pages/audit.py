@@ -13,12 +13,14 @@ from api.access_log import AccessAction
 from api.audit import AccessQuerySchema, AuditQuerySchema, access_page, audit_page
 from api.audit_rows import ACTION_LABELS
 from api.identity import AUDIT, READ_ACCESSES, action, now
-from api.pages.views import PAGE, pages
+from api.pages.views import pages
 from api.paging import next_url
 from api.signals import OPENING, SignalQuerySchema, signal_page
 from domain.kernel import KINDS, STATION_TIME
 from projections.integrity import SignalKind
 
+ROWS: Final = 30
+"""Events on a page: each with its fields."""
 FILTERS: Final = ("household", "person", "kind", "id", "actor", "from", "to", "action")
 
 
@@ -26,7 +28,7 @@ def asked(schema: type[Schema], **default: str) -> dict[str, Any]:
     """What a page's form asks; a field that was left empty asks nothing."""
     given = {name: value for name, value in request.args.items() if value}
     try:
-        return cast("dict[str, Any]", schema().load({"limit": PAGE} | default | given))
+        return cast("dict[str, Any]", schema().load({"limit": ROWS} | default | given))
     except ValidationError as error:
         problem = UnprocessableEntity()
         problem.data = {"messages": {"query": error.messages}}  # type: ignore[attr-defined]
