@@ -142,6 +142,7 @@ class AccessLog:
         try:
             _create(self.engine)
         except ProgrammingError as error:
+            self.close()
             raise LedgerNotPreparedError from error
 
     def close(self) -> None:
