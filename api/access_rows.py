@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from api.access_log import AccessAction, AccessQuery, AccessRow
+from api.access_log import AccessAction
+from api.access_queries import AccessQuery, AccessRow
 from api.answers import local_time
 from api.audit_rows import instants, role_label, subjects
 from api.identity import ANY_STATION

@@ -10,7 +10,8 @@ from flask import Response, jsonify
 from marshmallow import Schema, fields, validate
 
 from api import access_rows, audit_rows
-from api.access_log import AccessAction, AccessRow, accesses_of
+from api.access_log import AccessAction
+from api.access_queries import AccessRow, accesses_of
 from api.audit_rows import ACTION_LABELS, AuditRowSchema
 from api.bodies import Blueprint
 from api.identity import AUDIT, READ_ACCESSES, action, station_of_request

@@ -25,7 +25,7 @@ from api.services import services
 from domain.kernel import KINDS, Refused, stream_kind, stream_subject
 from domain.ledger import Ledger
 from projections.integrity import Observed, Signal, SignalKind, odd, thresholds_of
-from projections.observations import observed
+from projections.integrity.observing import observed
 from workers.settings import Settings
 
 signals = Blueprint("signals", __name__, url_prefix="/api/v1", description="核查")

@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from api import access_rows, audit_rows
-from api.access_log import AccessAction, accesses_of
+from api.access_log import AccessAction
+from api.access_queries import accesses_of
 from api.audit_rows import ACTION_LABELS
 from api.cli.common import Function, json_option, print_json, talk
 from api.cli.looking import about_options, looking, stated

@@ -15,14 +15,8 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from api.access_log import (
-    MOST_NAMED,
-    Access,
-    AccessAction,
-    AccessLog,
-    AccessQuery,
-    accesses_of,
-)
+from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
+from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
 from projections.store import writing
 

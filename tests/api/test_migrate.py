@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from desk import NOW, STATION, Desk, a_station, a_vault
 from psycopg.errors import InsufficientPrivilege
 
-from api.access_log import Access, AccessAction, AccessLog, AccessQuery, accesses_of
+from api.access_log import Access, AccessAction, AccessLog
+from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
 from api.identity import caller_of, issue_token, revoke_tokens, tokens_engine
 from domain.ledger import Ledger, LedgerNotPreparedError

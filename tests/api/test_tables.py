@@ -30,7 +30,7 @@ def test_nothing_is_an_empty_cell() -> None:
 
 
 def test_a_table_begins_with_a_mark_by_which_excel_knows_utf_8() -> None:
-    text = csv_text(("编号", "备注"), [(1, "a,\"b\"\nc"), (2, None)])
+    text = csv_text(("编号", "备注"), [(1, 'a,"b"\nc'), (2, None)])
     assert text.startswith("\ufeff编号,备注\r\n")
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
     assert rows[1:] == [["1", 'a,"b"\nc'], ["2", ""]]

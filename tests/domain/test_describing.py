@@ -51,7 +51,9 @@ def test_no_code_is_shown_for_its_label(event: Event) -> None:
     """What is stated as a code, by a person or by a decision, reads as its label."""
     coded = {"category", "previous_category", "kind", "mode", "role", "relation", "unit", "urgency"}
     held = statements_in(event, OCCURRED)
-    for said in described(held.after or held.before or pytest.fail()):
+    statement = held.after or held.before
+    assert statement is not None
+    for said in described(statement):
         name = said.path.rpartition(".")[2]
         if name in coded and said.label != "救助单元":
             assert not any(text.isascii() for text in said.texts), said

@@ -22,7 +22,7 @@ from projections.integrity import (
     odd,
     thresholds_of,
 )
-from projections.observations import TooMuchToCheck, observed
+from projections.integrity.observing import TooMuchToCheck, observed
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
 
@@ -53,7 +53,9 @@ def when(records: list[Observed], kind: SignalKind) -> list[Signal]:
 
 
 @pytest.mark.parametrize(("days", "is_late"), [(60, False), (61, True)])
-def test_given_a_service_entered_after_so_many_days_then_it_is_late(days: int, is_late: bool) -> None:
+def test_given_a_service_entered_after_so_many_days_then_it_is_late(
+    days: int, *, is_late: bool
+) -> None:
     record = a_record(1, recorded_at=entered("2024-11-05") + timedelta(days=days))
     found = when([record], SignalKind.LATE)
     assert bool(found) is is_late
@@ -178,7 +180,7 @@ def test_a_station_s_own_thresholds_replace_the_others(tmp_path: Path) -> None:
 def test_thresholds_that_make_no_sense_are_refused_by_name(text: str, tmp_path: Path) -> None:
     own = tmp_path / "integrity.json"
     own.write_text(text)
-    with pytest.raises(BadThresholds, match="integrity.json"):
+    with pytest.raises(BadThresholds, match=r"integrity\.json"):
         thresholds_of(own)
 
 
@@ -216,7 +218,7 @@ def test_too_many_records_are_refused(
     desk: Desk, read_models: ReadModels, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.household("h1", "a")
-    monkeypatch.setattr("projections.observations.MOST_RECORDS", 1)
+    monkeypatch.setattr("projections.integrity.observing.MOST_RECORDS", 1)
     with pytest.raises(TooMuchToCheck):
         look(read_models, ledger)
 

@@ -21,7 +21,7 @@ from domain.kernel import (
 from domain.ledger import Ledger, by_stream, recorded_from
 from domain.record_keeping import fold
 from projections.audit_trail import AuditQuery, audit_events_of
-from projections.integrity import Observed
+from projections.integrity.terms import Observed
 from projections.store import CHUNK
 
 MOST_RECORDS: Final = 20_000
