@@ -94,7 +94,7 @@ def issue_token(engine: Engine, actor: str, role: str, station: str, days: int) 
         raise BadToken(problem=f"没有角色“{role}”")
     if not 1 <= days <= MOST_DAYS or not 1 <= len(actor) <= 100:
         raise BadToken(problem=f"有效期为 1 到 {MOST_DAYS} 天，使用人 1 到 100 个字符")
-    if station != ANY_STATION and not re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", station):
+    if station != ANY_STATION and not is_station_code(station):
         raise BadToken(problem=f"社工站编号“{station}”不合规")
     token, issued_at = secrets.token_urlsafe(32), now()
     with writing(engine) as connection:
@@ -105,6 +105,11 @@ def issue_token(engine: Engine, actor: str, role: str, station: str, days: int) 
             )
         )
     return token
+
+
+def is_station_code(text: str) -> bool:
+    """Whether a text can be the code of a station."""
+    return re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", text) is not None
 
 
 def revoke_tokens(engine: Engine, actor: str, station: str) -> int:

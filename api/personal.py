@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from api.access_log import AccessAction
-from api.identity import Caller, now
+from api.identity import ANY_STATION, Caller, is_station_code, now
 from api.problems import of_refusal
 from api.reading import Reading
 from api.services import services
@@ -70,8 +70,7 @@ def _logged(answer: Response) -> Response:
     if found is None or who is None or request.method != "GET" or answer.status_code >= 400:
         return answer
     access = found.access(
-        at=now(), actor=who.actor, role=who.role.value,
-        station=request.args.get("station") or who.station,
+        at=now(), actor=who.actor, role=who.role.value, station=_station(who),
         request_id=request.environ["taizhang.request_id"], route=str(request.url_rule),
     )
     try:
@@ -82,3 +81,10 @@ def _logged(answer: Response) -> Response:
         answer.close()
         return current_app.make_response(of_refusal(AccessNotLogged()))
     return answer
+
+
+def _station(who: Caller) -> str:
+    """The station that was read: the caller's own, or the one that a caller of all named."""
+    asked = request.args.get("station", "")
+    is_one = who.station == ANY_STATION and is_station_code(asked)
+    return asked if is_one else who.station
