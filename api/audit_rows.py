@@ -19,6 +19,7 @@ from domain.kernel import KINDS, STATION_TIME, Recorded, Refused, stream_id, str
 from domain.ledger import Ledger
 from domain.vocabulary import Role
 from projections.audit_trail import ACTION_OF, RECORDED, AuditKey, AuditQuery
+from projections.lateness import days_late, is_late
 
 ACTION_LABELS: Final = {
     RECORDED: "登记", "corrected": "更正", "voided": "作废", "reinstated": "恢复",
@@ -58,6 +59,7 @@ class AuditRowSchema(Schema):
     action_label = fields.String()
     occurred = fields.Dict()
     recorded_at = fields.String()
+    is_late = fields.Boolean(metadata={"description": "补录：服务的月份结束后才录入"})
     days_late = fields.Integer()
     imported_at = fields.String(allow_none=True)
     actor = fields.String()
@@ -83,7 +85,7 @@ def audit_row(event: Recorded, reading: Reading) -> dict[str, Any]:
         ),
         event.stream,
     )
-    day = (held.after or held.before or event.statement).occurred.last_day
+    day = (held.after or held.before or event.statement).occurred.on
     return {
         "position": event.position, "kind": stream_kind(event.stream),
         "kind_label": KINDS[stream_kind(event.stream)].label, "id": event.id,
@@ -93,7 +95,8 @@ def audit_row(event: Recorded, reading: Reading) -> dict[str, Any]:
         "action": action, "action_label": ACTION_LABELS[action],
         "occurred": to_builtins(event.occurred),
         "recorded_at": local_time(envelope.recorded_at),
-        "days_late": (envelope.recorded_at.astimezone(STATION_TIME).date() - day).days,
+        "is_late": is_late(day, envelope.recorded_at),
+        "days_late": days_late(day, envelope.recorded_at),
         "imported_at": envelope.imported_at and local_time(envelope.imported_at),
         "actor": envelope.actor, "role": envelope.role, "role_label": role_label(envelope.role),
         "request_id": envelope.request_id, "idempotency_key": envelope.idempotency_key,
