@@ -13,14 +13,12 @@ from domain.kernel import (
     KINDS,
     STATION_TIME,
     Entry,
-    Event,
     Recorded,
-    Statement,
     UnknownRecord,
     stream_kind,
     stream_subject,
 )
-from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, fold
+from domain.record_keeping import fold
 from projections.lateness import days_late, is_late
 from projections.moments import Moment, as_of, known_at_text, position_of
 from projections.timeline import RecordRow
@@ -71,23 +69,6 @@ class RecordSchema(Schema):
     entries = fields.List(fields.Nested(EntrySchema))
 
 
-class AuditEntrySchema(Schema):
-    """One event of a record: who recorded what, when, by which request."""
-
-    version = fields.Integer()
-    position = fields.Integer()
-    topic = fields.String()
-    label = fields.String()
-    occurred = fields.Dict()
-    recorded_at = fields.String()
-    imported_at = fields.String(allow_none=True)
-    actor = fields.String()
-    role = fields.String()
-    request_id = fields.String()
-    data = fields.Dict()
-    changes = fields.List(fields.Dict())
-
-
 def record_data(history: Sequence[Recorded], moment: Moment) -> dict[str, Any]:
     """A record as its history leaves it, as of a day.
 
@@ -130,42 +111,6 @@ def stated(moment: Moment, position: int) -> dict[str, Any]:
         "as_of": moment.as_of and moment.as_of.isoformat(),
         "known_at": known_at_text(moment.known_at), "position": position,
     }
-
-
-def audit_entry(event: Recorded) -> dict[str, Any]:
-    """One event of a record's history, with before → after where it keeps a record."""
-    envelope = event.envelope
-    return {
-        "version": event.version, "position": event.position, "topic": event.event.topic,
-        "label": event.event.label, "occurred": to_builtins(event.occurred),
-        "recorded_at": local_time(envelope.recorded_at),
-        "imported_at": envelope.imported_at and local_time(envelope.imported_at),
-        "actor": envelope.actor, "role": envelope.role, "request_id": envelope.request_id,
-        "data": to_builtins(event.event), "changes": _changes(event.event),
-    }
-
-
-def _changes(event: Event) -> list[dict[str, Any]]:
-    """Before → after by field, for what keeps records."""
-    match event:
-        case EntryCorrected():
-            before, after = _said(event.before), _said(event.after)
-        case EntryVoided():
-            before, after = _said(event.voided), {}
-        case EntryReinstated():
-            before, after = {}, _said(event.reinstated)
-        case _:
-            return []
-    return [
-        {"field": name, "before": before.get(name), "after": after.get(name)}
-        for name in sorted({*before, *after})
-        if before.get(name) != after.get(name)
-    ]
-
-
-def _said(statement: Statement) -> dict[str, Any]:
-    fields_said: dict[str, Any] = to_builtins(statement.event)
-    return fields_said | {"occurred_on": statement.occurred.on.isoformat()}
 
 
 def local_time(instant: datetime) -> str:

@@ -9,7 +9,9 @@ from flask import Flask, Response, current_app, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 
-from api import bodies, identity, moments, operations, problems
+from api import bodies, identity, moments, operations, personal, problems
+from api.access_log import AccessLog
+from api.audit import audit
 from api.documentation import SPEC, documentation
 from api.identity import PUBLIC, action, tokens_engine
 from api.nouns import NOUNS
@@ -19,6 +21,7 @@ from api.persons import persons
 from api.proofs import proofs
 from api.queries import queries
 from api.services import EXTENSION, Services
+from api.signals import signals
 from projections.engine import ReadModels
 from workers.queues import Wakeups
 from workers.runtime import Runtime
@@ -55,7 +58,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json = ChineseJson(app)
     found = Services(
         settings, Runtime(settings), Wakeups(running_redis_url(settings)),
-        tokens_engine(settings.database_url), _replica(settings),
+        tokens_engine(settings.database_url), AccessLog(settings.access_database_url),
+        _replica(settings),
     )
     app.extensions[EXTENSION] = found
     identity.install(app)
@@ -64,7 +68,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.install(app, found)
     api = Api(app)
     for blueprint in (
-        *(noun.blueprint for noun in NOUNS), queries, persons, proofs, operations_routes,
+        *(noun.blueprint for noun in NOUNS), queries, persons, audit, signals, proofs,
+        operations_routes,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)
@@ -74,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     _describe_errors(api)
     problems.install(app)
     app.after_request(_secured)
+    personal.install(app)
     return app
 
 

@@ -171,9 +171,8 @@ def install(app: Flask, found: Services) -> None:
         took = time.perf_counter() - getattr(g, "began", time.perf_counter())
         seconds.labels(request.method, route, str(answer.status_code)).observe(took)
         answer.headers["X-Request-Id"] = request.environ.get("taizhang.request_id", "")
-        is_projected = request.blueprint == "queries" or str(request.endpoint).endswith(
-            ".list_records"
-        )
+        is_list = str(request.endpoint).endswith(".list_records")
+        is_projected = is_list or request.blueprint in {"queries", "audit", "signals"}
         if is_projected and answer.status_code == 200:
             reached, head = found.read_models.position(), found.ledger.head()
             answer.headers["Taizhang-Position"] = str(reached)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlencode
 
@@ -20,6 +20,11 @@ MOST_ROWS: Final = 500
 LARGEST_INTEGER: Final = 2**63 - 1
 """The largest that both databases can compare with."""
 Row = TypeVar("Row")
+READ: Final[dict[str, Callable[[str], Any]]] = {
+    "day": date.fromisoformat,
+    "instant": lambda text: datetime.fromisoformat(text).astimezone(UTC),
+}
+"""How a cursor's value is read that is no text."""
 
 
 class ReadSchema(Schema):
@@ -47,7 +52,8 @@ class PageSchema(ReadSchema):
 
 
 def read_cursor(
-    query: dict[str, Any], value_type: type[str | date] = str, last_type: type[str | int] = str
+    query: dict[str, Any], value_type: type[str | date | datetime] = str,
+    last_type: type[str | int] = str,
 ) -> tuple[Any, Any] | None:
     """Where the page before ended: a sort value and a tie-breaker, of the list's own types.
 
@@ -59,8 +65,10 @@ def read_cursor(
     try:
         raw = base64.urlsafe_b64decode(str(given).encode() + b"==")
         kind, value, last = msgspec.json.decode(raw, type=tuple[str, Any, Any])
-        value = date.fromisoformat(value) if kind == "day" else value
-    except (binascii.Error, ValueError, TypeError, msgspec.DecodeError) as error:
+        value = READ[kind](value) if kind in READ else value
+    except (
+        binascii.Error, ValueError, TypeError, OverflowError, msgspec.DecodeError
+    ) as error:
         raise BadCursor from error
     is_too_large = isinstance(last, int) and abs(last) > LARGEST_INTEGER
     if type(value) is not value_type or type(last) is not last_type or is_too_large:
@@ -71,25 +79,43 @@ def read_cursor(
 def make_cursor(key: tuple[Any, Any]) -> str:
     """The cursor after a row."""
     value, last = key
-    is_day = isinstance(value, date)
-    raw = msgspec.json.encode(("day" if is_day else "text", value, last))
+    kinds = ((datetime, "instant"), (date, "day"))
+    kind = next((name for cls, name in kinds if isinstance(value, cls)), "text")
+    raw = msgspec.json.encode((kind, value, last))
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def page_of(
+    rows: Sequence[Row], limit: int, key: Callable[[Row], tuple[Any, Any]]
+) -> tuple[Sequence[Row], str | None]:
+    """At most ``limit`` rows (one more was read), and the cursor of the next page."""
+    page = rows[:limit]
+    return page, make_cursor(key(page[-1])) if len(rows) > limit else None
+
+
+def next_url(cursor: str) -> str:
+    """The address of the next page."""
+    query = urlencode({**request.args.to_dict(), "cursor": cursor})
+    return f"{request.path}?{query}"
+
+
+def rows_answer(
+    rows: Sequence[dict[str, Any]], cursor: str | None, question: dict[str, Any] | None = None
+) -> Response:
+    """A page of rows, with the link to the next.
+
+    ``question`` is what the answer says of the moment that it is about.
+    """
+    answer = make_response({**(question or {}), "items": rows, "next_cursor": cursor})
+    if cursor:
+        answer.headers["Link"] = f'<{next_url(cursor)}>; rel="next"'
+    return answer
 
 
 def page_answer(
     rows: Sequence[Row], limit: int, shown: Callable[[Row], dict[str, Any]],
     key: Callable[[Row], tuple[Any, Any]], question: dict[str, Any] | None = None,
 ) -> Response:
-    """A page of at most ``limit`` rows (one more was read), with the link to the next.
-
-    ``question`` is what the answer says of the moment that it is about.
-    """
-    page = rows[:limit]
-    has_more = len(rows) > limit
-    cursor = make_cursor(key(page[-1])) if has_more else None
-    items = [shown(row) for row in page]
-    answer = make_response({**(question or {}), "items": items, "next_cursor": cursor})
-    if cursor:
-        query = urlencode({**request.args.to_dict(), "cursor": cursor})
-        answer.headers["Link"] = f'<{request.path}?{query}>; rel="next"'
-    return answer
+    """The same for a list's own rows."""
+    page, cursor = page_of(rows, limit, key)
+    return rows_answer([shown(row) for row in page], cursor, question)

@@ -13,6 +13,7 @@ from flask import Response
 from marshmallow import RAISE, Schema, fields, validate
 from sqlalchemy import Connection
 
+from api.access_log import AccessAction
 from api.answers import local_time
 from api.bodies import Blueprint
 from api.identity import READ_CASES, action
@@ -82,6 +83,7 @@ class FoundListSchema(Schema):
 def search_persons(conditions: dict[str, str]) -> dict[str, Any]:
     """按姓名、证件号码、电话或住址查找本站的人和户（完全相符；已删除或封存的查不到）。"""
     station = one_station()
+    noted(action=AccessAction.SEARCH)
     with services().read_models.engine.connect() as connection:
         found = sorted(_found(connection, station, conditions).items())
         return {"items": [
@@ -132,7 +134,7 @@ def _item(
     connection: Connection, station: str, kind: str, subject: str, matching: set[str]
 ) -> dict[str, Any]:
     stream = stream_id(station, kind, subject)
-    noted(stream)
+    noted(f"{kind}:{subject}")
     status = household_status(connection, station, subject) if kind == "household" else None
     return {
         "kind": kind, "id": subject, "persons": sorted(matching),

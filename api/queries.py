@@ -24,7 +24,7 @@ from api.moments import (
     summed_at,
 )
 from api.paging import page_answer, read_cursor
-from api.personal import rows_shown, shown
+from api.personal import noted, rows_shown, shown
 from api.report_data import as_data, figure_data
 from api.services import services
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
@@ -307,6 +307,7 @@ def get_timeline(query: dict[str, Any], kind: str, subject: str) -> Response:
     page = Page(after=read_cursor(query, date, int), limit=query["limit"] + 1)
     with standing_at(moment, "timeline") as then:
         rows = timeline_then(then, one_station(), f"{kind}:{subject}", page)
+    noted(f"{kind}:{subject}")
     return page_answer(
         rows, query["limit"], record_row, lambda r: (r.occurred_on, r.position),
         stated(moment, then.position),
@@ -325,6 +326,8 @@ def list_referrals(query: dict[str, Any]) -> Response:
             after=read_cursor(query, date), limit=query["limit"] + 1,
         )
     rows = rows_shown(rows, [stream_id(one_station(), "referral", r.referral) for r in rows])
+    if query.get("household"):
+        noted(f"household:{query['household']}")
     return page_answer(
         rows, query["limit"], asdict, lambda row: (row.made_on, row.referral),
         stated(moment, then.position),

@@ -17,15 +17,14 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.answers import (
-    AuditEntrySchema,
     RecordedSchema,
     RecordSchema,
-    audit_entry,
     local_time,
     record_data,
     record_row,
     stated,
 )
+from api.audit_rows import AuditRowSchema, audit_row
 from api.bodies import Blueprint
 from api.identity import (
     ANY_STATION,
@@ -40,7 +39,7 @@ from api.identity import (
 from api.messages import coded
 from api.moments import MomentPageSchema, MomentSchema, moment_of, standing_at
 from api.paging import page_answer, read_cursor
-from api.personal import shown
+from api.personal import noted, reading, shown
 from api.problems import BadIfMatch, IfMatchRequired, OtherStation
 from api.schemas import (
     ENVELOPE,
@@ -243,8 +242,7 @@ class Noun:
         def get_audit(subject: str) -> dict[str, Any]:
             """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
             history = _history(kind, subject, Moment())
-            entries = shown([audit_entry(event) for event in history], history[0].stream)
-            return {"id": subject, "entries": entries}
+            return {"id": subject, "entries": [audit_row(e, reading()) for e in history]}
 
         def list_records(query: dict[str, Any]) -> Response:
             """按条件列出记录，分页。"""
@@ -255,7 +253,7 @@ class Noun:
         view = self.blueprint.arguments(MomentSchema, location="query")(view)
         self._route("/<subject>", "GET", read(view))
         listed = Schema.from_dict(
-            {"id": fields.String(), "entries": fields.List(fields.Nested(AuditEntrySchema))},
+            {"id": fields.String(), "entries": fields.List(fields.Nested(AuditRowSchema))},
             name=f"{self.kind.name}Audit",
         )
         view = self.blueprint.response(200, listed)(get_audit)
@@ -410,6 +408,8 @@ def _list(kind: StreamKind[Any], query: dict[str, Any]) -> Response:
             then, station_of_request(), kind.name, page, topic=query.get("topic"),
             subject=subject, status=None if query["status"] == "all" else query["status"],
         )
+    if subject is not None:
+        noted(subject)
     return page_answer(
         rows, query["limit"], record_row, lambda row: (row.occurred_on, row.position),
         stated(moment, then.position),

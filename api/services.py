@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app
 from sqlalchemy import Engine
 
+from api.access_log import AccessLog
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 from workers.queues import Wakeups
@@ -19,7 +20,7 @@ EXTENSION = "taizhang"
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ledger, the read models, the queues and the tokens of one web process.
+    """The ledger, the read models, the queues, tokens and access log of one web process.
 
     ``replica`` is set where queries are sent to a read replica of the read models.
     """
@@ -28,6 +29,7 @@ class Services:
     runtime: Runtime
     wakeups: Wakeups
     tokens: Engine
+    access_log: AccessLog
     replica: ReadModels | None = None
 
     @property
@@ -52,6 +54,7 @@ class Services:
             self.replica.close()
         self.runtime.close()
         self.tokens.dispose()
+        self.access_log.close()
 
 
 def services() -> Services:

@@ -91,6 +91,9 @@ class Keys(Protocol):
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
         """A key, or ``None`` where there never was one (or it is lost)."""
 
+    def read_ahead(self, owners: Collection[str]) -> None:
+        """Have the keys of many owners at hand for the next moment."""
+
     def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
         """Let owners be found by texts (owner, mark, text) that identify them."""
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from projections import (  # noqa: F401 - loading a module registers its projections
+    audit_trail,
     erasures,
     household_status,
     monthly_counts,
@@ -15,7 +16,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
 from projections.kernel import PROJECTIONS
 
 PARTS: Final = (
-    ("timeline",),
+    ("timeline", "audit_trail"),
     ("postings", "monthly_counts"),
     (
         "household_status", "contacts", "needs", "referrals", "volunteer_hours", "staff_growth",

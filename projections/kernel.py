@@ -122,6 +122,7 @@ class Batch:
         self._folds = folds or Folds()
         self._each: dict[Any, Any] = {}
         self._streams: dict[str, Stream[Any] | Fault] = {}
+        self._histories: dict[str, Sequence[Recorded] | Fault] = {}
 
     @cached_property
     def own(self) -> dict[str, list[Recorded]]:
@@ -145,8 +146,9 @@ class Batch:
         """The history of each stream; a fault where one of its events is unreadable."""
         wanted = list(names)
         begun_here = {s: self.own[s] for s in wanted if self._follows(s, 0)}
-        earlier = self._load([s for s in wanted if s not in begun_here])
-        return {s: begun_here.get(s) or earlier.get(s, ()) for s in wanted}
+        unread = [s for s in wanted if s not in begun_here and s not in self._histories]
+        self._histories |= self._load(unread) if unread else {}
+        return {s: begun_here.get(s) or self._histories.get(s, ()) for s in wanted}
 
     def _follows(self, name: str, version: int) -> bool:
         """Whether the batch goes on with a stream from a version, without a gap."""

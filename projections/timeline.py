@@ -140,7 +140,7 @@ class Timeline(Projection):
             for e in batch.events
             if batch.is_excerpt or isinstance(e.event, RecordKeeping)
         }
-        later = {e.stream for e in batch.events if e.version > 1 and _inherits(e.stream)}
+        later = {e.stream for e in batch.events if e.version > 1 and inherits(e.stream)}
         histories = batch.histories(kept | later)
         done: set[str] = set()
         for event in batch.events:
@@ -164,7 +164,7 @@ class Timeline(Projection):
         return [(t, row) for t, row in rows if day is None or row["occurred_on"] <= day]
 
 
-def _inherits(stream: str) -> bool:
+def inherits(stream: str) -> bool:
     """Whether later events of a stream leave it to the first to say whom they are about."""
     kind = stream_kind(stream)
     own = {"household", "volunteer", "station", "month"}
@@ -183,7 +183,7 @@ def _rows_after(
         raise _UnreadableHistoryError(history.error)
     if is_kept:
         return list(_rows_of_stream(history))
-    opening = history[0].statement if history and _inherits(event.stream) else None
+    opening = history[0].statement if history and inherits(event.stream) else None
     entry = Entry(event.version, event.statement, event.envelope.recorded_at, event.envelope.actor)
     return list(_rows(event, entry, opening, (event.statement,)))
 
@@ -193,7 +193,7 @@ def _rows_of_stream(history: Sequence[Recorded]) -> Iterator[tuple[Table, dict[s
     stream = fold(KINDS[stream_kind(history[0].stream)], None, history)
     assert stream is not None
     first = next(iter(stream.entries.values())).statement
-    opening = first if _inherits(stream.id) else None
+    opening = first if inherits(stream.id) else None
     for original in history:
         if entry := stream.entries.get(original.version):
             yield from _rows(original, entry, opening, _said_of(original, history))

@@ -47,6 +47,8 @@ class Settings:
     """A read replica of the read models, which queries are sent to."""
     keys_database_url: str = ""
     """Where the data keys of personal fields are: apart from the ledger."""
+    access_database_url: str = ""
+    """Where it is kept who read personal data: reading never waits for the ledger's writer."""
     master_key_text: str = field(default="", repr=False)
     master_key_file: Path | None = None
     sealing_key_text: str = field(default="", repr=False)
@@ -77,6 +79,7 @@ class Settings:
                 keys_database_url=_with_password(
                     env.str("KEYS_DATABASE_URL", ""), env.str("KEYS_DATABASE_PASSWORD_FILE", "")
                 ),
+                access_database_url=env.str("ACCESS_DATABASE_URL", ""),
                 master_key_text=env.str("TAIZHANG_MASTER_KEY", ""),
                 master_key_file=Path(env.str("TAIZHANG_MASTER_KEY_FILE", "")),
                 sealing_key_text=env.str("TAIZHANG_SEALING_KEY", ""),
@@ -191,6 +194,7 @@ class Settings:
             "TAIZHANG_WORKERS": str(self.workers),
             "TAIZHANG_LOG_LEVEL": self.log_level,
             "KEYS_DATABASE_URL": self.keys_database_url,
+            "ACCESS_DATABASE_URL": self.access_database_url,
             "TAIZHANG_MASTER_KEY_FILE": str(self.master_key_file),
         }
         optional = {
@@ -266,20 +270,24 @@ def settings_for(
     keys_database_url: str = "", master_key_text: str = "", master_key_file: Path = Path(),
     sealing_key_text: str = "",
     new_master_key_text: str = "",
+    access_database_url: str = "",
 ) -> Settings:
     """Settings with the databases that follow from the home folder.
 
     With SQLite the read models have a file of their own, so that recording does not
-    wait for them; with PostgreSQL they share the ledger's database.
+    wait for them; with PostgreSQL they share the ledger's database. So does the access log.
     """
     home = home.expanduser().resolve()
     ledger = database_url or f"sqlite:///{home}/ledger.sqlite3"
-    beside = f"sqlite:///{home}/read.sqlite3" if ledger.startswith("sqlite") else ledger
+    is_file = ledger.startswith("sqlite")
+    beside = f"sqlite:///{home}/read.sqlite3" if is_file else ledger
+    access = f"sqlite:///{home}/access.sqlite3" if is_file else ledger
     return Settings(
         home=home, database_url=ledger, read_database_url=read_database_url or beside,
         redis_url=redis_url, host=host, port=port, workers=workers, log_level=log_level,
         query_database_url=query_database_url,
         keys_database_url=keys_database_url or f"sqlite:///{home}/{KEYRING_FILE}",
+        access_database_url=access_database_url or access,
         master_key_text=master_key_text,
         master_key_file=home / MASTER_KEY_FILE if master_key_file == Path() else master_key_file,
         sealing_key_text=sealing_key_text,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from api.access_log import AccessLog
 from api.cli.common import (
     CommandFailedError,
     json_option,
@@ -96,3 +97,4 @@ def _prepare(settings: Settings) -> None:
     """Create every table that is not there."""
     Runtime(settings).close()
     tokens_engine(settings.database_url).dispose()
+    AccessLog(settings.access_database_url).close()

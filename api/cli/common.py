@@ -101,6 +101,18 @@ def needs_ledger(settings: Settings) -> None:
             )
 
 
+def only_station(codes: list[str]) -> str:
+    """The station, where there is one.
+
+    :raises CommandFailedError: where there is none.
+    """
+    if len(codes) == 1:
+        return codes[0]
+    if not codes:
+        raise CommandFailedError("还没有登记社工站，请先运行 taizhang station add")
+    raise click.UsageError(f"这里有 {len(codes)} 个社工站，请用 --station 指明：{'、'.join(codes)}")
+
+
 def json_option(function: Function) -> Function:
     """The option ``--json`` of every command that prints."""
     option = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出结果。")

@@ -80,7 +80,8 @@ def _demo_settings(port: int | None) -> Settings:
     )
     is_own_database = "DATABASE_URL" not in os.environ
     return own if is_own_database else replace(own, database_url=settings.database_url,
-                                               read_database_url=settings.read_database_url)
+                                               read_database_url=settings.read_database_url,
+                                               access_database_url=settings.access_database_url)
 
 
 def load(settings: Settings) -> Loaded:

@@ -6,6 +6,7 @@ import re
 
 import click
 
+from api.access_log import AccessLog, grant_access_log
 from api.cli.common import CommandFailedError, read_settings
 from api.identity import grant_tokens, tokens_engine
 from domain.ledger import LedgerPostgresRecorder
@@ -31,13 +32,17 @@ def migrate(application_role: str | None) -> None:
             raise CommandFailedError("SQLite 不需要准备：首次启动时自动建好")
         engine = tokens_engine(settings.database_url)
         seals = Seals(settings.database_url)
+        access_log = AccessLog(settings.access_database_url)
         try:
             if application_role is not None:
                 recorder.grant(application_role)
                 grant_tokens(engine, application_role)
                 store.grant(engine, application_role)
                 seals.grant(application_role)
+                if access_log.engine.dialect.name == "postgresql":
+                    grant_access_log(access_log.engine, application_role)
         finally:
+            access_log.close()
             seals.close()
             engine.dispose()
     if application_role is not None:

@@ -17,6 +17,7 @@ from api.cli.common import (
     Function,
     json_option,
     needs_ledger,
+    only_station,
     print_json,
     read_settings,
     talk,
@@ -94,19 +95,10 @@ def _reported(
         runtime.read_models.advance(runtime.ledger)
         moment = Moment(as_of.date() if as_of else None, known_at)
         with summed(runtime.read_models, moment) as then:
-            chosen = station or _only(station_codes(then.connection))
+            chosen = station or only_station(station_codes(then.connection))
             yield report_then(then, runtime.ledger, chosen, month, moment, set_code=set_code)
     finally:
         runtime.close()
-
-
-def _only(codes: list[str]) -> str:
-    """The station, where there is one."""
-    if len(codes) == 1:
-        return codes[0]
-    if not codes:
-        raise CommandFailedError("还没有登记社工站，请先运行 taizhang station add")
-    raise click.UsageError(f"这里有 {len(codes)} 个社工站，请用 --station 指明：{'、'.join(codes)}")
 
 
 def _print_figures(found: MonthlyReport) -> None:

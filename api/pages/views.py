@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.answers import audit_entry
+from api.audit_rows import audit_row
 from api.identity import (
     COOKIE,
     OPERATE,
@@ -17,16 +17,16 @@ from api.identity import (
     READ_CASES,
     READ_FIGURES,
     action,
+    allowed,
     caller_of,
 )
 from api.moments import moment_of, standing_at, summed_at
-from api.paging import make_cursor, read_cursor
-from api.personal import rows_shown, shown
+from api.paging import make_cursor, next_url, read_cursor
+from api.personal import reading, rows_shown, shown
 from api.queries import one_station, report_at
 from api.services import services
 from domain.code_lists import code_list, label_of
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
-from domain.vocabulary import Role
 from projections.figures import EVIDENCE_LIMIT, Evidence, Period, evidence, figures
 from projections.indicators import indicator_set
 from projections.looking_back import (
@@ -66,7 +66,11 @@ class Labels(dict[str, str]):
 @pages.context_processor
 def _surroundings() -> dict[str, Any]:
     """What every page shows."""
-    return {"caller": g.get("caller"), "newest_month": g.get("newest_month", "2024-11")}
+    who = g.get("caller")
+    return {
+        "caller": who, "newest_month": g.get("newest_month", "2024-11"),
+        "may": lambda verb: who is not None and allowed(who.role, verb, ""),
+    }
 
 
 @pages.before_request
@@ -234,8 +238,7 @@ def household_list_page() -> str:
 
 
 def _next_url(key: tuple[Any, Any]) -> str:
-    query = urlencode({**request.args.to_dict(), "cursor": make_cursor(key)})
-    return f"{request.path}?{query}"
+    return next_url(make_cursor(key))
 
 
 @pages.route("/households/<household>")
@@ -270,8 +273,7 @@ def record_page(kind: str, subject: str) -> str:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label)
     return render_template(
         "pages/record.html", subject=subject, kind_label=KINDS[kind].label,
-        entries=shown([audit_entry(event) for event in history], history[0].stream),
-        roles={role.value: role.label for role in Role},
+        entries=[audit_row(event, reading()) for event in history],
     )
 
 

@@ -237,6 +237,10 @@ class Ledger(Application[str]):
         """The stored events of some streams up to a position, in order of position."""
         return self.store.select_streams(streams, up_to)
 
+    def at(self, positions: Sequence[int]) -> list[Recorded]:
+        """The events at some positions (a page's worth), in order of position."""
+        return [recorded_from(n) for n in self.store.select_positions(positions)]
+
     def head(self) -> int:
         """The position of the newest event; 0 for an empty log."""
         return self.store.max_notification_id() or 0

@@ -168,6 +168,10 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             " AND notification_id <= %s ORDER BY notification_id"
         )
         self._select_rows = statement(_ROWS)
+        self._select_positions = statement(
+            "SELECT * FROM {schema}.{table} WHERE notification_id = ANY(%s)"
+            " ORDER BY notification_id"
+        )
 
     def create_table(self) -> None:
         """Create what is missing, one program at a time; nothing where all is there."""
@@ -270,14 +274,20 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
 
     def select_streams(self, stream_ids: Sequence[str], up_to: int) -> Sequence[Notification]:
         """Every event of some streams up to a position, in order of position."""
+        return self._found(self._select_streams, (list(stream_ids), up_to))
+
+    def select_positions(self, positions: Sequence[int]) -> Sequence[Notification]:
+        """The events at some positions, in order of position."""
+        return self._found(self._select_positions, (list(positions),))
+
+    def _found(self, query: Composed, values: Sequence[Any]) -> Sequence[Notification]:
         with self.datastore.get_connection() as conn:
-            rows = conn.execute(self._select_streams, (list(stream_ids), up_to)).fetchall()
             return [
                 Notification(
                     row["originator_id"], row["originator_version"], row["topic"],
                     bytes(row["state"]), row["notification_id"],
                 )
-                for row in rows
+                for row in conn.execute(query, values).fetchall()
             ]
 
 

@@ -260,6 +260,17 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
             )
             return [Notification(r[1], r[2], r[3], r[4], r[0]) for r in c.fetchall()]
 
+    def select_positions(self, positions: Sequence[int]) -> Sequence[Notification]:
+        """The events at some positions, in order of position."""
+        marks = ",".join("?" * len(positions))
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(
+                "SELECT position, originator_id, originator_version, topic, state"  # noqa: S608 - placeholders
+                f" FROM {self.events_table_name} WHERE position IN ({marks}) ORDER BY position",
+                list(positions),
+            )
+            return [Notification(r[1], r[2], r[3], r[4], r[0]) for r in c.fetchall()]
+
 
 def _as_the_librarys(error: Exception) -> IntegrityError:
     return error if isinstance(error, IntegrityError) else IntegrityError(error)

@@ -13,6 +13,8 @@ from click.testing import CliRunner
 from desk import NOW, STATION, Desk, a_station, a_vault
 from psycopg.errors import InsufficientPrivilege
 
+from api.access_log import Access, AccessAction, AccessLog
+from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
 from api.identity import caller_of, issue_token, revoke_tokens, tokens_engine
 from domain.checkpoint import signer_of
@@ -144,6 +146,14 @@ def test_the_application_role_does_its_whole_work(roles: Roles, tmp_path: Path) 
     assert caller_of(engine, token)
     assert revoke_tokens(engine, "张三", STATION) == 1
     engine.dispose()
+    log = AccessLog(roles.application_url)
+    log.append(
+        Access(NOW, "张三", "lead", STATION, "r1", AccessAction.READ, "/x", ("household:h1",))
+    )
+    with log.engine.connect() as connection:
+        asked = AccessQuery(station=STATION, subjects=("household:h1",))
+        assert [row.request_id for row in accesses_of(connection, asked)] == ["r1"]
+    log.close()
 
 
 @pytest.mark.parametrize("statement", [
@@ -158,6 +168,12 @@ def test_the_application_role_does_its_whole_work(roles: Roles, tmp_path: Path) 
     "ALTER TABLE log_checkpoints DISABLE TRIGGER ALL",
     "ALTER TABLE taizhang_events DISABLE TRIGGER ALL",
     "DROP TABLE taizhang_events",
+    "UPDATE access_log SET actor = 'x'",
+    "DELETE FROM access_log",
+    "DELETE FROM access_subjects",
+    "TRUNCATE access_log",
+    "ALTER TABLE access_log DISABLE TRIGGER ALL",
+    "DROP TABLE access_subjects",
     (
         "CREATE OR REPLACE FUNCTION public.refuse_change() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RETURN NULL; END $$"
@@ -203,6 +219,17 @@ def test_nor_can_the_owner_by_mistake(roles: Roles, verb: str) -> None:
         connection.execute(verb.format("taizhang_events").encode())
 
 
+@pytest.mark.parametrize("table", ["access_log", "access_subjects"])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET station = ''", "DELETE FROM {}", "TRUNCATE {}"])
+def test_nor_what_was_read(roles: Roles, table: str, verb: str) -> None:
+    migrate(roles.owner_url)
+    with (
+        psycopg.connect(roles.owner_url, autocommit=True) as connection,
+        pytest.raises(psycopg.errors.RaiseException, match="append-only"),
+    ):
+        connection.execute(verb.format(table).encode())
+
+
 def test_nobody_else_may_append(roles: Roles) -> None:
     migrate(roles.owner_url, "--application-role", roles.application)
     with psycopg.connect(roles.owner_url, autocommit=True) as connection:
@@ -216,6 +243,8 @@ def test_nobody_else_may_append(roles: Roles) -> None:
 def test_a_database_that_nobody_prepared_says_so(roles: Roles) -> None:
     with pytest.raises(LedgerNotPreparedError):
         Ledger(roles.application_url, a_vault())
+    with pytest.raises(LedgerNotPreparedError):
+        AccessLog(roles.application_url)
     result = CliRunner().invoke(main, ["status"], env={"DATABASE_URL": roles.application_url})
     assert result.exit_code == 3
     assert "taizhang migrate" in result.output

@@ -203,3 +203,7 @@ def test_an_unexpected_error_tells_nothing_of_its_inside(api: Api) -> None:
     assert answer.get_json()["request_id"]
     for word in ("secret", "SELECT", "sqlite", "Traceback", "records"):
         assert word not in answer.text
+
+
+def test_a_mistyped_filter_is_refused(api: Api) -> None:
+    refusal_of(api.get("visits?houshold=h1"), 422, "unknown_field")

@@ -70,7 +70,10 @@ def test_a_correction_is_seen_in_the_record_and_in_its_audit_trail(api: Api) -> 
     assert (stated["topic"], corrected["label"]) == ("visit.recorded", "更正")
     assert stated["data"]["persons_met"] == 1
     changes = {change["field"]: change for change in corrected["changes"]}
-    assert changes["persons_met"] == {"field": "persons_met", "before": 1, "after": 3}
+    assert changes["persons_met"] == {
+        "field": "persons_met", "label": "见到人数", "before": "1", "after": "3",
+    }
+    assert set(changes) == {"persons_met", "occurred_on"}
     assert changes["occurred_on"]["after"] == "2024-11-06"
     assert corrected["actor"] == "social_worker-1"
     assert corrected["request_id"] == answer.headers["X-Request-Id"]

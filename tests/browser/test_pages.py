@@ -127,10 +127,28 @@ def test_a_household_has_a_page_of_its_own(page: Page) -> None:
 
 
 def test_every_page_in_the_menu_opens(page: Page, site: tuple[str, str]) -> None:
-    for name in ("首页", "月报", "困难家庭", "运行", "接口"):
+    for name in ("首页", "月报", "困难家庭", "审计", "运行", "接口"):
         page.goto(f"{site[0]}/")
         page.get_by_role("link", name=name, exact=True).click()
         assert page.locator("h1").first.is_visible()
+
+
+def test_a_correction_is_found_and_so_is_who_looked(page: Page, site: tuple[str, str]) -> None:
+    page.goto(f"{site[0]}/audit")
+    page.get_by_label("动作").select_option(label="更正")
+    page.get_by_role("button", name="查询").click()
+    assert "家中灯具损怀，已记下。 → 家中灯具损坏，已记下。" in page.locator("tbody").inner_text()
+    assert fits(page)
+    page.get_by_role("link", name="谁看了谁的资料").click()
+    assert "站长甲（站长）" in page.locator("tbody tr").first.inner_text()
+    assert fits(page)
+    page.get_by_role("link", name="可疑之处").click()
+    page.get_by_label("录入日期从").fill("2024-07-01")
+    page.get_by_label("到", exact=True).fill("2025-07-31")
+    page.get_by_label("种类").select_option(label="多条记录文字相同（打开备注比对）")
+    page.get_by_role("button", name="核查").click()
+    assert "6 条记录的文字完全相同" in page.locator("tbody").inner_text()
+    assert fits(page)
 
 
 def test_signing_out_forgets_the_token(page: Page, site: tuple[str, str]) -> None:

@@ -106,7 +106,7 @@ def test_a_month_of_records_becomes_its_figures(service: tuple[Service, Client])
     status, audit, _headers = client.send("GET", f"{path}/audit")
     assert status == 200
     change = next(c for c in audit["entries"][1]["changes"] if c["field"] == "persons_met")
-    assert (change["before"], change["after"]) == (2, 3)
+    assert (change["before"], change["after"]) == ("2", "3")
 
 
 def test_redis_killed_in_the_middle_of_recording_loses_nothing(

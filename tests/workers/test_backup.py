@@ -22,6 +22,8 @@ import pytest
 from click.testing import CliRunner, Result
 from desk import NOW, STATION, Desk, a_station
 
+from api.access_log import Access, AccessAction, AccessLog
+from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
 from domain.ledger import Ledger
 from domain.visit import VisitRecorded
@@ -361,3 +363,23 @@ def test_nothing_personal_stands_in_a_backup_in_the_clear(
 
     assert "血压偏高".encode() not in content
     assert NOW.isoformat()[:10].encode() in content
+
+
+def test_who_read_what_comes_along(installation: Settings, places: Places, tmp_path: Path) -> None:
+    log = AccessLog(installation.access_database_url)
+    log.append(Access(NOW, "张三", "lead", STATION, "r1", AccessAction.READ, "/x", ("household:h1",)))
+    log.close()
+    backup(installation, tmp_path / "b.zip", MADE_AT)
+    target = places.empty()
+
+    def prepared() -> None:
+        prepare(target)
+        AccessLog(target.access_database_url).close()
+
+    restore(target, tmp_path / "b.zip", prepared)
+    log = AccessLog(target.access_database_url)
+    log.append(Access(NOW, "李四", "lead", STATION, "r2", AccessAction.READ, "/x", ("household:h1",)))
+    with log.engine.connect() as connection:
+        rows = accesses_of(connection, AccessQuery(STATION, subjects=("household:h1",)))
+    log.close()
+    assert [row.request_id for row in rows] == ["r2", "r1"]

@@ -22,6 +22,7 @@ from workers.settings import Settings
 
 LEDGER: Final = "ledger"
 KEYS: Final = "keys"
+ACCESS: Final = "access"
 
 Progress = Callable[[str], None]
 
@@ -56,7 +57,10 @@ def databases_of(settings: Settings) -> dict[str, str]:
     The ledger comes first: whatever its copy is sealed with, the keyring copied after it
     has, unless a person was erased meanwhile.
     """
-    named = {LEDGER: settings.database_url, KEYS: settings.keys_database_url}
+    named = {
+        LEDGER: settings.database_url, KEYS: settings.keys_database_url,
+        ACCESS: settings.access_database_url,
+    }
     return {
         name: url for n, (name, url) in enumerate(named.items())
         if url not in list(named.values())[:n]

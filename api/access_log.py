@@ -1,0 +1,187 @@
+"""Who read or exported what is personal? A log of its own, which is only ever added to.
+
+One row a call: when, who, in which role, by which request, how (read, export, search),
+by which route, and about whom, by id. Never what was read, and never a query. A call
+whose row cannot be written is not answered (``docs/decisions/0013``).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    insert,
+    inspect,
+    text,
+)
+from sqlalchemy.exc import ProgrammingError
+
+from domain.ledger import LedgerNotPreparedError
+from domain.vocabulary import Labelled
+from projections.columns import UtcDateTime
+from projections.store import one_at_a_time, open_engine, writing
+
+MOST_NAMED: Final = 500
+"""About how many subjects a row names them; a call about more is about the whole station."""
+
+metadata: Final = MetaData()
+
+accesses: Final = Table(
+    "access_log",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", UtcDateTime, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("station", String(64), nullable=False),
+    Column("request_id", String(100), nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("route", Text, nullable=False),
+    Column("subjects", Text, nullable=False),
+    Column("subject_count", Integer, nullable=False),
+    Column("is_whole_station", Boolean, nullable=False),
+    Index("ix_access_log_at", "station", "at", "id"),
+    Index("ix_access_log_actor", "station", "actor", "at", "id"),
+    sqlite_autoincrement=True,
+)
+"""``subjects`` is a JSON list of ``household:…``, ``person:…``, ``visit:…`` and so on."""
+
+access_subjects: Final = Table(
+    "access_subjects",
+    metadata,
+    Column("station", String(64), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("call", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+"""By whom a call is found; the same as ``subjects``, the other way round."""
+
+EVERYBODY: Final = "*"
+"""The subject of a call about more than a row names."""
+TABLES: Final = (accesses.name, access_subjects.name)
+_REFUSE_SQLITE: Final = """
+CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END
+"""
+_REFUSE_POSTGRES: Final = """
+CREATE OR REPLACE FUNCTION refuse_access_change() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'the access log is append-only'; END $$;
+CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+EXECUTE FUNCTION refuse_access_change()
+"""
+_APPEND_POSTGRES: Final = text(
+    "WITH made AS (INSERT INTO access_log"
+    " (at, actor, role, station, request_id, action, route, subjects, subject_count,"
+    " is_whole_station) VALUES (:at, :actor, :role, :station, :request_id, :action, :route,"
+    " :subjects, :subject_count, :is_whole_station) RETURNING id, station)"
+    " INSERT INTO access_subjects SELECT station, unnest(CAST(:named AS text[])), id FROM made"
+)
+"""One statement, so that a row costs one round trip."""
+
+
+class AccessAction(Labelled):
+    """How personal data was come by."""
+
+    READ = "read", "查看"
+    EXPORT = "export", "导出"
+    SEARCH = "search", "查找"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A call that read something personal."""
+
+    at: datetime
+    actor: str
+    role: str
+    station: str
+    request_id: str
+    action: AccessAction
+    route: str
+    subjects: tuple[str, ...]
+
+    def row(self) -> dict[str, Any]:
+        """The call as it is kept."""
+        is_whole = len(self.subjects) > MOST_NAMED
+        named = [] if is_whole else sorted(self.subjects)
+        return {
+            "at": self.at, "actor": self.actor, "role": self.role, "station": self.station,
+            "request_id": self.request_id, "action": self.action.value, "route": self.route,
+            "subjects": msgspec.json.encode(named).decode(),
+            "subject_count": len(self.subjects), "is_whole_station": is_whole,
+        }
+
+
+class AccessLog:
+    """The access log of one installation."""
+
+    def __init__(self, database_url: str) -> None:
+        """Open the log, or make an empty one.
+
+        :raises LedgerNotPreparedError: where this PostgreSQL role may not create it.
+        """
+        self.engine = open_engine(database_url)
+        self._turn = threading.Lock()  # SQLite's own waiting sleeps longer than a row takes
+        try:
+            _create(self.engine)
+        except ProgrammingError as error:
+            self.close()
+            raise LedgerNotPreparedError from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def append(self, access: Access) -> None:
+        """Add a row; it is kept when this returns."""
+        row = access.row()
+        named = [EVERYBODY] if row["is_whole_station"] else sorted(access.subjects)
+        if self.engine.dialect.name == "postgresql":
+            row["at"] = access.at.astimezone(UTC).replace(tzinfo=None)
+            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
+                c.execute(_APPEND_POSTGRES, row | {"named": named})
+            return
+        with self._turn, writing(self.engine) as connection:
+            call = connection.execute(insert(accesses), row).lastrowid
+            if named:
+                rows = [(access.station, subject, call) for subject in named]
+                connection.exec_driver_sql("INSERT INTO access_subjects VALUES (?, ?, ?)", rows)
+
+
+def _create(engine: Engine) -> None:
+    """Create the tables with their triggers, one program at a time."""
+    with writing(engine) as connection:
+        one_at_a_time(connection)
+        if set(TABLES) <= set(inspect(connection).get_table_names()):
+            return
+        metadata.create_all(connection)
+        for table in TABLES:
+            if connection.dialect.name == "postgresql":
+                connection.exec_driver_sql(_REFUSE_POSTGRES.format(table=table))
+            else:
+                for verb in ("UPDATE", "DELETE"):
+                    connection.exec_driver_sql(_REFUSE_SQLITE.format(table=table, verb=verb))
+
+
+def grant_access_log(engine: Engine, role: str) -> None:
+    """Let a PostgreSQL role add to the log and read it, and nothing else."""
+    quoted = engine.dialect.identifier_preparer.quote(role)
+    with writing(engine) as connection:
+        for table in TABLES:
+            connection.exec_driver_sql(f"REVOKE ALL ON {table} FROM PUBLIC, {quoted}")
+            connection.exec_driver_sql(f"GRANT SELECT, INSERT ON {table} TO {quoted}")
+        connection.exec_driver_sql(f"GRANT USAGE ON SEQUENCE access_log_id_seq TO {quoted}")

@@ -1,0 +1,61 @@
+"""What does one call read of persons, and how does that come into the access log?
+
+A call has one reading: texts are opened through it, and it remembers whose they were.
+It is written down before the answer leaves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, TypeVar
+
+from api.access_log import Access, AccessAction
+from domain.kernel import stream_kind, stream_subject
+from domain.vault import Vault, sealed_places
+
+T = TypeVar("T")
+_NAMED: Final = re.compile(r"[a-z_]+:[0-9A-Za-z_.-]{1,64}")
+"""An id; what somebody types instead of one may be a name, and is of nobody here."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one call has read so far. ``subjects`` are ``household:…``, ``person:…``, …"""
+
+    vault: Vault
+    subjects: dict[str, None] = field(default_factory=dict)
+    action: AccessAction = AccessAction.READ
+    is_noted: bool = False
+
+    def shown(self, value: T, stream: str) -> T:
+        """What is known of a stream's subject, with its sealed texts opened."""
+        self.saw([stream, *(owner for owner, _version in sealed_places(value))])
+        return self.vault.shown(value, stream)
+
+    def rows_shown(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
+        """The same for rows of several streams, whose keys are read at once."""
+        owners = {owner for row in rows for owner, _version in sealed_places(row)}
+        self.vault.keys.read_ahead(owners)
+        return [self.shown(row, stream) for row, stream in zip(rows, streams, strict=True)]
+
+    def saw(self, streams: Iterable[str]) -> None:
+        """Streams, or owners of texts, of which something personal is read."""
+        self.about(f"{stream_kind(name)}:{stream_subject(name)}" for name in streams)
+
+    def about(self, subjects: Iterable[str]) -> None:
+        """Subjects of whom something personal is read."""
+        self.subjects |= dict.fromkeys(filter(_NAMED.fullmatch, subjects))
+        self.is_noted = True
+
+    def access(
+        self, *, at: datetime, actor: str, role: str, station: str, request_id: str, route: str
+    ) -> Access | None:
+        """The row of the access log; ``None`` where nothing personal was read."""
+        if not self.is_noted:
+            return None
+        return Access(
+            at, actor, role, station, request_id, self.action, route, tuple(self.subjects)
+        )

@@ -1,0 +1,81 @@
+"""What do people read for a field of an event?
+
+A name that means the same everywhere has its label once; where a class means something
+else by it, or by a code that no mark explains, that stands below. A test asks for a
+label of every field of every event and value.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+OCCURRED: Final = {
+    "on": "发生日期", "at": "发生时刻", "until": "截止日期", "precision": "日期精度",
+}
+"""When it occurred, as an audit names it."""
+
+FIELDS: Final = {
+    "activity": "所属活动", "address": "住址", "advice": "意见建议", "after": "更正后",
+    "aliases": "别名", "amount_fen": "金额", "approver": "审定人", "approximation": "精确程度",
+    "attendance": "参加人数", "audience": "对象", "award": "奖项", "basis": "转介依据",
+    "because": "原因", "before": "更正前", "benefit": "政策", "category": "救助类别",
+    "city": "市", "communities": "社区", "community": "社区", "contents": "服务内容",
+    "covered": "保障人口", "covered_count": "保障人数", "cycle": "项目周期", "district": "区",
+    "entry": "所指条目", "fields": "更新内容", "file_number": "档案编号",
+    "from_community": "原社区", "from_on": "开始日期", "funder": "购买方", "goals": "目标",
+    "health": "健康状况", "host_office": "街道办", "household": "户",
+    "households_served": "受益户数", "id_number": "身份证号", "indicator": "指标编号",
+    "indicator_set": "指标集", "indicators": "指标", "introduction": "站点简介",
+    "item": "计划编号", "kind": "类别", "label": "指标名称", "member": "成员",
+    "members": "家庭成员", "minutes": "时长", "mode": "方式", "name": "名称", "need": "需求",
+    "needs": "需求", "note": "备注", "number": "编号", "operator": "承接机构",
+    "organiser": "主办方", "organisers": "主办方", "outcome": "结果", "participants": "参加人",
+    "person": "人员", "persons": "见到的人", "persons_met": "见到人数",
+    "persons_served": "受益人数", "persons_surveyed": "调研人数", "phone": "联系电话",
+    "planned_on": "约定日期", "planned_sessions": "计划节数", "previous_category": "原救助类别",
+    "previous_community": "原社区", "previous_covered_count": "原保障人数", "prize_fen": "奖金",
+    "problem": "主要问题", "project": "所属项目", "provider": "提供方", "purpose": "目的",
+    "reason": "原因", "recorder": "记录人", "reinstated": "恢复的内容", "relation": "与户主关系",
+    "role": "承担角色", "scope": "同意范围", "section": "月报部分", "service_on": "服务日期",
+    "short_name": "简称", "skipping_because": "跳过阶段的原因", "source": "来源",
+    "starts_at": "开始时间", "street": "街道", "summary": "小结", "supervisor": "督导",
+    "target": "目标值", "team": "所属队伍", "text": "正文", "theme": "主题", "title": "标题",
+    "to_agency": "转往机构", "to_month": "顺延至", "topics": "主题", "transferred": "随迁救助单元",
+    "unit": "救助单元", "until_on": "结束日期", "urgency": "缓急", "value": "数值",
+    "value_fen": "折合金额", "venue": "地点", "voided": "作废的内容", "worker": "社工",
+    "workers": "社工",
+}
+"""By name, for every event and value that means the same by it."""
+
+OF_CLASS: Final[dict[str, dict[str, str]]] = {
+    "CompetitionEntered": {"entry": "参赛作品"},
+    "Member": {"name": "姓名", "person": "人员编号"},
+    "VolunteerRegistered": {"name": "姓名"},
+    "TaskIndicator": {"unit": "单位"},
+    "ServiceCertificateIssued": {"number": "证明编号"},
+    "CaseIntaken": {"number": "个案编号"},
+    "TemporaryAssistanceGranted": {"purpose": "用途"},
+    "CommunityNeedsSurveyHeld": {"topics": "调研主题"},
+    "VolunteerServiceRecorded": {"title": "服务内容"},
+}
+"""Where a class means something else by a name."""
+
+CODES: Final[dict[tuple[str, str], str]] = {
+    ("", "category"): "assistance_categories",
+    ("", "previous_category"): "assistance_categories",
+    ("ResourceDelivered", "kind"): "resource_kinds",
+}
+"""The code list of a field that a decision fills in; a stated one bears it as a mark."""
+
+
+def field_label(struct: Any, name: str) -> str:
+    """What people read for a field; a field that nobody labelled reads as its name."""
+    for cls in struct.__mro__:
+        if name in OF_CLASS.get(cls.__name__, ()):
+            return OF_CLASS[cls.__name__][name]
+    return FIELDS.get(name, name)
+
+
+def derived_code_list(struct: Any, name: str) -> str | None:
+    """The code list of a derived field, if it holds a code."""
+    return CODES.get((struct.__name__, name)) or CODES.get(("", name))

@@ -1,0 +1,257 @@
+"""Is every reading of personal data written down, once, before it is answered?"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from callers import VISIT, Api, refusal_of
+from click.testing import CliRunner
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
+from api.access_queries import AccessQuery, accesses_of
+from api.cli import main
+from projections.store import writing
+
+NAME, NOTE = "测试一", "老人独居，需要陪同就医"
+
+
+def calls(api: Api, role: str = "lead", **query: Any) -> list[dict[str, Any]]:
+    asked = "&".join(f"{name.rstrip('_')}={value}" for name, value in query.items())
+    answer = api.get(f"access-log?{asked}", role=role)
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, Any]] = answer.get_json()["items"]
+    return rows
+
+
+def subjects(row: dict[str, Any]) -> set[str]:
+    return {f"{s['kind']}:{s['id']}" for s in row["subjects"]}
+
+
+def test_who_reads_a_file_is_written_down(api: Api) -> None:
+    household = api.household()
+    headers = {"X-Request-Id": "call-9"}
+    api.get(f"households/{household}", headers=headers)
+    (row,) = calls(api)
+    assert (row["actor"], row["role_label"], row["request_id"]) == ("social_worker-1", "社工", "call-9")
+    assert (row["action"], row["route"]) == ("read", "/api/v1/households/<subject>")
+    assert subjects(row) == {f"household:{household}", "person:p1"}
+
+
+@pytest.mark.parametrize("path", [
+    "households/{}", "households/{}/audit", "households/{}/status", "households", "/households",
+    "/households/{}", "/records/household/{}", "timelines/household/{}", "timelines/person/p1",
+    "visits?household={}", "audit?household={}", "/audit?household={}", "referral-tracking?household={}",
+])
+def test_every_way_to_read_of_a_person_is_written_down(api: Api, path: str) -> None:
+    household = api.household()
+    api.recorded("visits", VISIT | {"household": household, "note": NOTE})
+    api.project()
+    assert api.get(path.format(household), role="lead").status_code == 200
+    (row,) = calls(api, actor="lead-1")
+    assert subjects(row) & {f"household:{household}", "person:p1"}
+
+
+def test_a_note_is_read_of_its_household(api: Api) -> None:
+    household = api.household()
+    visit = api.recorded("visits", VISIT | {"household": household, "note": NOTE})["id"]
+    api.get(f"visits/{visit}")
+    (row,) = calls(api, household=household)
+    assert subjects(row) == {f"visit:{visit}", f"household:{household}"}
+
+
+def test_a_person_learns_who_has_read_the_file(api: Api) -> None:
+    household, other = api.household(), api.household(members=[
+        {"person": "p9", "name": "测试九", "relation": "head"},
+    ])
+    api.get(f"households/{household}", role="supervisor")
+    api.get(f"households/{other}")
+    assert [row["actor"] for row in calls(api, person="p1")] == ["supervisor-1"]
+    # and who asked for that is written down as well
+    asked = calls(api, person="p1")[0]
+    assert (asked["actor"], asked["route"]) == ("lead-1", "/api/v1/access-log")
+
+
+def test_what_is_not_shown_is_not_written_down(api: Api) -> None:
+    household = api.household()
+    api.recorded("visits", VISIT | {"household": household, "note": NOTE})
+    api.project()
+    refusal_of(api.get("households/nobody"), 404, "unknown_record")
+    refusal_of(api.get(f"households/{household}", role="administrator"), 403, "not_allowed")
+    api.get(f"indicators/lixia-2024?month=2024-11&station={api.station}")
+    api.get("visits")
+    assert calls(api) == []
+
+
+def test_an_export_is_told_from_a_look(api: Api) -> None:
+    api.household()
+    api.project()
+    for path in ("audit.csv", "audit.json", "access-log.csv", "access-log.json"):
+        assert api.get(path, role="reviewer").status_code == 200
+    assert [row["action_label"] for row in calls(api, actor="reviewer-1")] == ["导出"] * 4
+    assert len(calls(api, action="export")) == 4
+
+
+def test_the_log_holds_nothing_that_was_read_or_asked(api: Api) -> None:
+    household = api.household(note=NOTE)
+    api.project()
+    api.get(f"households/{household}")
+    api.get(f"timelines/household/{NAME}?at_least=1")
+    api.get(f"audit?actor={NAME}&household={NAME}", role="lead")
+    api.get(f"/audit/reads?person={NAME}", role="lead")
+    assert len(calls(api)) == 4
+    api.services.access_log.close()
+    stored = b"".join(p.read_bytes() for p in api.services.settings.home.glob("access.sqlite3*"))
+    for secret in (NAME, NOTE, "at_least"):
+        assert secret.encode() not in stored
+
+
+def test_what_cannot_be_written_down_is_not_shown(api: Api) -> None:
+    household = api.household()
+    with api.services.access_log.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE access_log RENAME TO gone"))
+    answer = api.get(f"households/{household}")
+    refusal_of(answer, 503, "access_not_logged")
+    assert NAME not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    page = api.get(f"/records/household/{household}")
+    assert page.status_code == 503
+    assert NAME not in page.text
+    # and what shows nobody, or is recorded, goes on
+    assert api.get(f"indicators/lixia-2024?month=2024-11&station={api.station}").status_code == 200
+    assert api.post("visits", VISIT | {"household": household}).status_code == 201
+
+
+# ---- who may ask ----
+
+
+@pytest.mark.parametrize("role", ["lead", "reviewer", "administrator"])
+def test_leads_reviewers_and_administrators_see_who_read(api: Api, role: str) -> None:
+    household = api.household()
+    api.get(f"households/{household}")
+    answer = api.get(f"access-log?household={household}", role=role)
+    assert [row["actor"] for row in answer.get_json()["items"]] == ["social_worker-1"]
+    assert NAME not in answer.text
+    assert api.get("/audit/reads", role=role).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["social_worker", "volunteer_coordinator", "supervisor", "hub"])
+@pytest.mark.parametrize("path", ["access-log", "access-log.csv", "access-log.json", "/audit/reads"])
+def test_others_do_not(api: Api, role: str, path: str) -> None:
+    assert api.get(path, role=role).status_code == 403
+
+
+def test_another_station_s_reads_are_out_of_reach(api: Api) -> None:
+    household = api.household()
+    api.get(f"households/{household}")
+    assert api.get("access-log", role="lead", station="elsewhere").get_json()["items"] == []
+    refused = api.get(f"access-log?station={api.station}", role="lead", station="elsewhere")
+    refusal_of(refused, 403, "other_station")
+    everywhere = api.get("access-log", role="administrator", station="*").get_json()["items"]
+    assert {row["station"] for row in everywhere} == {api.station, "elsewhere"}
+
+
+def test_pages_and_days(api: Api) -> None:
+    household = api.household()
+    for _ in range(3):
+        api.get(f"households/{household}")
+    answer = api.get("access-log?limit=2&actor=social_worker-1", role="lead")
+    assert len(answer.get_json()["items"]) == 2
+    assert 'rel="next"' in answer.headers["Link"]
+    rest = calls(api, limit=2, actor="social_worker-1", cursor=answer.get_json()["next_cursor"])
+    assert len(rest) == 1
+    assert calls(api, to="2024-01-01") == []
+
+
+# ---- the command line ----
+
+
+def test_a_command_that_opens_a_file_is_written_down(api: Api) -> None:
+    household = api.household()
+    home = {"TAIZHANG_HOME": str(api.services.settings.home)}
+    said = CliRunner().invoke(main, ["audit", "--household", household], env=home)
+    assert NAME in said.stdout
+    (row,) = calls(api, person="p1")
+    assert (row["route"], row["role"], row["action"]) == ("taizhang audit", "administrator", "read")
+    said = CliRunner().invoke(main, ["access-log", "--household", household], env=home)
+    assert "taizhang audit" in said.stdout
+
+
+# ---- the log itself, on both databases ----
+
+
+@pytest.fixture
+def log(ledger_url: str, tmp_path: Path) -> Any:
+    url = ledger_url if ledger_url.startswith("postgresql") else f"sqlite:///{tmp_path}/a.sqlite3"
+    log = AccessLog(url)
+    yield log
+    log.close()
+
+
+def a_call(*about: str, day: int = 1, actor: str = "甲") -> Access:
+    return Access(
+        datetime(2024, 11, day, 1, tzinfo=UTC), actor, "lead", "st", f"r{day}", AccessAction.READ,
+        "/x", about,
+    )
+
+
+def found(log: AccessLog, **asked: Any) -> list[str]:
+    with log.engine.connect() as connection:
+        rows = accesses_of(connection, AccessQuery(**{"station": "st"} | asked))
+    return [row.request_id for row in rows]
+
+
+def test_calls_are_found_by_whom_they_were_about(log: AccessLog) -> None:
+    log.append(a_call("household:h1", "person:p1", day=1))
+    log.append(a_call("household:h2", day=2, actor="乙"))
+    log.append(a_call(day=3))
+    assert found(log) == ["r3", "r2", "r1"]
+    assert found(log, subjects=("person:p1",)) == ["r1"]
+    assert found(log, subjects=("household:h1", "person:p1")) == ["r1"]
+    assert found(log, subjects=("household:h2", "person:p1")) == []
+    assert found(log, actor="乙") == ["r2"]
+    assert found(log, first=datetime(2024, 11, 2, tzinfo=UTC), until=datetime(2024, 11, 3, tzinfo=UTC)) == ["r2"]
+    assert found(log, station="other") == []
+
+
+def test_a_call_about_very_many_is_about_everybody(log: AccessLog) -> None:
+    log.append(a_call(*(f"household:h{n}" for n in range(MOST_NAMED + 1))))
+    assert found(log, subjects=("person:anybody",)) == ["r1"]
+    with log.engine.connect() as connection:
+        (row,) = accesses_of(connection, AccessQuery(station="st"))
+    assert (row.subjects, row.subject_count, row.is_whole_station) == ((), MOST_NAMED + 1, True)
+
+
+@pytest.mark.parametrize("table", ["access_log", "access_subjects"])
+@pytest.mark.parametrize("verb", ["UPDATE {} SET station = 'x'", "DELETE FROM {}"])
+def test_the_database_refuses_to_change_a_row(log: AccessLog, table: str, verb: str) -> None:
+    log.append(a_call("household:h1"))
+    with pytest.raises(DBAPIError, match="append-only"), writing(log.engine) as connection:
+        connection.exec_driver_sql(verb.format(table))
+    assert found(log, subjects=("household:h1",)) == ["r1"]
+
+
+def test_opening_the_log_twice_keeps_it(log: AccessLog) -> None:
+    log.append(a_call("household:h1"))
+    other = AccessLog(str(log.engine.url.render_as_string(hide_password=False)).replace("+psycopg", ""))
+    assert found(other) == ["r1"]
+    other.close()
+
+
+def test_reading_does_not_wait_for_the_ledger_s_writer(api: Api) -> None:
+    """On SQLite the log is a file of its own."""
+    household = api.household()
+    path = api.services.settings.database_url.removeprefix("sqlite:///")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert api.get(f"households/{household}").status_code == 200
+        assert time.monotonic() - began < 1
+    assert len(calls(api)) == 1
