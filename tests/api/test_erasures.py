@@ -93,8 +93,11 @@ def test_nothing_shows_an_erased_person(api: Api, home: str) -> None:
     visit_id = api.recorded("visits", visit)["id"]
     api.project()
     months = api.get("indicators/lixia-2024?month=2024-11").get_json()["indicators"]
+    before = api.head()
     erase(api, home, note="测试一本人来站")
     paths = [
+        f"households?known_at={before}", f"households/{home}/status?known_at={before}",
+        f"timelines/household/{home}?known_at={before}", f"reports/2024-11?known_at={before}",
         f"households/{home}", f"households/{home}/audit", f"households/{home}/status",
         "households", "households/records", "visits", f"visits/{visit_id}",
         f"visits/{visit_id}/audit", f"timelines/household/{home}", "timelines/person/p1",
