@@ -26,11 +26,13 @@ from sqlalchemy import (
     Connection,
     Date,
     Engine,
+    FromClause,
     Integer,
     MetaData,
     String,
     Table,
     Text,
+    and_,
     create_engine,
     delete,
     event,
@@ -489,14 +491,27 @@ def _postgres_type(kind: TypeEngine[Any]) -> str:
 def differing_rows(
     connection: Connection, tables: Sequence[Table], one: int, other: int
 ) -> int:
-    """How many rows two generations do not share."""
+    """How many rows two generations do not share.
+
+    Those they share are found by their keys, which both databases do several times faster
+    than EXCEPT.
+    """
     count = 0
     for table in tables:
         left, right = physical(table, one), physical(table, other)
-        for a, b in ((left, right), (right, left)):
-            only_here = a.select().except_(b.select()).subquery()
-            count += connection.execute(select(func.count()).select_from(only_here)).scalar_one()
+        same = and_(*(
+            left.c[c.name] == right.c[c.name]
+            if c.primary_key
+            else left.c[c.name].is_not_distinct_from(right.c[c.name])
+            for c in table.columns
+        ))
+        shared = _count(connection, left.join(right, same))
+        count += _count(connection, left) + _count(connection, right) - 2 * shared
     return count
+
+
+def _count(connection: Connection, rows: FromClause) -> int:
+    return connection.execute(select(func.count()).select_from(rows)).scalar_one()
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Any]:
