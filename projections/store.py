@@ -18,6 +18,7 @@ from operator import itemgetter
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
+import msgspec
 import psycopg
 from sqlalchemy import (
     BigInteger,
@@ -427,7 +428,7 @@ class _Postgres:
         """Add amounts to rows by key, inserting the keys that are new."""
         rows = _tuples(table, _summed_rows(sums), is_sqlite=False)
         if self._connection.pgconn.pipeline_status:
-            self._few(_upsert(name, table, f"VALUES {_holders(table)}"), rows)
+            self._connection.execute(*_few(table, rows, _upsert(name, table, _from_json(name))))
             return
         self._connection.execute(
             f'CREATE TEMPORARY TABLE added (LIKE "{name}") ON COMMIT DROP'.encode()
@@ -439,12 +440,10 @@ class _Postgres:
     def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
         values = _tuples(table, rows, is_sqlite=False)
         if self._connection.pgconn.pipeline_status:  # in which there is no COPY
-            self._few(f'INSERT INTO "{name}" VALUES {_holders(table)}', values)  # noqa: S608 - our own names
+            into = f'INSERT INTO "{name}" {_from_json(name)}'
+            self._connection.execute(*_few(table, values, into))
         else:
             self._copy(name, table, values)
-
-    def _few(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        self._connection.cursor().executemany(statement.encode(), list(rows))
 
     def _copy(self, name: str, table: Table, rows: Iterable[Sequence[Any]]) -> None:
         into = f'COPY "{name}" FROM STDIN (FORMAT BINARY)'
@@ -466,8 +465,18 @@ def _marks(table: Table) -> str:
     return f"({', '.join('?' * len(table.columns))})"
 
 
-def _holders(table: Table) -> str:
-    return f"({', '.join(['%s'] * len(table.columns))})"
+def _from_json(name: str) -> str:
+    """Rows of a table out of one parameter: a statement a table, planned once."""
+    return f'SELECT * FROM json_populate_recordset(NULL::"{name}", %s::json)'  # noqa: S608 - our own names
+
+
+def _few(
+    table: Table, rows: Iterable[tuple[Any, ...]], statement: str
+) -> tuple[bytes, tuple[str]]:
+    """A statement with its rows as that parameter."""
+    names = table.columns.keys()
+    said = msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows])
+    return statement.encode(), (said.decode(),)
 
 
 def _postgres_type(kind: TypeEngine[Any]) -> str:
