@@ -181,7 +181,7 @@ def _statement(
 
     It is built once for a set: building costs several times what asking costs.
     """
-    def source(row: _Counted) -> Table:
+    def source(row: Counted) -> Table:
         is_summed = is_monthly and MEASURES[row.measure].kind is not Kind.DISTINCT
         return monthly_counts if is_summed else postings
 
