@@ -7,8 +7,8 @@ check: ## style, types, layers, dependencies
 test: ## the whole suite
 	./taizhang test
 
-bench: ## every ratio of docs/performance.md, measured here and now; QUICK=1 within ten minutes
-	./taizhang bench
+bench: ## every ratio of docs/performance.md, measured here and now; QUICK=1 within ten minutes, ONLY=growing one part
+	./taizhang bench $(ONLY)
 
 format: ## what ruff can mend by itself
 	.venv/bin/ruff check --fix domain projections workers api bench tests

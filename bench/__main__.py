@@ -1,9 +1,14 @@
-"""Which ratios are measured, and where are they written? ``python -m bench``."""
+"""Which ratios are measured, and where are they written? ``python -m bench [PART …]``.
+
+``QUICK=1`` measures less; ``DATABASE=sqlite`` (or ``postgresql``) only on one of them.
+What is not measured anew stays in the results as it was.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from bench import (
@@ -17,36 +22,45 @@ from bench import (
     serving,
     web_servers,
 )
-from bench.places import DATABASES, servers
-from bench.ratios import Peer, Ratio
+from bench.places import DATABASES, Servers, servers
 from bench.report import show, show_peers, write
+from bench.results import PEERS, RATIOS, Run, keep
 
-PARTS: Final = (
-    appending, deciding, sealing, catching_up, freshness, serving, web_servers, growing,
-)
+MEASURED: Final = {
+    part.__name__.rpartition(".")[2]: part
+    for part in (
+        appending, deciding, sealing, catching_up, freshness, serving, web_servers, growing,
+    )
+}
+PARTS: Final = (*MEASURED, "peers")
 
 
-def main(only: list[str]) -> int:
+def main(only: Sequence[str]) -> int:
     """Measure every part, or those named; answers 0, also where a target is missed."""
+    wanted = tuple(only) or PARTS
+    databases = (os.environ.get("DATABASE"),) if os.environ.get("DATABASE") else DATABASES
+    if unknown := [*(set(wanted) - set(PARTS)), *(set(databases) - set(DATABASES))]:
+        sys.exit(f"bench: unknown {', '.join(map(str, unknown))}; parts are {', '.join(PARTS)}")
     is_quick = bool(os.environ.get("QUICK"))
-    found: list[Ratio] = []
-    compared: list[Peer] = []
     with servers() as place:
-        for part in PARTS:
-            name = part.__name__.rpartition(".")[2]
-            for database in DATABASES:
-                if not only or name in only:
-                    ratios = part.measure(place, database, is_quick=is_quick)
-                    found += ratios
-                    show(ratios)
-        for database in DATABASES:
-            if not only or "peers" in only:
-                some = peers.compare(place, database, is_quick=is_quick)
-                compared += some
-                show_peers(some)
-    if not only:
-        write(found, compared, is_quick=is_quick)
+        for part in (name for name in PARTS if name in wanted):
+            for database in (name for name in DATABASES if name in databases):
+                measure(place, part, database, is_quick=is_quick)
+    write()
     return 0
+
+
+def measure(place: Servers, part: str, database: str, *, is_quick: bool) -> None:
+    """Measure a part on a database, show what was found and keep it at once."""
+    run = Run.now(is_quick=is_quick)
+    if part == "peers":
+        compared = peers.compare(place, database, is_quick=is_quick)
+        show_peers(compared)
+        keep(PEERS, run.peers(compared), PARTS)
+    else:
+        ratios = MEASURED[part].measure(place, database, is_quick=is_quick)
+        show(ratios)
+        keep(RATIOS, run.ratios(part, ratios), PARTS)
 
 
 if __name__ == "__main__":

@@ -72,6 +72,14 @@ class Servers:
         url = f"{base.rpartition('/')[0]}/{folder.name.replace('-', '_')}?{query}"
         return Place(database, folder, url, url)
 
+    def discard(self, place: Place) -> None:
+        """Delete a place before the end: some are as large as the disk allows."""
+        if place.database == "postgresql":
+            name = place.folder.name.replace("-", "_")
+            with psycopg.connect(self.postgres_url, autocommit=True) as connection:
+                connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+        shutil.rmtree(place.folder)
+
 
 @contextmanager
 def servers() -> Iterator[Servers]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from multiprocessing.pool import Pool
 from pathlib import Path
 from typing import Final
 
+from bench.filling import say
 from bench.places import Place
 from projections.catalog import PARTS
 from projections.engine import ReadModels
+from projections.pages import BATCH
 
 MIB: Final = 1 << 20
 
@@ -33,9 +35,19 @@ def rebuild(pool: Pool, place: Place) -> int:
 def _rebuild(place: Place, names: tuple[str, ...]) -> int:
     with place.ledger() as ledger:
         read_models = ReadModels(place.read_url)
-        read_models.rebuild_together(names, ledger)
+        read_models.rebuild_together(names, ledger, progress=_progress(names[0]))
         read_models.close()
     return peak_memory()
+
+
+def _progress(name: str) -> Callable[[int, int], None]:
+    """Says every million events how far the part that begins with a projection is."""
+
+    def said(position: int, head: int) -> None:
+        if position % 1_000_000 < BATCH:
+            say(f"{name}: {position:,} of {head:,} events rebuilt")
+
+    return said
 
 
 def peak_memory(_number: int = 0) -> int:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from bench.peers import MORE_IS_BETTER
 from bench.ratios import Peer, Ratio
+from bench.results import FOLDER, PEERS, RATIOS, Rows, read, to_show
 
-FOLDER: Final = Path(__file__).resolve().parent
-RESULTS: Final = FOLDER / "results.json"
 DOCUMENT: Final = FOLDER.parent / "docs" / "performance.md"
 PLOTS: Final = FOLDER.parent / "docs" / "performance"
 BEGIN: Final = "<!-- measured: written by make bench -->"
@@ -35,41 +32,37 @@ def show_peers(peers: Sequence[Peer]) -> None:
         print(f"{peer.database:10} {peer.name}: {figures}")  # noqa: T201 - the result
 
 
-def write(ratios: Sequence[Ratio], peers: Sequence[Peer], *, is_quick: bool) -> None:
-    """``bench/results.json``, and the tables and plots of docs/performance.md."""
-    rows = [as_json(r) for r in ratios]
-    text = json.dumps(rows, ensure_ascii=False, indent=1)
-    RESULTS.write_text(text + "\n", encoding="utf-8")
-    for database in sorted({r.database for r in ratios}):
-        _plot([r for r in ratios if r.database == database], PLOTS / f"{database}.svg")
+def write() -> None:
+    """The tables and plots of docs/performance.md, of all results that are kept."""
+    rows, peers = to_show(read(RATIOS)), to_show(read(PEERS))
+    for database in sorted({row["database"] for row in rows}):
+        of = [row for row in rows if row["database"] == database]
+        _plot(of, PLOTS / f"{database}.svg")
     document = DOCUMENT.read_text(encoding="utf-8")
     head, rest = document.split(BEGIN)
     tail = rest.split(END)[1]
-    parts = "\n".join([_circumstances(is_quick=is_quick), table(rows), _plots(), _peers(peers)])
+    parts = "\n".join([_circumstances([*rows, *peers]), table(rows), _plots(), _peers(peers)])
     DOCUMENT.write_text(f"{head}{BEGIN}\n\n{parts}\n{END}{tail}", encoding="utf-8")
-
-
-def as_json(r: Ratio) -> dict[str, Any]:
-    """A ratio as ``bench/results.json`` has it."""
-    return {
-        "name": r.name, "database": r.database, "ratio": round(r.ratio, 3), "target": r.target,
-        "ok": r.is_ok, "is_bound": r.is_bound, "detail": r.detail,
-        "reason": "" if r.is_ok else r.reason,
-    }
 
 
 def _bound(r: Ratio) -> str:
     return f"{'≤' if r.is_bound else '≥'} {r.target:g}"
 
 
-def _circumstances(*, is_quick: bool) -> str:
-    day = datetime.now(UTC).date()  # noqa: TID251 - when it was measured
-    run = "quick" if is_quick else "full"
+def _circumstances(rows: Rows) -> str:
     machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    return f"Measured {day} ({run} run) on {machine}.\n"
+    runs: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        parts = runs.setdefault((row["measured_on"], row["run"]), [])
+        if row["part"] not in parts:
+            parts.append(row["part"])
+    lines = [
+        f"- {day}, {kind} run: {', '.join(parts)}" for (day, kind), parts in sorted(runs.items())
+    ]
+    return "\n".join([f"Measured on {machine}:", "", *lines, ""])
 
 
-def table(rows: Sequence[dict[str, Any]]) -> str:
+def table(rows: Rows) -> str:
     """The rows of ``bench/results.json`` as Markdown."""
     lines = [
         "| what | database | ratio | target | | both sides, and why a target is missed |",
@@ -93,7 +86,7 @@ def _plots() -> str:
     ).replace("/SQLite", "/sqlite").replace("/PostgreSQL", "/postgresql") + "\n"
 
 
-def _plot(ratios: Sequence[Ratio], path: Path) -> None:
+def _plot(ratios: Rows, path: Path) -> None:
     """How many times better than its target each ratio is, on a logarithmic axis."""
     import matplotlib as mpl  # noqa: PLC0415 - slow to load, and needed only here
 
@@ -102,10 +95,12 @@ def _plot(ratios: Sequence[Ratio], path: Path) -> None:
     from matplotlib import pyplot as plt  # noqa: PLC0415
 
     rows = list(reversed(ratios))
-    margins = [r.target / r.ratio if r.is_bound else r.ratio / r.target for r in rows]
+    margins = [
+        r["target"] / r["ratio"] if r["is_bound"] else r["ratio"] / r["target"] for r in rows
+    ]
     figure, axes = plt.subplots(figsize=(9, 0.32 * len(rows) + 1), layout="constrained")
-    colours = ["#2a7f62" if r.is_ok else "#c0392b" for r in rows]
-    axes.barh([r.name for r in rows], [m - 1 for m in margins], left=1, color=colours)
+    colours = ["#2a7f62" if r["ok"] else "#c0392b" for r in rows]
+    axes.barh([r["name"] for r in rows], [m - 1 for m in margins], left=1, color=colours)
     axes.set_xscale("log")
     axes.axvline(1, color="#333333", linewidth=1)
     axes.set_xlabel("times better than the target (left of the line: missed)")
@@ -117,8 +112,8 @@ def _plot(ratios: Sequence[Ratio], path: Path) -> None:
     plt.close(figure)
 
 
-def _peers(peers: Sequence[Peer]) -> str:
-    names = list(peers[0].figures)
+def _peers(peers: Rows) -> str:
+    names = list(peers[0]["figures"])
     lines = [
         "### Beside what else one would use", "",
         "The same visits, recorded one by one by one writer, every tenth corrected later; the",
@@ -126,11 +121,11 @@ def _peers(peers: Sequence[Peer]) -> str:
         f"| | database | {' | '.join(names)} |", f"|---|---|{'---|' * len(names)}",
     ]
     for peer in peers:
-        rivals = [p for p in peers if p.database == peer.database]
+        rivals = [p for p in peers if p["database"] == peer["database"]]
         cells = []
-        for name, value in peer.figures.items():
-            best = (max if name in MORE_IS_BETTER else min)(p.figures[name] for p in rivals)
+        for name, value in peer["figures"].items():
+            best = (max if name in MORE_IS_BETTER else min)(p["figures"][name] for p in rivals)
             shown = f"{value:,.2f}" if value < 10 else f"{value:,.0f}"
             cells.append(f"**{shown}**" if value == best else shown)
-        lines.append(f"| {peer.name} | {peer.database} | {' | '.join(cells)} |")
+        lines.append(f"| {peer['name']} | {peer['database']} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

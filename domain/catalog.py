@@ -8,7 +8,7 @@ in an audit many years on and hashable.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -86,6 +86,19 @@ def _event_decoder(topic: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(EVENTS[topic], dec_hook=_decode_statement)
 
 
+@cache
+def _present_decoder(topic: str) -> msgspec.json.Decoder[Any]:
+    """Reads a whole state at once, if its event is of the present version."""
+    cls = EVENTS[topic]
+    present: Any = Literal[cls.class_version]
+    fields = [("class_version", present), ("data", cls)]
+    shape = msgspec.defstruct(
+        "PresentState", [*fields, ("envelope", Envelope), ("occurred", Occurrence)],
+        forbid_unknown_fields=True,
+    )
+    return msgspec.json.Decoder(shape, dec_hook=_decode_statement)
+
+
 def encode_state(event: Event, occurred: Occurrence, envelope: Envelope) -> bytes:
     """The stored state of an event, as canonical JSON."""
     return _encoder.encode(
@@ -105,9 +118,13 @@ def decode_state(topic: str, state: bytes) -> tuple[Event, Occurrence, Envelope]
     :raises msgspec.ValidationError: for a state that is not of the event's shape.
     """
     event_class(topic)
-    stored = _state_decoder.decode(state)
-    event = decode_event(topic, stored.class_version, stored.data)
-    return event, stored.occurred, stored.envelope
+    try:
+        present = _present_decoder(topic).decode(state)
+    except msgspec.ValidationError:  # of an earlier version, or of no shape at all
+        stored = _state_decoder.decode(state)
+        event = decode_event(topic, stored.class_version, stored.data)
+        return event, stored.occurred, stored.envelope
+    return present.data, present.occurred, present.envelope
 
 
 def decode_event(topic: str, class_version: int, data: bytes | msgspec.Raw) -> Event:

@@ -16,11 +16,10 @@ from projections import (  # noqa: F401 - loading a module registers its project
 from projections.kernel import PROJECTIONS
 
 PARTS: Final = (
-    ("timeline", "audit_trail"),
-    ("postings", "monthly_counts"),
+    ("timeline", "audit_trail", "erasures"),
     (
-        "household_status", "contacts", "needs", "referrals", "volunteer_hours", "staff_growth",
-        "erasures",
+        "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
+        "volunteer_hours", "staff_growth",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""

@@ -13,14 +13,27 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Row,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    select,
+    tuple_,
+    update,
+)
 
 from domain.ledger import Ledger
 from projections import catalog, store
 from projections.kernel import Changes, Folds
 from projections.pages import Prepared, prepared
-from projections.store import generations
+from projections.store import generations, unindexed
 
 Progress = Callable[[int, int], None]
 """Told the position reached and the log's head, after each page."""
@@ -36,37 +49,81 @@ class ProjectionFailedError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
+class _Standing:
+    """Where projections stand, and which of them have tables without indexes."""
+
+    positions: dict[str, int]
+    bare: frozenset[str] = frozenset()
+
+
+_KEY: Final = tuple_(generations.c.projection, generations.c.generation)
+_IS_BARE: Final = exists().where(
+    tuple_(unindexed.c.projection, unindexed.c.generation) == _KEY
+).label("is_bare")
+_MOVE: Final = update(generations).where(_KEY.in_(bindparam("targets", expanding=True))).values(
+    position=bindparam("to"), updated_at=bindparam("at")
+)
+
+
 class CatchUp:
     """The generations that ``which`` names, one a projection, on their way to the head."""
 
-    engine: Engine
-    which: ColumnElement[bool]
-    folds: Folds
-    clock: Callable[[], datetime]
+    def __init__(
+        self, engine: Engine, which: ColumnElement[bool], folds: Folds,
+        clock: Callable[[], datetime],
+    ) -> None:
+        """Build the statements once: building one takes longer than it takes to answer."""
+        self.engine: Final = engine
+        self.folds: Final = folds
+        self._clock: Final = clock
+        of = generations.c
+        self._positions: Final = select(of.projection, of.position).where(which)
+        self._with_indexes: Final = self._positions.add_columns(_IS_BARE)
+        self._targets: Final = (
+            select(of.projection, of.generation)
+            .where(which, of.projection.in_(bindparam("names", expanding=True)))
+            .order_by(of.projection).with_for_update()
+        )
+        self._targets_at: Final = self._targets.where(of.position == bindparam("start"))
 
     def positions(self) -> dict[str, int]:
         """The position that each projection has reached."""
-        query = select(generations.c.projection, generations.c.position).where(self.which)
+        return {row.projection: row.position for row in self._rows(self._positions)}
+
+    def _standing(self) -> _Standing:
+        rows = self._rows(self._with_indexes)
+        bare = frozenset(row.projection for row in rows if row.is_bare)
+        return _Standing({row.projection: row.position for row in rows}, bare)
+
+    def _rows(self, query: Select[Any]) -> list[Row[Any]]:
         with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             rows = connection.execute(query).all()
-        return {r.projection: r.position for r in rows if r.projection in catalog.PROJECTIONS}
+        return [row for row in rows if row.projection in catalog.PROJECTIONS]
 
-    def run(self, ledger: Ledger, progress: Progress | None = None) -> dict[str, int]:
+    def run(
+        self, ledger: Ledger, progress: Progress | None = None,
+        known: dict[str, int] | None = None,
+    ) -> dict[str, int]:
         """Bring every projection to the head; answers the positions reached.
+
+        ``known`` are those that the last run reached, if nobody else has moved them since;
+        whoever has is found out.
 
         :raises ProjectionFailedError: where one could not be, after all others were.
         """
         with _few_collections(), ThreadPoolExecutor(1) as reader:
-            return self._run(ledger, reader, progress)
+            standing = _Standing(known) if known else self._standing()
+            return self._run(ledger, reader, progress, standing)
 
     def _run(
-        self, ledger: Ledger, reader: ThreadPoolExecutor, progress: Progress | None
+        self, ledger: Ledger, reader: ThreadPoolExecutor, progress: Progress | None,
+        standing: _Standing,
     ) -> dict[str, int]:
         """Page after page; the next full one is read and folded while one is written."""
         failed: dict[str, Exception] = {}
         ahead: Future[Prepared] | None = None
         while True:
-            positions = {n: p for n, p in self.positions().items() if n not in failed}
+            positions = {n: p for n, p in standing.positions.items() if n not in failed}
             start = min(positions.values(), default=0)
             names = [n for n, p in positions.items() if p == start]
             found = ahead.result() if ahead else None
@@ -77,46 +134,66 @@ class CatchUp:
             ahead = None
             if not found.is_newest:
                 ahead = reader.submit(prepared, ledger, found.last, names, self.folds)
-            failed |= self._step(found)
+            failures, moved = self._step(found)
+            failed |= failures
             if progress:
                 progress(found.last, ledger.head())
-            if found.is_newest and not failed and len(names) == len(positions):
+            if found.is_newest and moved == set(positions):
                 positions = dict.fromkeys(positions, found.last)
                 break
+            standing = self._standing()
+        for name in standing.bare & set(positions):
+            self._index(name)
         if failed:
             raise ProjectionFailedError(failed) from next(iter(failed.values()))
         return positions
 
-    def _step(self, found: Prepared) -> dict[str, Exception]:
-        """Take in one page in one transaction; where that fails, each projection by itself."""
+    def _step(self, found: Prepared) -> tuple[dict[str, Exception], set[str]]:
+        """Take in one page in one transaction; where that fails, each projection by itself.
+
+        Answers which failed, and which were moved.
+        """
         try:
             with store.writing(self.engine) as connection:
-                self.take_in(connection, found)
+                return {}, self.take_in(connection, found)
         except Exception as error:  # noqa: BLE001 - answered, after the others were tried
             if len(found.names) == 1:
-                return {found.names[0]: error}
+                return {found.names[0]: error}, set()
             failed: dict[str, Exception] = {}
+            moved: set[str] = set()
             for name in found.names:
-                failed |= self._step(replace(found, names=[name]))
-            return failed
-        return {}
+                failures, one = self._step(replace(found, names=[name]))
+                failed |= failures
+                moved |= one
+            return failed, moved
 
-    def take_in(self, connection: Connection, found: Prepared) -> None:
-        """Write a page's changes, except where another process has just done so."""
+    def take_in(self, connection: Connection, found: Prepared) -> set[str]:
+        """Write a page's changes, except where another process has just done so.
+
+        Answers the projections for which it was done here.
+        """
         changes = {name: found.of(name) for name in found.names}
-        query = select(generations.c.projection, generations.c.generation).where(
-            self.which, generations.c.position == found.start,
-            generations.c.projection.in_(changes),
-        )
-        rows = connection.execute(query.order_by("projection").with_for_update()).all()
+        asked = {"names": found.names, "start": found.start}
+        rows = connection.execute(self._targets_at, asked).all()
         targets = [(row.projection, row.generation) for row in rows]
+        if not targets:
+            return set()
+        moved = {"targets": targets, "to": found.last, "at": self._clock()}
         with store.pipelined(connection, found.last - found.start):
             for name, generation in targets:
                 store.apply(connection, changes[name], generation)
-        self._park(connection, targets, changes)
-        mine = tuple_(generations.c.projection, generations.c.generation).in_(targets)
-        moved = update(generations).where(mine)
-        connection.execute(moved.values(position=found.last, updated_at=self.clock()))
+            self._park(connection, targets, changes)
+            connection.execute(_MOVE, moved)
+        return {name for name, _generation in targets}
+
+    def _index(self, name: str) -> None:
+        """Index filled tables: sorting once is faster than keeping order row by row."""
+        with store.writing(self.engine) as connection:
+            for row in connection.execute(self._targets, {"names": [name]}).all():
+                tables = catalog.PROJECTIONS[name].tables
+                store.create_indexes(connection, tables, row.generation)
+                mine = (unindexed.c.projection == name) & (unindexed.c.generation == row.generation)
+                connection.execute(delete(unindexed).where(mine))
 
     def _park(
         self, connection: Connection, targets: Sequence[tuple[str, int]],
@@ -125,7 +202,7 @@ class CatchUp:
         """Keep a page's faults, which are rare."""
         for name, generation in targets:
             if changes[name].faults:
-                store.park(connection, name, generation, changes[name], self.clock())
+                store.park(connection, name, generation, changes[name], self._clock())
 
 
 @contextmanager

@@ -113,12 +113,14 @@ class ReadModels:
 
     # ---- advancing ----
 
-    def advance(self, ledger: Ledger) -> dict[str, int]:
+    def advance(self, ledger: Ledger, known: dict[str, int] | None = None) -> dict[str, int]:
         """Bring every projection to the head of the log; answers the positions reached.
+
+        Who gives back what the last call answered saves looking it up again.
 
         :raises ProjectionFailedError: where one could not be, after all others were.
         """
-        return self._serving.run(ledger)
+        return self._serving.run(ledger, known=known)
 
     def _ensure(self, projection: Projection) -> None:
         """Give a projection tables to serve from.

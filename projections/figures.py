@@ -2,7 +2,8 @@
 
 One definition serves the API, the pages, the report and every replay: a figure is a
 sum over postings. Where the whole month is asked as it is known today, the monthly
-sums are read instead of the single postings; both are sums of the same postings.
+sums are read instead of the single postings; both are sums of the same postings. Only
+what a distinct measure counts is always looked up in the postings.
 """
 
 from __future__ import annotations
@@ -180,8 +181,11 @@ def _statement(
 
     It is built once for a set: building costs several times what asking costs.
     """
-    source = monthly_counts if is_monthly else postings
-    return union_all(*(_sum(source, row, moment) for row in counted))
+    def source(row: Counted) -> Table:
+        is_summed = is_monthly and MEASURES[row.measure].kind is not Kind.DISTINCT
+        return monthly_counts if is_summed else postings
+
+    return union_all(*(_sum(source(row), row, moment) for row in counted))
 
 
 def _sum(source: Table, counted: Counted, moment: KnownBy) -> Select[str, str, int]:

@@ -63,8 +63,12 @@ class Changes:
 
     def insert(self, rows: Rows) -> None:
         """Add new rows."""
+        inserted = self.inserted
         for table, row in rows:
-            self.inserted.setdefault(table, []).append(row)
+            if table in inserted:
+                inserted[table].append(row)
+            else:
+                inserted[table] = [row]
 
 
 class Folds:

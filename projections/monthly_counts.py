@@ -1,8 +1,8 @@
 """What do the postings add up to, month by month?
 
 The same postings as the ledger of postings, summed by month, so that a month's figures
-as they are known today are read in a few rows, however long the log is. ``entity`` is
-kept for distinct measures only, which count entities and not amounts.
+as they are known today are read in a few rows, however long the log is. Which entities
+a distinct measure counts is not kept here: ``figures.py`` counts them in the postings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from sqlalchemy import BigInteger, Column, Date, String, Table, Text
 
 from domain.kernel import stream_station
 from projections.kernel import Amounts, Batch, Fault, SumProjection, metadata
-from projections.measures import Kind
 from projections.postings import DIMENSIONS, posted
 
 monthly_counts: Final = Table(
@@ -25,7 +24,6 @@ monthly_counts: Final = Table(
     Column("effective_on", Date, primary_key=True),
     *(Column(name, Text, primary_key=True) for name in DIMENSIONS),
     Column("approximation", String(16), primary_key=True),
-    Column("entity", Text, primary_key=True),
     Column("amount", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -38,6 +36,7 @@ class MonthlyCounts(SumProjection):
 
     name = "monthly_counts"
     label = "按月统计"
+    version = 2
     tables = (monthly_counts,)
 
     def amounts(self, batch: Batch, faults: list[Fault]) -> Amounts:
@@ -47,7 +46,5 @@ class MonthlyCounts(SumProjection):
         for event, made in answers:
             station = stream_station(event.stream)
             for measure, posting, on, amount, _entry in made:
-                yield (
-                    station, measure.code, on.replace(day=1), *_dimensions(posting),
-                    posting.entity if measure.kind is Kind.DISTINCT else "",
-                ), amount
+                key = (station, measure.code, on.replace(day=1), *_dimensions(posting))
+                yield key, amount

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, select
@@ -49,6 +50,7 @@ from domain.vocabulary import UNSTATED, ReportSection
 from projections.figures import Figure, Period, figures
 from projections.indicators import IndicatorSet, indicator_set
 from projections.late_entries import Lateness, lateness
+from projections.measures import POSTS
 from projections.moments import KnownAt, Moment, bounded, known, position_of
 from projections.postings import postings
 from projections.standing import Summed
@@ -202,6 +204,7 @@ def _said(
     query = (
         select(postings.c.stream)
         .where(postings.c.station == stream_station(own))
+        .where(postings.c.measure.in_(_reported_measures()))
         .where(postings.c.effective_on.between(period.first, period.last))
         .distinct()
     )
@@ -217,6 +220,13 @@ def _said(
             if name == own or period.first <= on <= period.last:
                 said.entries.append((name, entry))
     return said
+
+
+@cache
+def _reported_measures() -> tuple[str, ...]:
+    """What events of the reported kinds post to: by these the postings of a month are found."""
+    topics = {event.topic for kind in REPORTED_KINDS for event in KINDS[kind].events}
+    return tuple(sorted({m.code for topic in topics for m, _post in POSTS.get(topic, ())}))
 
 
 def _in_chunks(ledger: Ledger, streams: list[str]) -> Iterable[Any]:

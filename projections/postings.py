@@ -8,7 +8,7 @@ belong to; it is known from the moment it was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -84,16 +84,11 @@ def _restated(
 
 
 def _stated(event: Recorded, sign: int) -> Iterator[Posted]:
-    for measure, post in POSTS.get(event.event.topic, ()):
-        for posting in _several(post(event.event, event)):
-            on = posting.on or event.occurred.on
-            yield Posted(measure, posting, on, sign * posting.amount, event.version)
-
-
-def _several(posting: Posting | Iterable[Posting] | None) -> Iterable[Posting]:
-    if posting is None:
-        return ()
-    return (posting,) if isinstance(posting, Posting) else posting
+    stated, day, entry = event.event, event.occurred.on, event.version
+    for measure, post in POSTS.get(stated.topic, ()):
+        made = post(stated, event)
+        for posting in (made,) if isinstance(made, Posting) else made or ():
+            yield Posted(measure, posting, posting.on or day, sign * posting.amount, entry)
 
 
 class Postings(EntryProjection):
@@ -108,6 +103,8 @@ class Postings(EntryProjection):
         answers, failed = batch.each(posted)
         faults += failed
         for event, made in answers:
+            if not made:
+                continue
             envelope, stream = event.envelope, event.stream
             station, project = stream_station(stream), envelope.project_cycle or ""
             for number, (measure, posting, on, amount, entry) in enumerate(made):

@@ -20,7 +20,7 @@ from projections import catalog, store
 from projections.catching_up import CatchUp, Progress, ProjectionFailedError
 from projections.kernel import Folds, Projection
 from projections.pages import prepared
-from projections.store import generations, parked, rebuilds
+from projections.store import generations, parked, rebuilds, unindexed
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,6 @@ class Rebuilding:
         except ProjectionFailedError as error:
             failed = error.failed
         ready = [p for p in projections if p.name not in failed]
-        for projection in ready:
-            self._index(projection, targets[projection.name])
         results = [self._switch(p, targets[p.name], new, ledger) for p in ready]
         if failed:
             raise ProjectionFailedError(failed) from next(iter(failed.values()))
@@ -126,12 +124,6 @@ class Rebuilding:
             row = {"projection": projection.name, "generation": generation, "claim": claim}
             connection.execute(insert(rebuilds).values(row))
             return generation
-
-    def _index(self, projection: Projection, generation: int) -> None:
-        """Index the filled tables: sorting once is faster than keeping order row by row."""
-        with store.writing(self.engine) as connection:
-            _claimed(connection, projection, generation)
-            store.create_indexes(connection, projection.tables, generation)
 
     def _switch(
         self, projection: Projection, generation: int, new: CatchUp, ledger: Ledger
@@ -173,7 +165,7 @@ class Rebuilding:
 def new_generation(
     connection: Connection, projection: Projection, now: datetime, *, is_serving: bool
 ) -> int:
-    """Create a projection's next tables, empty; without indexes where they are to be filled."""
+    """Create a projection's next tables, empty; they are indexed when they are filled."""
     highest = connection.execute(
         select(func.max(generations.c.generation)).where(
             generations.c.projection == projection.name
@@ -181,8 +173,8 @@ def new_generation(
     ).scalar()
     generation = (highest or 0) + 1
     store.create_tables(connection, projection.tables, generation)
-    if is_serving:
-        store.create_indexes(connection, projection.tables, generation)
+    key = {"projection": projection.name, "generation": generation}
+    connection.execute(insert(unindexed).values(key))
     connection.execute(
         insert(generations).values(
             projection=projection.name, generation=generation, position=0,
@@ -223,7 +215,7 @@ def _claimed(connection: Connection, projection: Projection, generation: int) ->
 
 def retire(connection: Connection, projection: Projection, generation: int) -> None:
     """Drop a generation's tables and all that is known of it."""
-    for table in (generations, parked, rebuilds):
+    for table in (generations, parked, rebuilds, unindexed):
         connection.execute(
             delete(table).where(
                 table.c.projection == projection.name, table.c.generation == generation

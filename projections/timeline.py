@@ -107,8 +107,18 @@ def without_personal(event: msgspec.Struct) -> dict[str, Any]:
 
 def _data(event: Event) -> str:
     """The same as canonical JSON."""
-    shown = without_personal(event) if bearing(type(event), PERSONAL) else event
+    kept = _kept_fields(type(event))
+    shown = {n: getattr(event, n) for n in kept} if kept else without_personal(event)
     return msgspec.json.encode(shown, order="sorted").decode()
+
+
+@cache
+def _kept_fields(event: Any) -> tuple[str, ...]:
+    """The fields that are not personal; none where something further down in them is."""
+    personal = dict(bearing(event, PERSONAL))
+    if any(PERSONAL not in marks for marks in personal.values()):
+        return ()
+    return tuple(name for name in event.__struct_fields__ if name not in personal)
 
 
 def _strip(plain: dict[str, Any], value: msgspec.Struct) -> None:
@@ -236,10 +246,16 @@ def _rows(
 def subjects(stream: str, statement: Statement, opening: Statement | None) -> set[str]:
     """Whose timeline a statement belongs to: the stream's subject, and all it refers to."""
     named = {f"{stream_kind(stream)}:{stream_subject(stream)}"}
-    for said in filter(None, (statement, opening)):
-        for mark in _subject_marks(type(said.event)):
-            for _path, kind, subject in marked_values(said.event, mark):
-                named.add(f"{_SUBJECT_KINDS.get(mark, kind)}:{subject}")
+    for said in (statement, opening) if opening else (statement,):
+        for field, mark, kind in _naming(type(said.event)):
+            found = getattr(said.event, field)
+            if isinstance(found, str):
+                named.add(f"{kind}:{found}")
+            elif found:
+                named.update(
+                    f"{_SUBJECT_KINDS.get(mark, inner)}:{subject}"
+                    for _path, inner, subject in marked_values(said.event, mark)
+                )
     return named
 
 
@@ -248,9 +264,13 @@ _SUBJECT_KINDS: Final = {PERSON_MARK: "person", COMMUNITY: "community"}
 
 
 @cache
-def _subject_marks(event: Any) -> tuple[str, ...]:
-    """The marks of subjects that an event's fields bear."""
-    return tuple(mark for mark in (REFERS_TO, *_SUBJECT_KINDS) if bearing(event, mark))
+def _naming(event: Any) -> tuple[tuple[str, str, str], ...]:
+    """The fields of an event that name subjects: the field, the mark, and what it is about."""
+    return tuple(
+        (name, mark, _SUBJECT_KINDS.get(mark, marks.get(mark, "")))
+        for mark in (REFERS_TO, *_SUBJECT_KINDS)
+        for name, marks in bearing(event, mark)
+    )
 
 
 # ---- questions ----

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from domain.fields import Quantity
 from domain.kernel import Event, Recorded
 from domain.vocabulary import Approximation, Labelled, Unit
@@ -22,8 +24,7 @@ class Kind(Labelled):
     DISTINCT = "distinct", "不重复计数"
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(msgspec.Struct, frozen=True):
     """One signed entry to a measure, on the day of the event unless ``on`` says otherwise.
 
     ``entity`` is what a distinct measure counts; ``approximation`` is how the amount was

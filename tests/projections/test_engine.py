@@ -39,10 +39,13 @@ from domain.volunteer import (
 )
 from projections import pages
 from projections.catalog import PARTS, PROJECTIONS
+from projections.catching_up import CatchUp
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
+from projections.household_status import households
 from projections.kernel import Batch
 from projections.rebuilding import locked, new_generation, retire
-from projections.store import generations, physical, serve, writing
+from projections.store import generations, physical, serve, unindexed, writing
+from projections.timeline import records
 
 Tables = dict[str, list[tuple[Any, ...]]]
 
@@ -416,6 +419,56 @@ def test_a_rebuilt_table_has_all_its_indexes(
     assert indexes() == before
     assert before["records"]
     assert busy.ledger is ledger
+
+
+def index_names(read_models: ReadModels) -> dict[str, int]:
+    """How many indexes each table of a read model has."""
+    found = inspect(read_models.engine)
+    return {
+        name: len(found.get_indexes(name)) for name in found.get_table_names() if "__g" in name
+    }
+
+
+@pytest.mark.usefixtures("small_batches")
+def test_tables_are_indexed_once_they_have_first_reached_the_head(
+    busy: Desk, read_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = ReadModels(read_url)
+    with monkeypatch.context() as patched:
+        patched.setattr(CatchUp, "_index", _interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            killed.advance(ledger)
+    assert {c.position for c in killed.checkpoints()} == {ledger.head()}
+    assert not any(index_names(killed).values())
+    killed.close()
+    other = ReadModels(read_url)
+    other.advance(ledger)
+    assert index_names(other)["records__g1"] == len(records.indexes)
+    with other.engine.connect() as connection:
+        assert connection.execute(unindexed.select()).all() == []
+    other.close()
+    assert busy.ledger is ledger
+
+
+def _interrupt(_self: CatchUp, _name: str) -> None:
+    raise KeyboardInterrupt
+
+
+def test_whoever_knows_old_positions_finds_out_that_another_went_on(
+    desk: Desk, read_url: str, ledger: Ledger
+) -> None:
+    one, other = ReadModels(read_url), ReadModels(read_url)
+    desk.household("h1")
+    known = one.advance(ledger)
+    desk.household("h2")
+    other.advance(ledger)
+    desk.household("h3")
+    reached = one.advance(ledger, known)
+    assert set(reached.values()) == {ledger.head()} == {one.position()}
+    with one.engine.connect() as connection:
+        assert len(connection.execute(households.select()).all()) == 3
+    one.close()
+    other.close()
 
 
 def test_the_parts_of_a_rebuild_cover_every_projection_once() -> None:

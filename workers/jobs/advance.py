@@ -45,13 +45,13 @@ def _stay() -> None:
     here = runtime.current()
     now = time.monotonic()
     end, quiet_at = now + MOST_SECONDS, now + STAY_SECONDS
-    position = here.read_models.position()
+    reached = here.read_models.advance(here.ledger)
     while time.monotonic() < min(end, quiet_at):
-        if here.ledger.head() > position:
-            position = min(here.read_models.advance(here.ledger).values())
-            quiet_at = time.monotonic() + STAY_SECONDS
-        else:
+        before, reached = reached, here.read_models.advance(here.ledger, reached)
+        if reached == before:
             time.sleep(PAUSE_SECONDS)
+        else:
+            quiet_at = time.monotonic() + STAY_SECONDS
 
 
 def catch_up() -> int:
