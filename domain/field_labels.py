@@ -22,7 +22,7 @@ FIELDS: Final = {
     "city": "市", "communities": "社区", "community": "社区", "contents": "服务内容",
     "covered": "保障人口", "covered_count": "保障人数", "cycle": "项目周期", "district": "区",
     "entry": "所指条目", "fields": "更新内容", "file_number": "档案编号",
-    "ground": "理由", "records": "涉及的记录",
+    "ground": "理由", "records": "涉及的记录", "volunteer": "志愿者",
     "from_community": "原社区", "from_on": "开始日期", "funder": "购买方", "goals": "目标",
     "health": "健康状况", "host_office": "街道办", "household": "户",
     "households_served": "受益户数", "id_number": "身份证号", "indicator": "指标编号",
