@@ -73,14 +73,14 @@ def save_whole(document: Any, target: Path) -> None:
 
 def stamp(document: Any, text: str) -> None:
     """Print a line in the footer of every page, whatever the template's footers are."""
-    for section in document.sections:
+    for number, section in enumerate(document.sections):
         footers = [section.footer]
         if section.different_first_page_header_footer:
             footers.append(section.first_page_footer)
         if document.settings.odd_and_even_pages_header_footer:
             footers.append(section.even_page_footer)
         for footer in footers:
-            if not footer.is_linked_to_previous or section is document.sections[0]:
+            if number == 0 or not footer.is_linked_to_previous:
                 _print_in(footer, text)
 
 

@@ -10,8 +10,8 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
+from api.forms import COOKIE
 from api.identity import (
-    COOKIE,
     OPERATE,
     PUBLIC,
     READ_CASES,
