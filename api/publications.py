@@ -10,7 +10,6 @@ from typing import Any, Final
 from flask import Response, jsonify, make_response, request
 from marshmallow import Schema, fields, validate
 
-from api.answers import local_time
 from api.bodies import Blueprint
 from api.identity import (
     ANY_STATION,
@@ -23,19 +22,24 @@ from api.identity import (
 )
 from api.messages import coded
 from api.paging import ReadSchema
-from api.personal import noted, shown
+from api.personal import shown
+from api.publication_data import (
+    checked_data,
+    differences_data,
+    publication_data,
+    publication_summary,
+    published_row,
+)
 from api.queries import one_station, word_file
 from api.recording import expected_version
 from api.report_places import place_href
 from api.schemas import reason_field
 from api.services import services
 from domain.catalog import to_builtins
-from domain.kernel import KINDS, stream_kind, stream_subject
 from domain.ledger import Receipt
-from domain.publication import ReportNotPublished, RestatedFigure
+from domain.publication import ReportNotPublished
 from projections.publications import (
     Publication,
-    PublishedRow,
     publications_coded,
     publications_for,
     publications_of,
@@ -95,7 +99,7 @@ def press() -> Press:
     found = services()
     return Press(
         found.ledger, found.own_read_models, found.settings.home / "templates",
-        found.newest_checkpoint,
+        found.runtime.newest_checkpoint,
     )
 
 
@@ -163,7 +167,7 @@ def restate_report(body: dict[str, Any], period: str) -> Response:
 def _recorded(receipt: Receipt, period: str) -> Response:
     services().wakeups.wake()
     chain = publications_for(services().ledger, receipt.recorded.envelope.station, period)
-    answer = make_response(_summary(chain[receipt.version - 1]), 201)
+    answer = make_response(publication_summary(chain[receipt.version - 1]), 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
     answer.headers["Location"] = (
         f"/api/v1/reports/{period}/publication?number={receipt.version}"
@@ -184,7 +188,7 @@ def list_publications(_query: dict[str, Any]) -> dict[str, Any]:
     """本站已发布的报告。"""
     with services().read_models.engine.connect() as connection:
         rows = publications_of(connection, one_station())
-    return {"items": [_row(row) for row in rows]}
+    return {"items": [published_row(row) for row in rows]}
 
 
 @publishing.route("/<period>/publication")
@@ -195,7 +199,9 @@ def get_publication(query: dict[str, Any], period: str) -> Response:
     """已发布的报告，一如发布之时。"""
     chain = published_chain(period)
     chosen = chosen_of(chain, query.get("number"), period)
-    answer = jsonify(publication_data(chosen))
+    answer = jsonify(
+        publication_data(chosen, shown(to_builtins(chosen.snapshot), chosen.stream))
+    )
     answer.headers["ETag"] = f'"{len(chain)}"'
     return answer
 
@@ -206,7 +212,8 @@ def get_publication(query: dict[str, Any], period: str) -> Response:
 @publishing.response(200)
 def get_chain(_query: dict[str, Any], period: str) -> dict[str, Any]:
     """一个期间的历次发布：首次发布和其后的更正。"""
-    return {"period": period, "items": [_summary(one) for one in published_chain(period)]}
+    chain = published_chain(period)
+    return {"period": period, "items": [publication_summary(one) for one in chain]}
 
 
 @publishing.route("/<period>/publication/docx")
@@ -264,34 +271,6 @@ def _docx(write: Callable[[Path], None], name: str) -> Response:
         return word_file(target.read_bytes(), name)
 
 
-def publication_data(found: Publication) -> dict[str, Any]:
-    """A publication as the API gives it; ``snapshot`` is what its code is a hash of."""
-    snapshot = shown(to_builtins(found.snapshot), found.stream)
-    return _summary(found) | {
-        "texts": found.texts, "reason": found.reason, "acknowledged": list(found.acknowledged),
-        "differences": to_builtins(found.differences), "snapshot": snapshot,
-    }
-
-
-def _summary(found: Publication) -> dict[str, Any]:
-    return {
-        "station": found.snapshot.station, "period": found.period, "number": found.number,
-        "code": found.code, "short_code": found.short_code, "restates": found.restates,
-        "published_at": local_time(found.published_at), "actor": found.actor,
-        "role": found.role, "position": found.snapshot.position,
-        "recorded_on": found.recorded_on, "checkpoint": to_builtins(found.checkpoint),
-        "title": found.snapshot.title,
-    }
-
-
-def _row(row: PublishedRow) -> dict[str, Any]:
-    return {
-        "period": row.period, "number": row.number, "code": row.code,
-        "short_code": row.short_code, "position": row.position,
-        "published_at": local_time(row.published_at), "actor": row.actor,
-    }
-
-
 # ---- what has changed since ----
 
 
@@ -301,7 +280,8 @@ def _row(row: PublishedRow) -> dict[str, Any]:
 @publishing.response(200)
 def get_differences(query: dict[str, Any], period: str) -> dict[str, Any]:
     """发布以来的变动：每个数字由多少变为多少，由哪些记录，为什么。"""
-    return differences_data(found_differences(query.get("number"), period))
+    found = found_differences(query.get("number"), period)
+    return differences_data(found, sources().reasons(found.figures))
 
 
 def found_differences(number: int | None, period: str) -> Differences:
@@ -310,49 +290,6 @@ def found_differences(number: int | None, period: str) -> Differences:
     working = press()
     with working.read_models.engine.connect() as connection:
         return differences_since(connection, working, chosen)
-
-
-def differences_data(found: Differences) -> dict[str, Any]:
-    """The differences as the API gives them."""
-    reasons = sources().reasons(found.figures)
-    return {
-        "period": found.publication.period, "number": found.publication.number,
-        "code": found.publication.code, "published_position": found.publication.snapshot.position,
-        "position": found.report.known_at,
-        "figures": [_figure(figure, reasons) for figure in found.figures],
-        "texts": [
-            {
-                "section": text.section, "part": text.part, "before": list(text.before),
-                "after": list(text.after),
-            }
-            for text in found.texts
-        ],
-        "redefined": [
-            {
-                "code": row.code, "label": row.label, "published": row.published,
-                "today": row.today,
-            }
-            for row in found.redefined
-        ],
-    }
-
-
-def _figure(figure: RestatedFigure, reasons: dict[int, str | None]) -> dict[str, Any]:
-    return {
-        "code": figure.code, "label": figure.label, "unit": figure.unit.label,
-        "published": figure.before, "today": figure.after, "is_cut": figure.is_cut,
-        "records": [
-            {
-                "change": record.change.value, "change_label": record.change.label,
-                "kind": stream_kind(record.stream),
-                "kind_label": KINDS[stream_kind(record.stream)].label,
-                "id": stream_subject(record.stream), "entry": record.entry,
-                "position": record.position, "effective_on": record.effective_on.isoformat(),
-                "amount": record.amount, "reason": reasons.get(record.position),
-            }
-            for record in figure.records
-        ],
-    }
 
 
 # ---- checking a file ----
@@ -389,18 +326,3 @@ def checked(content: bytes) -> Checked:
         return [(row.station, row.period, row.number) for row in rows]
 
     return check(content, find, sources())
-
-
-def checked_data(found: Checked) -> dict[str, Any]:
-    """The finding as the API gives it."""
-    if found.publication is not None:
-        noted(found.publication.stream)
-    return {
-        "verdict": found.verdict.value, "verdict_label": found.verdict.label,
-        "codes": list(found.codes),
-        "publication": _summary(found.publication) if found.publication else None,
-        "differences": [
-            {"paragraph": d.paragraph, "published": d.published, "given": d.given}
-            for d in found.differing
-        ],
-    }

@@ -30,6 +30,11 @@ def question_of(found: MonthlyReport) -> dict[str, Any]:
     }
 
 
+def plain_number(value: int | Decimal | None) -> int | float | None:
+    """A number as JSON has it; null where it was not stated."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def figure_data(figure: Figure, late: Mapping[str, Lateness]) -> dict[str, Any]:
     """A figure as the API and the command line give it; ``value`` is null when unstated."""
     behind = late.get(figure.indicator.code, Lateness())
@@ -40,10 +45,10 @@ def figure_data(figure: Figure, late: Mapping[str, Lateness]) -> dict[str, Any]:
 
 def summed_data(figure: Figure) -> dict[str, Any]:
     """A figure alone, as sums over stations are given."""
-    indicator, value = figure.indicator, figure.value
+    indicator = figure.indicator
     return {
         "code": indicator.code, "label": indicator.label, "label_en": indicator.label_en,
-        "value": float(value) if isinstance(value, Decimal) else value,
+        "value": plain_number(figure.value),
         "unit": indicator.unit.label, "display": figure.display,
         "kind": indicator.kind.value if indicator.kind else "remainder",
         "approximation": figure.approximation.value, "unstated": figure.unstated,

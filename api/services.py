@@ -10,7 +10,6 @@ from sqlalchemy import Engine
 
 from api.access_log import AccessLog
 from domain.ledger import Ledger
-from domain.publication import TreeHead
 from projections.engine import ReadModels
 from workers.queues import Wakeups
 from workers.runtime import Runtime
@@ -47,10 +46,6 @@ class Services:
     def own_read_models(self) -> ReadModels:
         """The read models that the workers write; opened anew where their file was replaced."""
         return self.runtime.read_models
-
-    def newest_checkpoint(self) -> TreeHead | None:
-        """The newest checkpoint of the log; ``None``, since this log keeps no tree."""
-        return None
 
     def close(self) -> None:
         """Close every connection."""

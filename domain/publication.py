@@ -111,14 +111,17 @@ class Change(Labelled):
 
 
 class ChangedRecord(Value):
-    """A record that changed a figure; its reason stands in the log, at its position."""
+    """A record that changed a figure, and by how much (in the figure's unit).
+
+    Its reason stands in the log, at its position.
+    """
 
     change: Change
     position: int
     stream: str
     entry: int
     effective_on: date
-    amount: int
+    amount: int | Decimal
 
 
 class RestatedFigure(Value):

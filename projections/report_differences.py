@@ -18,7 +18,7 @@ from domain.kernel import Event, Recorded
 from domain.ledger import Ledger, recorded_from
 from domain.publication import Change, ChangedRecord, PublishedFigure, RestatedFigure
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
-from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, evidence
+from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
 from projections.indicators import Indicator, IndicatorSet
 from projections.measures import MEASURES, Kind
 from projections.monthly_report import MonthlyReport, Part, Section, monthly_report
@@ -30,6 +30,8 @@ MOST_POSTINGS: Final = 20_000
 """How many postings of one figure are looked through."""
 STREAMS_AT_ONCE: Final = 400
 
+Paragraphs = tuple[str, ...]
+
 CHANGES: Final[dict[type[Event], Change]] = {
     EntryCorrected: Change.CORRECTED,
     EntryVoided: Change.VOIDED,
@@ -40,7 +42,7 @@ CHANGES: Final[dict[type[Event], Change]] = {
 
 @dataclass(frozen=True, slots=True)
 class ChangedText:
-    """A part of the report that reads otherwise today."""
+    """A part of the report that reads otherwise today: the paragraphs that differ."""
 
     section: str
     part: str | None
@@ -139,7 +141,9 @@ def _restated(
         yield RestatedFigure(
             code=before.code, label=before.label, unit=before.unit, before=before.display,
             after=after.display,
-            records=tuple(_records(since.ledger, changed[:MOST_RECORDS])),
+            records=tuple(
+                _records(since.ledger, changed[:MOST_RECORDS], rows[before.code].divide_by)
+            ),
             is_cut=len(changed) > MOST_RECORDS,
         )
 
@@ -173,7 +177,9 @@ def _entities(rows: Sequence[Evidence]) -> set[str]:
     return {entity for entity, amount in sums.items() if amount > 0}
 
 
-def _records(ledger: Ledger, rows: Sequence[Evidence]) -> Iterator[ChangedRecord]:
+def _records(
+    ledger: Ledger, rows: Sequence[Evidence], divide_by: int
+) -> Iterator[ChangedRecord]:
     """The records behind postings, each day of a record once with what it adds up to."""
     amounts: dict[tuple[int, str, int, date], int] = {}
     for row in rows:
@@ -185,7 +191,7 @@ def _records(ledger: Ledger, rows: Sequence[Evidence]) -> Iterator[ChangedRecord
             event = events[position].event
             yield ChangedRecord(
                 change=CHANGES.get(type(event), Change.LATE), position=position, stream=stream,
-                entry=entry, effective_on=on, amount=amount,
+                entry=entry, effective_on=on, amount=divided(amount, divide_by),
             )
 
 
@@ -224,8 +230,20 @@ def _changed_texts(
             was, reads = (*old.facts, *old.narrative), (*new.facts, *new.narrative)
             if was != reads:
                 yield ChangedText(
-                    before.title or after.title, old.title or new.title, was, reads
+                    before.title or after.title, old.title or new.title, *_apart(was, reads)
                 )
+
+
+def _apart(was: Paragraphs, reads: Paragraphs) -> tuple[Paragraphs, Paragraphs]:
+    """Two texts without the paragraphs with which both begin and end."""
+    begin = next(
+        (n for n, pair in enumerate(zip(was, reads, strict=False)) if pair[0] != pair[1]),
+        min(len(was), len(reads)),
+    )
+    was, reads = was[begin:], reads[begin:]
+    while was and reads and was[-1] == reads[-1]:
+        was, reads = was[:-1], reads[:-1]
+    return was, reads
 
 
 def _redefined(

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from domain.kernel import STATION_TIME
+from domain.publication import PublishedFigure
 from domain.vocabulary import UNSTATED, Role
-from projections.monthly_report import NUMERALS
+from projections.monthly_report import NUMERALS, Section
 from projections.publications import Publication
 from workers.reports import fill_template, own_template
 
@@ -49,7 +53,7 @@ def published_by(published: Publication) -> str:
     at = published.published_at.astimezone(STATION_TIME)
     role = Role.of(published.role).label
     return (
-        f"由 {published.actor}（{role}）于 {at:%Y-%m-%d %H:%M} 发布，"
+        f"由{published.actor}（{role}）于 {at:%Y-%m-%d %H:%M} 发布，"
         f"台账位置 {published.snapshot.position}"
     )
 
@@ -59,12 +63,29 @@ def footer_of(published: Publication, what: str) -> str:
     return f"{what}　快照码 {published.short_code}　{published_by(published)}"
 
 
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a template names ``report``: its words as they were frozen."""
+
+    title: str
+    station: str
+    month: str
+    profile: Mapping[str, Any]
+    as_of: date
+    known_at: int
+    figures: tuple[PublishedFigure, ...]
+    sections: tuple[Section, ...]
+
+
 def published_fillings(published: Publication) -> dict[str, Any]:
     """What the template may print of a publication (with its texts opened)."""
     snapshot = published.snapshot
     introduction = str(snapshot.profile.get("introduction", ""))
     return {
-        "report": _printed(published),
+        "report": Printed(
+            snapshot.title, snapshot.station, snapshot.period, snapshot.profile,
+            snapshot.last_on, snapshot.position, snapshot.figures, published.sections,
+        ),
         "introduction": [t for t in introduction.splitlines() if t.strip()] or [UNSTATED],
         "summary": snapshot.summary,
         "rows": [
@@ -76,17 +97,7 @@ def published_fillings(published: Publication) -> dict[str, Any]:
         ],
         "numerals": NUMERALS,
         "unstated": UNSTATED,
-        "imprint": f"{snapshot.imprint}；{published_by(published)}",
-    }
-
-
-def _printed(published: Publication) -> dict[str, Any]:
-    """What a template names ``report``: its words as they were frozen."""
-    snapshot = published.snapshot
-    return {
-        "title": snapshot.title, "station": snapshot.station, "month": snapshot.period,
-        "profile": snapshot.profile, "as_of": snapshot.last_on, "figures": snapshot.figures,
-        "known_at": snapshot.position, "sections": published.sections,
+        "imprint": f"{snapshot.imprint}；快照码 {published.short_code}",
     }
 
 

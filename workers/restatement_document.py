@@ -14,10 +14,9 @@ from typing import Any, Final
 
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 
-from domain.kernel import KINDS, stream_kind, stream_subject
+from domain.kernel import KINDS, stream_kind
 from domain.ledger import Ledger
 from domain.publication import RestatedFigure, short_code
-from domain.vocabulary import UNSTATED
 from projections.publications import Publication, publications_for
 from projections.report_differences import ChangedText, changed_texts, events_at, reason_at
 from workers.monthly_template import begin_document, body_paragraph, write_row
@@ -107,8 +106,8 @@ def _because(figure: RestatedFigure, reasons: Mapping[int, str | None]) -> list[
         day = record.effective_on
         lines.append(
             f"{number}.{record.change.label}{kind}（{day.year}年{day.month}月{day.day}日，"
-            f"编号 {stream_subject(record.stream)}，台账位置 {record.position}），"
-            f"计 {record.amount:+}{why}。"
+            f"台账位置 {record.position}），{'加' if record.amount > 0 else '减'} "
+            f"{abs(record.amount)}{why}。"
         )
     if figure.is_cut:
         lines.append("其余记录见系统中的差异清单。")
@@ -121,6 +120,6 @@ def _text_changes(texts: tuple[ChangedText, ...]) -> list[str]:
     lines: list[str] = []
     for change in texts:
         name = f"{change.section}·{change.part}" if change.part else change.section
-        lines += [f"“{name}”原为：", *(change.before or (f"（{UNSTATED}）",))]
-        lines += ["现为：", *(change.after or (f"（{UNSTATED}）",))]
+        lines += [f"“{name}”原为：", *(change.before or ("（无）",))]
+        lines += ["现为：", *(change.after or ("（无）",))]
     return lines
