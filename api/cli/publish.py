@@ -33,7 +33,7 @@ def publish_command(
     with opened(read_settings()) as runtime:
         with runtime.read_models.engine.connect() as connection:
             chosen = station or only_station(station_codes(connection))
-        press, context = press_of(runtime), _context(actor, chosen)
+        press, context = press_of(runtime), lead_context(actor, chosen)
         if reason is not None:
             receipt = restate(press, month, context, reason)
         else:
@@ -57,7 +57,7 @@ def press_of(runtime: Runtime) -> Press:
     return Press(runtime.ledger, runtime.read_models, templates, runtime.newest_checkpoint)
 
 
-def _context(actor: str, station: str) -> Context:
+def lead_context(actor: str, station: str) -> Context:
     """Whoever sits at the machine acts as the lead, under the name that he gives."""
     now = datetime.now(UTC)  # noqa: TID251 - the command line is an edge
     return Context(
