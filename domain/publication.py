@@ -287,5 +287,6 @@ def _check_restated(state: Published, snapshot: Snapshot, texts: str) -> None:
 
 REPORT = StreamKind(
     "report", "已发布的报告", Published(), evolve, decide, (ReportPublished, ReportRestated),
+    also_opening=(ReportPublished,),  # a second one reaches the decision, which says why not
     is_final=True, is_stated=False,
 )

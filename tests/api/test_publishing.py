@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 import pytest
-from callers import VISIT, Api, refusal_of
+from callers import VISIT, Api
 
 MONTH = "2024-11"
 LEAD: dict[str, Any] = {"role": "lead"}
