@@ -107,7 +107,6 @@ class Change(Labelled):
     CORRECTED = "corrected", "更正"
     VOIDED = "voided", "作废"
     REINSTATED = "reinstated", "恢复"
-    MERGED = "merged", "合并"
 
 
 class ChangedRecord(Value):

@@ -44,6 +44,7 @@ from projections.publications import Publication, publications_coded
 from projections.publishing_checks import Severity, Surroundings, checklist
 from projections.report_differences import Differences
 from projections.volunteer_hours import VolunteerHours
+from workers.history.lines import read_line
 from workers.published_documents import write_published
 from workers.publishing import Press, differences_since, preview, publish, restate
 from workers.report_check import Checked, Verdict, check, read_text
@@ -649,3 +650,12 @@ def test_stations_add_up_to_their_district_and_city(newsroom: Newsroom) -> None:
         asked(Scope.HUB)
     with refused("area_unknown"):
         asked(Scope.CITY, "别处")
+
+
+def test_a_publication_cannot_be_imported() -> None:
+    line = {
+        "key": "k", "topic": "report.published", "occurred_on": "2024-12-01", "actor": "甲",
+        "recorded_at": "2024-12-01T09:00:00+08:00", "data": {},
+    }
+    with refused("unknown_topic"):
+        read_line(msgspec.json.encode(line), datetime(2024, 12, 5, tzinfo=UTC))
