@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from domain.kernel import Context, Event, Occurrence, Refused, Statement, stream_station
-from domain.ledger import Instruction, Ledger, Receipt
+from domain.ledger import Instruction, Ledger, Receipt, StaleVersion
 from domain.publication import (
     REPORT,
     NothingToRestate,
@@ -38,7 +38,7 @@ MOST_NAMED: Final = 5
 
 class PublicationBlocked(
     Refused, code="publication_blocked", status=409, title="还不能发布",
-    detail="发布前须先处理：{items}",
+    detail="发布前须先处理：{items}。",
 ):
     """The check list holds what must be mended first."""
 
@@ -108,6 +108,7 @@ def publish(
     """Publish the report of a period, once.
 
     :raises ReportAlreadyPublished: where it was published.
+    :raises StaleVersion: where the caller saw a publication that there is not.
     :raises PublicationBlocked: where something must be mended first.
     :raises WarningsNotAcknowledged: where a warning is not among ``acknowledged``.
     """
@@ -117,6 +118,8 @@ def publish(
     chain = publications_for(press.ledger, context.station, period)
     if chain:
         raise ReportAlreadyPublished(period=period[:20], code=short_code(chain[-1].code))
+    if expected_version:
+        raise StaleVersion(got=expected_version, current=0)
     found = preview(press, context.station, period, context.today)
     _refuse_unready(found, acknowledged)
     seen = tuple(code for code in found.warnings if code in set(acknowledged))
@@ -134,7 +137,8 @@ def publish(
 def _refuse_unready(found: Preview, acknowledged: Collection[str]) -> None:
     blocking = [item for item in found.items if item.severity is Severity.BLOCKS]
     if blocking:
-        raise PublicationBlocked(items="".join(i.detail for i in blocking[:MOST_NAMED]))
+        said = (item.detail.removesuffix("。") for item in blocking[:MOST_NAMED])
+        raise PublicationBlocked(items="；".join(said))
     missing = [code for code in found.warnings if code not in set(acknowledged)]
     if missing:
         raise WarningsNotAcknowledged(

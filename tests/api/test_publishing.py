@@ -105,6 +105,9 @@ def test_a_request_sent_twice_has_one_answer(station: Api) -> None:
 
 
 def test_a_version_that_is_no_longer_the_newest_is_refused(station: Api) -> None:
+    body = {"acknowledged": warnings(station)}
+    unseen = station.post(f"reports/{MONTH}/publication", body, **LEAD, headers={"If-Match": '"1"'})
+    refusal_of(unseen, 412, "stale_version")
     publish(station)
     tag = station.get(f"reports/{MONTH}/publication").headers["ETag"]
     station.recorded("visits", VISIT | {"occurred_on": "2024-11-13"})
