@@ -10,7 +10,8 @@ from api.report_data import plain_number
 from domain.catalog import to_builtins
 from domain.kernel import KINDS, stream_kind, stream_subject
 from domain.publication import RestatedFigure
-from projections.publications import Publication, PublishedRow
+from projections.publications import PublishedRow
+from projections.published_reports import Publication
 from projections.report_differences import Differences
 from workers.report_check import Checked
 

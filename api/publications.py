@@ -38,12 +38,8 @@ from api.services import services
 from domain.catalog import to_builtins
 from domain.ledger import Receipt
 from domain.publication import ReportNotPublished
-from projections.publications import (
-    Publication,
-    publications_coded,
-    publications_for,
-    publications_of,
-)
+from projections.publications import publications_coded, publications_of
+from projections.published_reports import Publication, publications_for
 from projections.publishing_checks import Severity
 from projections.report_differences import Differences
 from workers.published_documents import write_published

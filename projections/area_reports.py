@@ -19,9 +19,10 @@ from domain.kernel import Refused
 from domain.ledger import Ledger
 from domain.station import StationEvent
 from domain.vocabulary import Approximation, Labelled
-from projections.figures import Figure, KnownAt, figures
+from projections.figures import Figure, figures
 from projections.indicators import Indicator, IndicatorSet, indicator_set
 from projections.measures import MEASURES, Kind
+from projections.moments import KnownAt
 from projections.monthly_report import station_profile
 from projections.report_periods import ReportPeriod, report_period
 from projections.stations import station_codes

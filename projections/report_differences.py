@@ -22,7 +22,7 @@ from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divide
 from projections.indicators import Indicator, IndicatorSet
 from projections.measures import MEASURES, Kind
 from projections.monthly_report import MonthlyReport, Part, Section, monthly_report
-from projections.publications import Publication, indicators_of
+from projections.published_reports import Publication, indicators_of
 
 MOST_RECORDS: Final = 100
 """How many records one changed figure names."""

@@ -19,7 +19,7 @@ from domain.kernel import STATION_TIME
 from domain.publication import PublishedFigure
 from domain.vocabulary import UNSTATED, Role
 from projections.monthly_report import NUMERALS, Section
-from projections.publications import Publication
+from projections.published_reports import Publication
 from workers.reports import fill_template, own_template
 
 KEPT_TEMPLATES: Final = "published"

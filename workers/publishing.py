@@ -25,7 +25,7 @@ from domain.publication import (
 from domain.record_keeping import Record
 from projections.engine import ReadModels
 from projections.monthly_report import MonthlyReport, monthly_report
-from projections.publications import Publication, publication, publications_for
+from projections.published_reports import Publication, publication, publications_for
 from projections.publishing_checks import Item, Severity, Surroundings, checklist
 from projections.report_differences import Differences, differences
 from projections.report_periods import report_period

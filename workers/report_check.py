@@ -25,7 +25,7 @@ from docx.oxml.ns import qn
 
 from domain.kernel import Refused
 from domain.vocabulary import Labelled
-from projections.publications import Publication
+from projections.published_reports import Publication
 from workers.published_documents import write_published
 from workers.restatement_document import Sources, write_restatement
 

@@ -17,7 +17,7 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from domain.kernel import KINDS, stream_kind
 from domain.ledger import Ledger
 from domain.publication import RestatedFigure, short_code
-from projections.publications import Publication, publications_for
+from projections.published_reports import Publication, publications_for
 from projections.report_differences import ChangedText, changed_texts, events_at, reason_at
 from workers.monthly_template import begin_document, body_paragraph, write_row
 from workers.published_documents import footer_of, published_by

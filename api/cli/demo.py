@@ -18,7 +18,7 @@ from api.cli.serve import describe
 from api.identity import issue_token, tokens_engine
 from domain.vocabulary import Role
 from projections.monthly_report import monthly_report
-from projections.publications import publications_for
+from projections.published_reports import publications_for
 from workers.demo import DEMO_MONTH, DEMO_PUBLISHED, DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
 from workers.publishing import preview, publish

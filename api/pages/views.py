@@ -41,7 +41,8 @@ from projections.looking_back import (
 from projections.measures import MEASURES
 from projections.moments import Moment
 from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
-from projections.publications import publications_for, publications_of
+from projections.publications import publications_of
+from projections.published_reports import publications_for
 from projections.stations import months_on_record
 from workers.published_documents import published_by
 from workers.reports import fillings

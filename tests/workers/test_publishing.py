@@ -40,7 +40,8 @@ from projections.engine import ReadModels
 from projections.figures import Figure
 from projections.indicators import Indicator, IndicatorSet, indicator_set
 from projections.monthly_report import monthly_report
-from projections.publications import Publication, publications_coded
+from projections.publications import publications_coded
+from projections.published_reports import Publication
 from projections.publishing_checks import Severity, Surroundings, checklist
 from projections.report_differences import Differences
 from projections.volunteer_hours import VolunteerHours
