@@ -10,6 +10,7 @@ from typing import Any, Final
 from flask import Response, jsonify, make_response, request
 from marshmallow import Schema, fields, validate
 
+from api.access_log import AccessAction
 from api.bodies import Blueprint
 from api.identity import (
     ANY_STATION,
@@ -22,7 +23,7 @@ from api.identity import (
 )
 from api.messages import coded
 from api.paging import ReadSchema
-from api.personal import shown
+from api.personal import noted, shown
 from api.publication_data import (
     checked_data,
     differences_data,
@@ -261,6 +262,7 @@ def chosen_of(chain: Sequence[Publication], number: int | None, period: str) -> 
 
 
 def _docx(write: Callable[[Path], None], name: str) -> Response:
+    noted(action=AccessAction.EXPORT)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "report.docx"
         write(target)
@@ -321,4 +323,5 @@ def checked(content: bytes) -> Checked:
             rows = publications_coded(connection, list(codes), station)
         return [(row.station, row.period, row.number) for row in rows]
 
+    noted(action=AccessAction.SEARCH)
     return check(content, find, sources())

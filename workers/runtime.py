@@ -53,7 +53,9 @@ class Runtime:
     def newest_checkpoint(self) -> TreeHead | None:
         """The newest checkpoint of the log; ``None`` before the first."""
         sealed = self.seals.newest()
-        return sealed and TreeHead(size=sealed.size, root=sealed.note.splitlines()[2])
+        if sealed is None:
+            return None
+        return TreeHead(size=sealed.size, root=sealed.note.splitlines()[2])
 
     def close(self) -> None:
         """Close every connection."""

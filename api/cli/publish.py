@@ -7,8 +7,15 @@ from pathlib import Path
 
 import click
 
-from api.cli.common import CommandFailedError, json_option, print_json, read_settings, talk
-from api.cli.report import PERIOD_HELP, only_station, opened, sources_of
+from api.cli.common import (
+    CommandFailedError,
+    json_option,
+    only_station,
+    print_json,
+    read_settings,
+    talk,
+)
+from api.cli.report import PERIOD_HELP, opened, sources_of
 from api.identity import new_id
 from api.publication_data import publication_summary
 from domain.kernel import Context

@@ -45,7 +45,7 @@ from projections.published_reports import Publication
 from projections.publishing_checks import Severity, Surroundings, checklist
 from projections.report_differences import Differences
 from projections.volunteer_hours import VolunteerHours
-from workers.history.lines import read_line
+from workers.history import import_history
 from workers.published_documents import write_published
 from workers.publishing import Press, differences_since, preview, publish, restate
 from workers.report_check import Checked, Verdict, check, read_text
@@ -653,10 +653,17 @@ def test_stations_add_up_to_their_district_and_city(newsroom: Newsroom) -> None:
         asked(Scope.CITY, "别处")
 
 
-def test_a_publication_cannot_be_imported() -> None:
+def test_a_publication_cannot_be_imported(newsroom: Newsroom) -> None:
+    newsroom.publish()
+    (stored,) = newsroom.ledger.notifications_of([f"{STATION}/report/{MONTH}"])
     line = {
         "key": "k", "topic": "report.published", "occurred_on": "2024-12-01", "actor": "甲",
-        "recorded_at": "2024-12-01T09:00:00+08:00", "data": {},
+        "recorded_at": "2024-12-01T09:00:00+08:00", "subject": "2024-10",
+        "data": msgspec.json.decode(stored.state)["data"],
     }
-    with refused("unknown_topic"):
-        read_line(msgspec.json.encode(line), datetime(2024, 12, 5, tzinfo=UTC))
+    result = import_history(
+        newsroom.ledger, [msgspec.json.encode(line)], STATION, "old",
+        datetime(2024, 12, 5, tzinfo=UTC),
+    )
+    assert (result.written, len(result.faults)) == (0, 1)
+    assert "不能导入" in str(result.faults[0])
