@@ -19,6 +19,7 @@ from api.operations import operations as operations_routes
 from api.pages import pages
 from api.persons import persons
 from api.proofs import proofs
+from api.publications import publishing
 from api.queries import queries
 from api.services import EXTENSION, Services
 from api.signals import signals
@@ -30,7 +31,10 @@ from workers.settings import Settings
 
 OPENAPI_ENDPOINT: Final = "api-docs.openapi_json"
 MOST_BYTES: Final = 1024 * 1024
-POLICY: Final = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'"
+POLICY: Final = (
+    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
+    "form-action 'self'"
+)
 
 
 class ChineseJson(DefaultJSONProvider):
@@ -68,8 +72,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.install(app, found)
     api = Api(app)
     for blueprint in (
-        *(noun.blueprint for noun in NOUNS), queries, persons, audit, signals, proofs,
-        operations_routes,
+        *(noun.blueprint for noun in NOUNS), publishing, queries, persons, audit, signals,
+        proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)

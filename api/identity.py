@@ -19,6 +19,7 @@ from uuid import NAMESPACE_URL, uuid4, uuid5  # noqa: TID251 - ids are made here
 from flask import Flask, current_app, g, request
 from sqlalchemy import Column, DateTime, Engine, MetaData, String, Table, insert, select, update
 
+from api.forms import COOKIE, check_form
 from api.problems import (
     BadIdempotencyKey,
     NotAllowed,
@@ -45,7 +46,6 @@ tokens: Final = Table(
     Column("revoked_at", DateTime),
 )
 ANY_STATION: Final = "*"
-COOKIE: Final = "taizhang_token"
 MOST_DAYS: Final = 366
 
 
@@ -159,7 +159,7 @@ CASEWORK: Final = frozenset({
     "trainings-received", "supervisions", "meetings", "volunteers", "volunteer-teams",
 })
 PROGRAMME: Final = frozenset({
-    "projects", "competitions", "task-books", "project-reviews", "brands", "months",
+    "projects", "competitions", "task-books", "project-reviews", "brands", "months", "reports",
 })
 
 
@@ -234,6 +234,8 @@ def _check() -> None:
         raise NotAuthenticated
     if not allowed(g.caller.role, verb, noun):
         raise NotAllowed(role=g.caller.role.label, verb=f"{verb} {noun}".strip())
+    if _is_form():
+        check_form()
 
 
 def services_view(endpoint: str) -> Callable[..., Any]:
@@ -244,9 +246,16 @@ def services_view(endpoint: str) -> Callable[..., Any]:
 def _authenticated() -> Caller | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
-        # Pages only read, and the cookie is SameSite=Strict; writing needs the header.
-        token = request.cookies.get(COOKIE, "") if request.method in {"GET", "HEAD"} else ""
+        # The cookie is for reading and for the forms of our pages, which carry a token of
+        # their own; whoever writes through the API needs the header.
+        is_for_cookie = request.method in {"GET", "HEAD"} or _is_form()
+        token = request.cookies.get(COOKIE, "") if is_for_cookie else ""
     return caller_of(services().tokens, token.strip()) if token else None
+
+
+def _is_form() -> bool:
+    """Whether a page's form was sent."""
+    return request.blueprint == "pages" and request.method not in {"GET", "HEAD"}
 
 
 def caller() -> Caller:

@@ -14,7 +14,14 @@ from marshmallow import Schema, fields, validate
 
 from api.answers import local_time, record_row, stated
 from api.bodies import Blueprint
-from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, station_of_request
+from api.identity import (
+    ANY_STATION,
+    READ_CASES,
+    READ_FIGURES,
+    action,
+    caller,
+    station_of_request,
+)
 from api.messages import coded
 from api.moments import (
     MomentPageSchema,
@@ -25,9 +32,11 @@ from api.moments import (
 )
 from api.paging import page_answer, read_cursor
 from api.personal import noted, rows_shown, shown
-from api.report_data import as_data, figure_data
+from api.problems import OtherStation
+from api.report_data import area_data, as_data, figure_data
 from api.services import services
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
+from projections.area_reports import Scope, area_report
 from projections.figures import Evidence, Period, evidence, figures
 from projections.household_status import SORTS
 from projections.indicators import indicator_set, indicator_set_codes
@@ -67,6 +76,20 @@ class FigureQuerySchema(MomentSchema):
     """Which month, and as of and as known when."""
 
     month = fields.String(required=True, metadata={"description": "月份，如 2024-11"})
+
+
+class ReportQuerySchema(MomentSchema):
+    """Whose report, and as of and as known when."""
+
+    scope = fields.String(
+        load_default=Scope.STATION.value,
+        validate=validate.OneOf(
+            [scope.value for scope in Scope],
+            error=coded("unknown_choice", "应为 station、hub 或 city"),
+        ),
+        metadata={"description": "一个社工站（station）、一个区（hub）或全市（city）"},
+    )
+    area = fields.String(metadata={"description": "区或市的名称；只有一个时可省略"})
 
 
 class HouseholdQuerySchema(MomentPageSchema):
@@ -226,11 +249,31 @@ def evidence_row(row: Evidence) -> dict[str, Any]:
 
 @queries.route("/reports/<month>")
 @action(READ_FIGURES)
-@queries.arguments(MomentSchema, location="query")
+@queries.arguments(ReportQuerySchema, location="query")
 @queries.response(200)
 def get_report(query: dict[str, Any], month: str) -> dict[str, Any]:
-    """月报：数字、事实和正文。"""
+    """报告：一个月、季、半年、年或项目周期的数字、事实和正文；区、市为各站之和。"""
+    scope = Scope.of(query["scope"])
+    if scope is not Scope.STATION:
+        return _area_report(scope, query, month)
     return as_data(report_at(moment_of(query), month))
+
+
+def _area_report(scope: Scope, query: dict[str, Any], period: str) -> dict[str, Any]:
+    """The report of a district or a city, for those who may see every station.
+
+    :raises OtherStation: for a caller of one station.
+    """
+    own = caller().station
+    if own != ANY_STATION:
+        raise OtherStation(own=own, got=scope.label)
+    moment = moment_of(query)
+    with summed_at(moment) as then:
+        found = area_report(
+            then.connection, services().ledger, scope, query.get("area"), period,
+            as_of=then.as_of, known_at=then.known_at,
+        )
+        return area_data(found) | stated(moment, then.position)
 
 
 @queries.route("/reports/<month>/docx")
@@ -243,7 +286,7 @@ def get_report_docx(query: dict[str, Any], month: str) -> Response:
         target = Path(folder) / "report.docx"
         write_docx(found, target, services().settings.home / "templates")
         content = target.read_bytes()
-    return _file(content, f"{found.title}.docx")
+    return word_file(content, f"{found.title}.docx")
 
 
 def report_at(moment: Moment, month: str) -> MonthlyReport:
@@ -252,7 +295,8 @@ def report_at(moment: Moment, month: str) -> MonthlyReport:
         return report_then(then, services().ledger, one_station(), month, moment)
 
 
-def _file(content: bytes, name: str) -> Response:
+def word_file(content: bytes, name: str) -> Response:
+    """A Word file to download."""
     return send_file(
         io.BytesIO(content), as_attachment=True, download_name=name,
         mimetype="application/vnd.openxmlformats-officedocument.wordprocessingml.document",

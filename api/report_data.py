@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from projections.area_reports import AreaReport
 from projections.figures import Figure
 from projections.late_entries import Lateness
 from projections.moments import known_at_text
@@ -29,18 +30,29 @@ def question_of(found: MonthlyReport) -> dict[str, Any]:
     }
 
 
+def plain_number(value: int | Decimal | None) -> int | float | None:
+    """A number as JSON has it; null where it was not stated."""
+    return float(value) if isinstance(value, Decimal) else value
+
+
 def figure_data(figure: Figure, late: Mapping[str, Lateness]) -> dict[str, Any]:
     """A figure as the API and the command line give it; ``value`` is null when unstated."""
-    indicator, value = figure.indicator, figure.value
-    behind = late.get(indicator.code, Lateness())
+    behind = late.get(figure.indicator.code, Lateness())
+    return summed_data(figure) | {
+        "late_entries": behind.late, "imported_entries": behind.imported,
+    }
+
+
+def summed_data(figure: Figure) -> dict[str, Any]:
+    """A figure alone, as sums over stations are given."""
+    indicator = figure.indicator
     return {
         "code": indicator.code, "label": indicator.label, "label_en": indicator.label_en,
-        "value": float(value) if isinstance(value, Decimal) else value,
+        "value": plain_number(figure.value),
         "unit": indicator.unit.label, "display": figure.display,
         "kind": indicator.kind.value if indicator.kind else "remainder",
         "approximation": figure.approximation.value, "unstated": figure.unstated,
         "part_of": indicator.part_of, "is_fact": indicator.is_fact,
-        "late_entries": behind.late, "imported_entries": behind.imported,
     }
 
 
@@ -62,5 +74,27 @@ def as_data(found: MonthlyReport) -> dict[str, Any]:
                 ],
             }
             for section in found.sections
+        ],
+    }
+
+
+def area_data(found: AreaReport) -> dict[str, Any]:
+    """The report of an area as plain data: the sums, what is not in them, the stations."""
+    return {
+        "scope": found.scope.value, "area": found.area, "period": found.asked.name,
+        "title": found.title, "notes": found.notes,
+        "indicators": [summed_data(figure) for figure in found.summed],
+        "apart": [
+            {"station": one.station, "indicators": [summed_data(f) for f in one.figures]}
+            for one in found.apart
+        ],
+        "stations": [
+            {
+                "station": one.station, "name": one.name,
+                "indicator_set": one.indicator_set.code,
+                "indicator_set_version": one.indicator_set.version,
+                "figures": {f.indicator.code: f.display for f in one.figures},
+            }
+            for one in found.stations
         ],
     }

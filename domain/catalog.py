@@ -20,6 +20,7 @@ from domain import (  # noqa: F401 - loading a module registers its stream and e
     household,
     meeting,
     programme,
+    publication,
     record_keeping,
     referral,
     resource,
@@ -153,5 +154,5 @@ def to_builtins(value: object) -> Any:
 
 
 def stated_topics() -> tuple[str, ...]:
-    """Every topic that a person can state, that is, all but record keeping."""
-    return tuple(KIND_OF_TOPIC)
+    """Every topic that a person states: neither record keeping nor what follows from the log."""
+    return tuple(topic for topic, kind in KIND_OF_TOPIC.items() if kind.is_stated)

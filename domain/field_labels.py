@@ -58,6 +58,34 @@ OF_CLASS: Final[dict[str, dict[str, str]]] = {
     "TemporaryAssistanceGranted": {"purpose": "用途"},
     "CommunityNeedsSurveyHeld": {"topics": "调研主题"},
     "VolunteerServiceRecorded": {"title": "服务内容"},
+    "ReportPublished": {
+        "snapshot": "快照", "acknowledged": "已确认的提示", "texts": "正文的哈希", "code": "快照码",
+    },
+    "ReportRestated": {
+        "snapshot": "快照", "differences": "变动的数字", "restates": "所更正的快照码",
+        "texts": "正文的哈希", "code": "快照码",
+    },
+    "Snapshot": {
+        "station": "社工站", "period": "期间", "first_on": "首日", "last_on": "末日",
+        "position": "台账位置", "summary": "概述", "imprint": "落款", "profile": "站点信息",
+        "figures": "数字", "sections": "各节", "template": "模板的哈希", "checkpoint": "检查点",
+        "format": "格式",
+    },
+    "TreeHead": {"size": "条数", "root": "根哈希"},
+    "PublishedFigure": {
+        "code": "指标编号", "label_en": "英文名称", "unit": "单位", "display": "印作",
+        "unstated": "未填报项数", "part_of": "所属总数", "is_fact": "是否事实",
+    },
+    "PublishedSection": {"parts": "各部分"},
+    "PublishedPart": {"facts": "事实", "narrative": "正文"},
+    "RestatedFigure": {
+        "code": "指标编号", "unit": "单位", "before": "原报告", "after": "现为",
+        "records": "相关记录", "is_cut": "是否未列全",
+    },
+    "ChangedRecord": {
+        "change": "变动", "position": "台账位置", "stream": "记录", "effective_on": "日期",
+        "amount": "增减",
+    },
 }
 """Where a class means something else by a name."""
 

@@ -72,6 +72,8 @@ Narrative = _personal("narrative", ANY_CHARACTER, 0, 5000)
 """A summary, advice or narrative: about no one, but nobody can promise that it names no one."""
 Remark = _personal("remark", ANY_CHARACTER, 1, 100)
 """Why, whence or with what outcome, in a few words."""
+PublishedText = _personal("note", ANY_CHARACTER, 0, 20_000)
+"""A paragraph of a published report: a fact with its advice, or the lead's own."""
 
 Reason = _personal("reason", ANY_CHARACTER, 1, 500)
 """Why a record was corrected, voided or reinstated."""

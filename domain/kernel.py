@@ -321,6 +321,8 @@ class StreamKind(Generic[S]):
     events: tuple[type[Event], ...]
     also_opening: tuple[type[Event], ...] = ()
     is_final: bool = False
+    is_stated: bool = True
+    """Whether people state it; what they do not follows from the log itself."""
 
     def __post_init__(self) -> None:
         """Register the kind, and its events as belonging to it."""

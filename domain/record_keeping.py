@@ -264,9 +264,9 @@ def decide(
     corrections of later entries whose derived fields change with it.
     """
     subject = related.subject
-    _refuse_sealed(command)
     if kind.is_final and not isinstance(command, Record):
         raise NotCorrectable(kind=kind.label)
+    _refuse_sealed(command)
     match command:
         case Record():
             return (_recorded(kind, command.statement, stream, related),)

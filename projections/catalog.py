@@ -8,6 +8,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
     household_status,
     monthly_counts,
     postings,
+    publications,
     referrals,
     staff_growth,
     timeline,
@@ -19,7 +20,7 @@ PARTS: Final = (
     ("timeline", "audit_trail", "erasures"),
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
-        "volunteer_hours", "staff_growth",
+        "volunteer_hours", "staff_growth", "publications",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""

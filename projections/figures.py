@@ -240,10 +240,10 @@ def _summed(indicator: Indicator, amounts: dict[str, int]) -> Figure:
             meant = Approximation.of(approximations.pop())
         case _:
             meant = Approximation.ABOUT
-    return Figure(indicator, _divided(total, indicator.divide_by), meant, unstated)
+    return Figure(indicator, divided(total, indicator.divide_by), meant, unstated)
 
 
-def _divided(total: int, divide_by: int) -> int | Decimal:
+def divided(total: int, divide_by: int) -> int | Decimal:
     """The amount in the indicator's unit: whole where it comes out even, else 2 places."""
     whole, rest = divmod(total, divide_by)
     return whole if not rest else round(Decimal(total) / divide_by, 2)

@@ -1,9 +1,9 @@
-"""What does the station report for a month: figures, dated facts, and the lead's own text?
+"""What does the station report for a month or longer: figures, facts, and the lead's own text?
 
 The figures are those of ``figures.py``. Dated facts are the statements behind the
 month's postings, as they were known at the moment asked for. The narrative is the
-lead's, versioned in the ledger and kept apart from both. What was not stated prints
-未填报.
+lead's, versioned in the ledger and kept apart from both; a longer report has its months'
+own, in their order. What was not stated prints 未填报.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from domain.kernel import (
     UnknownStation,
     stream_id,
     stream_kind,
-    stream_station,
+    stream_subject,
 )
 from domain.ledger import Ledger, by_stream, recorded_from
 from domain.meeting import MeetingHeld
@@ -53,6 +53,7 @@ from projections.late_entries import Lateness, lateness
 from projections.measures import POSTS
 from projections.moments import KnownAt, Moment, bounded, known, position_of
 from projections.postings import postings
+from projections.report_periods import ReportPeriod, report_period
 from projections.standing import Summed
 
 REPORTED_KINDS: Final = (
@@ -94,8 +95,9 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class MonthlyReport:
-    """A month's report. ``known_at`` and ``as_of`` are the question it answers.
+    """A report. ``known_at`` and ``as_of`` are the question it answers.
 
+    ``month`` is its period's name: ``2024-11``, or of a longer one ``2024-Q4``.
     ``position`` is up to where the log was read: asked again with it, the same is answered.
     ``late`` are the late entries behind each figure, by its code.
     """
@@ -115,13 +117,14 @@ class MonthlyReport:
     @property
     def title(self) -> str:
         """The report's title."""
-        return f"{self.profile.name}{self.period.first.year}年{self.period.first.month}月工作月报"
+        return f"{self.profile.name}{report_period(self.month).label}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """The statements of a month, as known, and the station's narrative."""
+    """The statements of a period, as known, and the station's narrative of each month."""
 
+    months: tuple[str, ...]
     entries: list[tuple[str, Entry]] = field(default_factory=list)
 
     def of(self, *events: type[E]) -> Iterator[tuple[Occurrence, E]]:
@@ -131,6 +134,14 @@ class _Said:
         for entry in found:
             event: Any = entry.statement.event
             yield entry.statement.occurred, event
+
+    def of_months(self, event: type[E]) -> Iterator[tuple[str, list[E]]]:
+        """What was written about each month, month by month, in the order of writing."""
+        for month in self.months:
+            own = [entry for entry in self.entries if stream_subject(entry[0]) == month]
+            texts = [said for _occurred, said in _Said(self.months, own).of(event)]
+            if texts:
+                yield month, texts
 
 
 def monthly_report(
@@ -143,22 +154,27 @@ def monthly_report(
     known_at: KnownAt | None = None,
     position: int | None = None,
     set_code: str | None = None,
+    indicators: IndicatorSet | None = None,
 ) -> MonthlyReport:
-    """The report of a station's month.
+    """The report of a station's month, or of a longer period (``report_periods.py``).
 
-    ``position`` is how far the read models have come, where that is known.
+    ``position`` is how far the read models have come, where that is known. ``indicators``
+    are the definitions to count by, ``set_code`` the set to take them from; without either
+    they are the station's own.
 
-    :raises BadMonth: where ``month`` is no month like ``2024-11``.
+    :raises BadReportPeriod: where ``month`` is no period.
     :raises UnknownStation: where no such station keeps its ledger here.
     """
-    period = Period.of_month(month)
+    named = report_period(month)
+    period = named.period
     heard = bounded(known_at, ledger.head() if position is None else position)
     profile = station_profile(ledger, station, heard)
-    chosen = indicator_set(set_code or profile.indicator_set)
+    chosen = indicators or indicator_set(set_code or profile.indicator_set)
     asked: dict[str, Any] = {"as_of": as_of, "known_at": known_at}
     found = figures(connection, station, chosen, period, **asked)
     cut = period.until(as_of)
-    said = _said(connection, ledger, stream_id(station, "month", month), cut, heard)
+    said = _Said(named.months)
+    said.entries.extend(_entries(connection, ledger, station, named, period=cut, heard=heard))
     values = {figure.indicator.code: figure for figure in found}
     return MonthlyReport(
         station, profile, month, period, cut.last, known_at, position_of(heard) or 0, chosen,
@@ -197,29 +213,29 @@ def station_profile(
     return profile
 
 
-def _said(
-    connection: Connection, ledger: Ledger, own: str, period: Period, known_at: KnownAt
-) -> _Said:
-    """What was said of the month, as it was known: folded from the streams concerned."""
+def _entries(
+    connection: Connection, ledger: Ledger, station: str, asked: ReportPeriod, *,
+    period: Period, heard: KnownAt,
+) -> Iterator[tuple[str, Entry]]:
+    """What was said of a period, as it was known: folded from the streams concerned."""
     query = (
         select(postings.c.stream)
-        .where(postings.c.station == stream_station(own))
+        .where(postings.c.station == station)
         .where(postings.c.measure.in_(_reported_measures()))
         .where(postings.c.effective_on.between(period.first, period.last))
         .distinct()
     )
     named = connection.execute(query).scalars()
     streams = sorted(name for name in named if stream_kind(name) in REPORTED_KINDS)
-    said = _Said()
-    for name, notifications in by_stream(_in_chunks(ledger, [*streams, own])).items():
-        events = known(map(recorded_from, notifications), known_at)
+    own = [stream_id(station, "month", month) for month in asked.months]
+    for name, notifications in by_stream(_in_chunks(ledger, [*streams, *own])).items():
+        events = known(map(recorded_from, notifications), heard)
         sealed = fold(KINDS[stream_kind(name)], None, events)
         stream = sealed and ledger.vault.opened_stream(sealed, to_show=True)
         for entry in stream.active() if stream else ():
             on = entry.statement.occurred.on
-            if name == own or period.first <= on <= period.last:
-                said.entries.append((name, entry))
-    return said
+            if name in own or period.first <= on <= period.last:
+                yield name, entry
 
 
 @cache
@@ -252,12 +268,20 @@ def _sections(said: _Said, values: dict[str, Figure]) -> Iterator[Section]:
 
 
 def _narrative(said: _Said, *sections: ReportSection) -> tuple[str, ...]:
-    """The newest text of each section and title, in paragraphs."""
-    newest: dict[tuple[str, str], str] = {}
-    for _occurred, event in said.of(NarrativeWritten):
-        if event.section in sections:
-            newest[(event.section, event.title or "")] = event.text
-    return tuple(_paragraphs(*newest.values()))
+    """The newest text of each section and title, in paragraphs, month by month."""
+    found: list[str] = []
+    for month, events in said.of_months(NarrativeWritten):
+        newest = {(e.section, e.title or ""): e.text for e in events if e.section in sections}
+        found += _of_month(said, month, newest.values())
+    return tuple(found)
+
+
+def _of_month(said: _Said, month: str, texts: Iterable[str | None]) -> list[str]:
+    """A month's texts in paragraphs; a longer report says of which month they are."""
+    found = list(_paragraphs(*texts))
+    if found and len(said.months) > 1:
+        found[0] = f"{int(month[5:])}月：{found[0]}"
+    return found
 
 
 def _paragraphs(*texts: str | None) -> Iterator[str]:
@@ -348,12 +372,19 @@ def _fact(occurred: Occurrence, what: str, more: str | None) -> str:
 
 
 def _reflections(said: _Said) -> Part:
-    texts = tuple(_paragraphs(*(event.text for _o, event in said.of(ReflectionWritten))))
-    return Part(None, (), texts or (UNSTATED,))
+    texts = [
+        text
+        for month, events in said.of_months(ReflectionWritten)
+        for text in _of_month(said, month, (event.text for event in events))
+    ]
+    return Part(None, (), tuple(texts) or (UNSTATED,))
 
 
 def _plan(said: _Said) -> Part:
-    return Part(None, (), tuple(e.text for _o, e in said.of(PlanItemAdded)) or (UNSTATED,))
+    """What is planned for the time after the period: the last month's plan."""
+    plans = [e.text for month, events in said.of_months(PlanItemAdded)
+             if month == said.months[-1] for e in events]
+    return Part(None, (), tuple(plans) or (UNSTATED,))
 
 
 # ---- how facts are printed ----

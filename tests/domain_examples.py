@@ -63,6 +63,18 @@ from domain.programme import (
     TaskBookSubmitted,
     TaskIndicator,
 )
+from domain.publication import (
+    Change,
+    ChangedRecord,
+    PublishedFigure,
+    PublishedPart,
+    PublishedSection,
+    ReportPublished,
+    ReportRestated,
+    RestatedFigure,
+    Snapshot,
+    TreeHead,
+)
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
 from domain.referral import (
     ReferralAccepted,
@@ -126,6 +138,28 @@ MEETING: Final = MeetingHeld(
 )
 STATION_FIELDS: Final = {name: getattr(a_station(), name) for name in StationRegistered.__struct_fields__}
 
+SNAPSHOT: Final = Snapshot(
+    station="qianfoshan", period="2024-10", first_on=date(2024, 10, 1),
+    last_on=date(2024, 10, 31), position=120, title="示例社工站2024年10月工作月报",
+    summary="截至2024年10月31日，示例社工站：走访25人次。",
+    imprint="截至 2024-10-31，台账第 120 条时所知；口径 lixia-2024 第 1 版",
+    profile={"name": "示例社工站", "introduction": "示例"},
+    indicator_set={"code": "lixia-2024", "version": 1, "indicators": []},
+    figures=(
+        PublishedFigure(
+            code="person_visits", label="走访", label_en="Persons visited",
+            unit=Unit.PERSON_TIMES, value=25, display="近25",
+            approximation=Approximation.JUST_UNDER, unstated=1, part_of="all", is_fact=True,
+        ),
+    ),
+    sections=(
+        PublishedSection(
+            number="一", title="数据统计",
+            parts=(PublishedPart(title="走访", facts=("走访测试甲。",), narrative=("正文",)),),
+        ),
+    ),
+    template="ab" * 32, checkpoint=TreeHead(size=119, root="q83v" * 10 + "q80="),
+)
 EXAMPLES: Final[tuple[Event, ...]] = (
     StationRegistered(**STATION_FIELDS),
     StationRevised(**STATION_FIELDS | {"introduction": "示例"}),
@@ -273,6 +307,26 @@ EXAMPLES: Final[tuple[Event, ...]] = (
     ),
     EntryVoided(entry=1, voided=said(MEETING), reason="重复登记"),
     EntryReinstated(entry=1, reinstated=said(MEETING), reason="误作废"),
+    ReportPublished(
+        snapshot=SNAPSHOT, acknowledged=("unstated.person_visits",), texts="cd" * 32,
+        code="ef" * 32,
+    ),
+    ReportRestated(
+        snapshot=SNAPSHOT, reason="补录走访一次", restates="ef" * 32, texts="cd" * 32,
+        code="01" * 32,
+        differences=(
+            RestatedFigure(
+                code="person_visits", label="走访", unit=Unit.PERSON_TIMES, before="近25",
+                after="近26", is_cut=True,
+                records=(
+                    ChangedRecord(
+                        change=Change.LATE, position=121, stream="qianfoshan/visit/v1", entry=1,
+                        effective_on=date(2024, 10, 5), amount=1,
+                    ),
+                ),
+            ),
+        ),
+    ),
 )
 """One example of every event class, with every field stated where it can be."""
 

@@ -7,6 +7,7 @@ in; everything else (fonts, order, headings) is the station's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,30 +23,36 @@ WIDTHS_CM = (9.0, 3.8, 2.6)
 
 def write_template(path: Path) -> None:
     """Write the template that every station starts from."""
+    document = begin_document()
+    title = document.add_paragraph("{{ report.title }}", style="Title")
+    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    document.add_paragraph("站点简介", style="Heading 1")
+    body_paragraph(document, "{%p for text in introduction %}")
+    body_paragraph(document, "{{ text }}")
+    body_paragraph(document, "{%p endfor %}")
+    body_paragraph(document, "{%p for section in report.sections %}")
+    document.add_paragraph("{{ section.number }}、{{ section.title }}", style="Heading 1")
+    body_paragraph(document, "{%p if loop.first %}")
+    body_paragraph(document, "{{ summary }}")
+    _figures(document)
+    body_paragraph(document, "{%p endif %}")
+    _parts(document)
+    body_paragraph(document, "{%p endfor %}")
+    foot = body_paragraph(document, "{{ imprint }}")
+    foot.alignment = WD_ALIGN_PARAGRAPH.RIGHT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document.save(str(path))
+
+
+def begin_document() -> Any:
+    """An empty document with the page and the fonts of official papers."""
     document = Document()
     _page(document)
     _style(document.styles["Normal"], BODY_FONT, 14)
     document.styles["Normal"].paragraph_format.line_spacing = Pt(26)
     for name, size in (("Title", 18), ("Heading 1", 16), ("Heading 2", 14)):
         _style(document.styles[name], HEADING_FONT, size)
-    title = document.add_paragraph("{{ report.title }}", style="Title")
-    title.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    document.add_paragraph("站点简介", style="Heading 1")
-    _body(document, "{%p for text in introduction %}")
-    _body(document, "{{ text }}")
-    _body(document, "{%p endfor %}")
-    _body(document, "{%p for section in report.sections %}")
-    document.add_paragraph("{{ section.number }}、{{ section.title }}", style="Heading 1")
-    _body(document, "{%p if loop.first %}")
-    _body(document, "{{ summary }}")
-    _figures(document)
-    _body(document, "{%p endif %}")
-    _parts(document)
-    _body(document, "{%p endfor %}")
-    foot = _body(document, "{{ imprint }}")
-    foot.alignment = WD_ALIGN_PARAGRAPH.RIGHT
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document.save(str(path))
+    return document
 
 
 def _page(document: Any) -> None:
@@ -67,7 +74,8 @@ def _style(style: Any, font: str, size: int) -> None:
         border.getparent().remove(border)
 
 
-def _body(document: Any, text: str) -> Any:
+def body_paragraph(document: Any, text: str) -> Any:
+    """A paragraph of the text, its first line set in by two characters."""
     paragraph = document.add_paragraph(text)
     paragraph.paragraph_format.first_line_indent = Pt(28)
     paragraph.paragraph_format.space_after = Pt(4)
@@ -87,26 +95,31 @@ def _figures(document: Any) -> None:
         ("{%tr endfor %}", "", ""),
     )
     for cells, row in zip(texts, table.rows, strict=True):
-        for text, cell, width in zip(cells, row.cells, WIDTHS_CM, strict=True):
-            cell.text, cell.width = text, Cm(width)
-            for paragraph in cell.paragraphs:
-                paragraph.paragraph_format.line_spacing = Pt(20)
-                for run in paragraph.runs:
-                    run.font.size = Pt(12)
+        write_row(row, cells, WIDTHS_CM)
+
+
+def write_row(row: Any, texts: Sequence[str], widths_cm: Sequence[float]) -> None:
+    """Write the texts of a table's row into its cells."""
+    for text, cell, width in zip(texts, row.cells, widths_cm, strict=True):
+        cell.text, cell.width = text, Cm(width)
+        for paragraph in cell.paragraphs:
+            paragraph.paragraph_format.line_spacing = Pt(20)
+            for run in paragraph.runs:
+                run.font.size = Pt(12)
 
 
 def _parts(document: Any) -> None:
-    _body(document, "{%p if section.is_empty %}")
-    _body(document, "（{{ unstated }}）")
-    _body(document, "{%p endif %}")
-    _body(document, "{%p for part in section.parts if not part.is_empty %}")
-    _body(document, "{%p if part.title %}")
+    body_paragraph(document, "{%p if section.is_empty %}")
+    body_paragraph(document, "（{{ unstated }}）")
+    body_paragraph(document, "{%p endif %}")
+    body_paragraph(document, "{%p for part in section.parts if not part.is_empty %}")
+    body_paragraph(document, "{%p if part.title %}")
     document.add_paragraph("（{{ numerals[loop.index0] }}）{{ part.title }}", style="Heading 2")
-    _body(document, "{%p endif %}")
+    body_paragraph(document, "{%p endif %}")
     for group in ("facts", "narrative"):
-        _body(document, f"{{%p for text in part.{group} %}}")
+        body_paragraph(document, f"{{%p for text in part.{group} %}}")
         numbered = "{{ loop.index }}." if group == "facts" else ""
         is_plan = "{% if section.number == '七' %}{{ loop.index }}.{% endif %}"
-        _body(document, (numbered or is_plan) + "{{ text }}")
-        _body(document, "{%p endfor %}")
-    _body(document, "{%p endfor %}")
+        body_paragraph(document, (numbered or is_plan) + "{{ text }}")
+        body_paragraph(document, "{%p endfor %}")
+    body_paragraph(document, "{%p endfor %}")

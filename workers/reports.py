@@ -6,6 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.shared import Pt
 from docxtpl import DocxTemplate
 from jinja2.sandbox import SandboxedEnvironment
 
@@ -30,19 +32,63 @@ def write_docx(report: MonthlyReport, target: Path, templates: Path) -> None:
 
     :raises BadTemplateError: where the template was edited into something unusable.
     """
+    fill_template(own_template(templates), fillings(report), target)
+
+
+def own_template(templates: Path) -> Path:
+    """The station's template, made on first use."""
     template = templates / TEMPLATE_NAME
     if not template.exists():
         write_template(template)
+    return template
+
+
+def fill_template(
+    template: Path, filled: dict[str, Any], target: Path, footer: str | None = None
+) -> None:
+    """Fill a template and save the file, with a line in the footer of each page.
+
+    The file appears whole or not at all.
+
+    :raises BadTemplateError: where the template was edited into something unusable.
+    """
     document = DocxTemplate(str(template))
     try:
         # A template is a document that people exchange: it runs in a sandbox.
-        document.render(fillings(report), SandboxedEnvironment(autoescape=True), autoescape=True)
+        document.render(filled, SandboxedEnvironment(autoescape=True), autoescape=True)
     except Exception as error:
         raise BadTemplateError(f"{template}: {error}") from error
+    if footer is not None:
+        stamp(document.docx, footer)
+    save_whole(document, target)
+
+
+def save_whole(document: Any, target: Path) -> None:
+    """Save a document under its name once all of it is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".docx", delete=False) as part:
         document.save(part)
     Path(part.name).replace(target)
+
+
+def stamp(document: Any, text: str) -> None:
+    """Print a line in the footer of every page, whatever the template's footers are."""
+    for number, section in enumerate(document.sections):
+        footers = [section.footer]
+        if section.different_first_page_header_footer:
+            footers.append(section.first_page_footer)
+        if document.settings.odd_and_even_pages_header_footer:
+            footers.append(section.even_page_footer)
+        for footer in footers:
+            if number == 0 or not footer.is_linked_to_previous:
+                _print_in(footer, text)
+
+
+def _print_in(footer: Any, text: str) -> None:
+    first = footer.paragraphs[0] if footer.paragraphs else footer.add_paragraph()
+    paragraph = footer.add_paragraph() if first.text else first
+    paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
+    paragraph.add_run(text).font.size = Pt(9)
 
 
 def fillings(report: MonthlyReport) -> dict[str, Any]:

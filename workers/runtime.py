@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from domain.checkpoint import signer_of
 from domain.ledger import Ledger
+from domain.publication import TreeHead
 from domain.vault import Vault
 from projections.engine import ReadModels
 from workers.master_key import open_keyring
@@ -48,6 +49,13 @@ class Runtime:
     def sealer(self) -> Sealer:
         """Who seals the ledger; asks for the key when it is needed."""
         return sealer_of(self.ledger, self.seals, self.settings)
+
+    def newest_checkpoint(self) -> TreeHead | None:
+        """The newest checkpoint of the log; ``None`` before the first."""
+        sealed = self.seals.newest()
+        if sealed is None:
+            return None
+        return TreeHead(size=sealed.size, root=sealed.note.splitlines()[2])
 
     def close(self) -> None:
         """Close every connection."""

@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "token": "api.cli.token:token",
     "import": "api.cli.imports:imports",
     "report": "api.cli.report:report",
+    "publish": "api.cli.publish:publish_command",
     "figures": "api.cli.report:figures",
     "audit": "api.cli.audit:audit",
     "access-log": "api.cli.audit:access_log",

@@ -10,14 +10,16 @@ from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
+from api.forms import COOKIE, form_token
 from api.identity import (
-    COOKIE,
     OPERATE,
     PUBLIC,
     READ_CASES,
     READ_FIGURES,
+    RECORD,
     action,
     allowed,
+    caller,
     caller_of,
 )
 from api.moments import moment_of, standing_at, summed_at
@@ -39,7 +41,10 @@ from projections.looking_back import (
 from projections.measures import MEASURES
 from projections.moments import Moment
 from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
+from projections.publications import publications_of
+from projections.published_reports import publications_for
 from projections.stations import months_on_record
+from workers.published_documents import published_by
 from workers.reports import fillings
 
 pages = Blueprint(
@@ -70,6 +75,7 @@ def _surroundings() -> dict[str, Any]:
     return {
         "caller": who, "newest_month": g.get("newest_month", "2024-11"),
         "may": lambda verb: who is not None and allowed(who.role, verb, ""),
+        "form_token": form_token(),
     }
 
 
@@ -136,9 +142,16 @@ def home() -> str:
     shown = _figures(station, profile.indicator_set, month) if month else []
     return render_template(
         "pages/home.html", profile=profile, months=months, month=month, figures=shown,
+        codes=_printed_codes(station),
         month_label=month and f"{month[:4]} 年 {int(month[5:])} 月",
         behind=found.ledger.head() - found.read_models.position(),
     )
+
+
+def _printed_codes(station: str) -> dict[str, str]:
+    """The code of each published period's newest publication."""
+    with services().read_models.engine.connect() as connection:
+        return {row.period: row.short_code for row in publications_of(connection, station)}
 
 
 def _figures(station: str, set_code: str, month: str) -> list[Any]:
@@ -167,8 +180,19 @@ def month(month: str) -> str:
     query = {name: value for name, value in times.items() if value}
     return render_template(
         "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **times,
+        **publication_state(month),
         docx_url=f"/api/v1/reports/{month}/docx" + (f"?{urlencode(query)}" if query else ""),
     )
+
+
+def publication_state(period: str) -> dict[str, Any]:
+    """What a report's page says of its publication."""
+    chain = publications_for(services().ledger, one_station(), period)
+    return {
+        "publications": chain, "published_by": published_by,
+        "may_publish": allowed(caller().role, RECORD, "reports"),
+        "may_compare": allowed(caller().role, READ_CASES, ""),
+    }
 
 
 def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
@@ -264,10 +288,12 @@ def household_page(household: str) -> str:
 
 @pages.route("/records/<kind>/<subject>")
 @action(READ_CASES)
-def record_page(kind: str, subject: str) -> str:
+def record_page(kind: str, subject: str) -> str | BaseResponse:
     """A record's audit trail: who recorded what, when, and what it was corrected to."""
     if kind not in KINDS:
         raise UnknownRecord(id=subject, kind=kind)
+    if kind == "report":
+        return redirect(url_for("pages.published_page", month=subject), 303)
     history = services().ledger.history(stream_id(one_station(), kind, subject))
     if not history:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label)

@@ -114,15 +114,22 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """A command for one stream, with the version that its sender saw."""
+    """A command for one stream, with the version that its sender saw.
+
+    ``asked`` is what its sender said, where the command was worked out from that and from
+    what the log held at that moment: the same request then asks the same again.
+    """
 
     kind: StreamKind[Any]
     subject: str
     command: Command
     expected_version: int | None = None
+    asked: bytes | None = None
 
     def content(self, context: Context) -> bytes:
         """What is asked, as bytes: the same for the same request."""
+        if self.asked is not None:
+            return self.asked
         said = catalog.to_builtins(self.command)
         body = [
             self.kind.name, self.subject, type(self.command).__name__, said,
@@ -309,11 +316,23 @@ class Ledger(Application[str]):
         stored = self.notifications_of([str(mine.originator_id)])
         return next((n.id for n in stored if _is_same(n, mine)), None)
 
+    def answered(self, asked: bytes, context: Context) -> Receipt | None:
+        """The first answer to a request, before its command is worked out once more.
+
+        :raises KeyReused: where another request had its key.
+        """
+        return self._answered(self._request_of(asked, context))
+
     def _request(self, instruction: Instruction, context: Context) -> RequestKey | None:
         if context.idempotency_key is None:
             return None
+        return self._request_of(instruction.content(context), context)
+
+    def _request_of(self, asked: bytes, context: Context) -> RequestKey | None:
+        if context.idempotency_key is None:
+            return None
         scope = f"{context.station}/{context.actor}"
-        fingerprint = self.vault.keys.fingerprint(instruction.content(context))
+        fingerprint = self.vault.keys.fingerprint(asked)
         return RequestKey(scope, context.idempotency_key, fingerprint)
 
     def _answered(self, request: RequestKey | None) -> Receipt | None:

@@ -110,3 +110,28 @@ def test_read_models_are_rebuilt_by_name(run: Run) -> None:
     assert rebuilt[0]["name"] == "timeline"
     assert run("rebuild", "nothing").exit_code == 2
     assert json.loads(run("status", "--json").stdout)["head"] == 1
+
+
+def test_a_report_is_published_checked_and_restated(run: Run, tmp_path: Path) -> None:
+    run(*STATION)
+    month = ("--month", "2024-11", "--station", "st")
+    publish = ("publish", *month, "--actor", "站长甲")
+    assert run("report", *month, "--published").exit_code == 1
+    # the list comes first, and nothing is published before it is confirmed
+    listed = run(*publish)
+    assert (listed.exit_code, listed.stdout) == (1, "")
+    assert "有一节没有内容" in listed.stderr
+    code = run(*publish, "--yes").stdout.strip()
+    assert run(*publish, "--yes").exit_code == 1
+    published = json.loads(run("report", *month, "--published", "--json").stdout)
+    assert (published["short_code"], published["actor"]) == (code, "站长甲")
+    assert run(*publish, "--restate", "无").exit_code == 1
+    # and its Word file is known again, while today's is not a published one
+    for name, option, expected in (("a.docx", ("--published",), 0), ("b.docx", (), 1)):
+        file = str(tmp_path / name)
+        assert run("report", *month, *option, "--docx", file).exit_code == 0
+        checked = run("report", "check", file, "--json")
+        assert checked.exit_code == expected
+        assert json.loads(checked.stdout)["codes"] == ([code] if expected == 0 else [])
+    assert run("report", "check", str(tmp_path)).exit_code == 2
+    assert run("report", *month, "--published", "--as-of", "2024-11-05").exit_code == 2

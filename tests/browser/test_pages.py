@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -48,7 +49,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", token
+    address = f"http://127.0.0.1:{server.server_port}"
+    SITES[address] = found
+    yield address, token
     server.shutdown()
     thread.join()
     server.server_close()
@@ -83,6 +86,10 @@ def page(request: pytest.FixtureRequest, browser: Browser, site: tuple[str, str]
     yield page
     context.close()
     assert problems == []
+
+
+SITES: dict[str, Services] = {}
+"""What serves an address: a test brings its read models forward, as a worker would."""
 
 
 def fits(page: Page) -> bool:
@@ -123,6 +130,38 @@ def test_a_household_has_a_page_of_its_own(page: Page) -> None:
     page.locator("tbody a").first.click()
     assert page.get_by_role("heading", name="时间线").is_visible()
     assert "家庭建档登记" in page.content()
+    assert fits(page)
+
+
+def test_a_month_is_checked_published_and_restated(
+    page: Page, site: tuple[str, str], request: pytest.FixtureRequest
+) -> None:
+    month = {"phone": "2025-01", "office": "2025-02"}[request.node.callspec.params["page"]]
+    page.goto(f"{site[0]}/months/{month}")
+    page.get_by_role("link", name="核对并发布").click()
+    assert fits(page)
+    # the list must be confirmed before the button does anything
+    page.get_by_role("button", name="发布这份报告").click()
+    assert page.url.endswith("/publish")
+    page.get_by_role("checkbox").check()
+    page.get_by_role("button", name="发布这份报告").click()
+    page.wait_for_url(f"{site[0]}/months/{month}/published")
+    code = page.locator(".seal .code").first.inner_text()
+    assert re.fullmatch(r"[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}", code)
+    assert fits(page)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="下载 Word 文件").click()
+    given = download.value.path()
+    SITES[site[0]].read_models.advance(SITES[site[0]].ledger)
+    page.goto(f"{site[0]}/verify")
+    page.get_by_label("Word 文件").set_input_files(
+        {"name": "月报.docx", "mimeType": "application/msword", "buffer": given.read_bytes()}
+    )
+    page.get_by_role("button", name="核对", exact=True).click()
+    page.get_by_role("status").get_by_text("逐字一致").wait_for()
+    assert fits(page)
+    page.goto(f"{site[0]}/months/{month}/differences")
+    assert "都没有变化" in page.content()
     assert fits(page)
 
 

@@ -14,6 +14,8 @@ from typing import Final
 DEMO_STATION: Final = "qianfoshan"
 DEMO_SOURCE: Final = "demo"
 DEMO_MONTH: Final = "2024-11"
+DEMO_PUBLISHED: Final = ("2024-07", "2024-08", "2024-09", "2024-10")
+"""The months that are published when the demo opens; November is left to the newcomer."""
 DEMO_FILE: Final = "qianfoshan-2024-2025.jsonl.gz"
 
 

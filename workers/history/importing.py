@@ -240,7 +240,7 @@ class _Importer:
         if line.topic in KIND_OF_TOPIC:
             kind = KIND_OF_TOPIC[line.topic]
             if kind.is_final:
-                raise BadLine(problem=f"“{kind.label}”须在系统内由两人办理，不能导入")
+                raise BadLine(problem=f"“{kind.label}”须在系统内办理，不能导入")
             name = self._name(line, kind)
             event = self._names.event(line.topic, self._with_entries(line.topic, line.data, name))
             return name, Record(statement=Statement(event, line.occurrence()))

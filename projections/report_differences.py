@@ -1,0 +1,262 @@
+"""What has changed since a report was published, by which records, and why?
+
+Figures are counted anew by the definitions of the publication, so that a difference is
+always a record's doing; what is defined otherwise today is listed apart from that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import zip_longest
+from typing import Final
+
+from sqlalchemy import Connection
+
+from domain.kernel import Event, Recorded
+from domain.ledger import Ledger, recorded_from
+from domain.publication import Change, ChangedRecord, PublishedFigure, RestatedFigure
+from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
+from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
+from projections.indicators import Indicator, IndicatorSet
+from projections.measures import MEASURES, Kind
+from projections.monthly_report import MonthlyReport, Part, Section, monthly_report
+from projections.published_reports import Publication, indicators_of
+
+MOST_RECORDS: Final = 100
+"""How many records one changed figure names."""
+MOST_POSTINGS: Final = 20_000
+"""How many postings of one figure are looked through."""
+STREAMS_AT_ONCE: Final = 400
+
+Paragraphs = tuple[str, ...]
+
+CHANGES: Final[dict[type[Event], Change]] = {
+    EntryCorrected: Change.CORRECTED,
+    EntryVoided: Change.VOIDED,
+    EntryReinstated: Change.REINSTATED,
+}
+"""What an event did to a record; any other one is a late entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedText:
+    """A part of the report that reads otherwise today: the paragraphs that differ."""
+
+    section: str
+    part: str | None
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Redefined:
+    """A figure that is counted by another rule today; ``None`` where it is no figure."""
+
+    code: str
+    label: str
+    published: str | None
+    today: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """What has changed since a publication. ``report`` is today's, by its definitions."""
+
+    publication: Publication
+    report: MonthlyReport
+    figures: tuple[RestatedFigure, ...]
+    texts: tuple[ChangedText, ...]
+    redefined: tuple[Redefined, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has changed that a restatement would say."""
+        return not (self.figures or self.texts)
+
+
+def differences(
+    connection: Connection, ledger: Ledger, published: Publication, position: int
+) -> Differences:
+    """What differs between a publication (with its texts opened) and a position of the log."""
+    snapshot, chosen = published.snapshot, indicators_of(published.snapshot)
+    period = Period(snapshot.first_on, snapshot.last_on)
+    as_published, as_defined_today = (
+        monthly_report(
+            connection, ledger, snapshot.station, snapshot.period, known_at=position,
+            indicators=indicators,
+        )
+        for indicators in (chosen, None)
+    )
+    since = _Since(connection, ledger, snapshot.station, period, snapshot.position, position)
+    return Differences(
+        published, as_published,
+        tuple(_restated(since, chosen, snapshot.figures, as_published.figures)),
+        changed_texts(published.sections, as_published.sections),
+        tuple(_redefined(snapshot.figures, chosen, as_defined_today)),
+    )
+
+
+# ---- figures ----
+
+
+@dataclass(frozen=True, slots=True)
+class _Since:
+    """Where to look for what changed a figure: what was recorded after a position."""
+
+    connection: Connection
+    ledger: Ledger
+    station: str
+    period: Period
+    after: int
+    until: int
+
+    def postings(self, indicator: Indicator) -> list[Evidence]:
+        """Every posting of an indicator, in the order of recording."""
+        found: list[Evidence] = []
+        after = 0
+        while len(found) < MOST_POSTINGS:
+            page = evidence(
+                self.connection, self.station, indicator, self.period, known_at=self.until,
+                after=after,
+            )
+            if len(page) < EVIDENCE_LIMIT:
+                return [*found, *page]
+            # The last event of a full page may have further postings: it is read again.
+            found += [row for row in page if row.position < page[-1].position]
+            after = page[-1].position - 1
+        return found
+
+
+def _restated(
+    since: _Since, chosen: IndicatorSet, published: Sequence[PublishedFigure],
+    counted: Sequence[Figure],
+) -> Iterator[RestatedFigure]:
+    rows = {row.code: row for row in chosen.indicators}
+    for before, after in zip(published, counted, strict=True):
+        if before.display == after.display:
+            continue
+        changed = sorted(_changed(since, rows, rows[before.code]), key=lambda row: row.position)
+        yield RestatedFigure(
+            code=before.code, label=before.label, unit=before.unit, before=before.display,
+            after=after.display,
+            records=tuple(
+                _records(since.ledger, changed[:MOST_RECORDS], rows[before.code].divide_by)
+            ),
+            is_cut=len(changed) > MOST_RECORDS,
+        )
+
+
+def _changed(
+    since: _Since, rows: dict[str, Indicator], indicator: Indicator
+) -> list[Evidence]:
+    """The postings since that changed a figure; of a remainder, those of its parts."""
+    if indicator.remainder_of is not None:
+        parts = (indicator.remainder_of, *indicator.minus)
+        found = {
+            (row.position, row.stream, row.entry, row.effective_on): row
+            for code in parts for row in _changed(since, rows, rows[code])
+        }
+        return list(found.values())
+    all_postings = since.postings(indicator)
+    new = [row for row in all_postings if row.position > since.after]
+    if indicator.measure and MEASURES[indicator.measure].kind is Kind.DISTINCT:
+        turned = _entities(all_postings) ^ _entities(
+            [row for row in all_postings if row.position <= since.after]
+        )
+        return [row for row in new if row.entity in turned]
+    return new
+
+
+def _entities(rows: Sequence[Evidence]) -> set[str]:
+    """The entities that a distinct figure counts."""
+    sums: dict[str, int] = {}
+    for row in rows:
+        sums[row.entity] = sums.get(row.entity, 0) + row.amount
+    return {entity for entity, amount in sums.items() if amount > 0}
+
+
+def _records(
+    ledger: Ledger, rows: Sequence[Evidence], divide_by: int
+) -> Iterator[ChangedRecord]:
+    """The records behind postings, each day of a record once with what it adds up to."""
+    amounts: dict[tuple[int, str, int, date], int] = {}
+    for row in rows:
+        key = (row.position, row.stream, row.entry, row.effective_on)
+        amounts[key] = amounts.get(key, 0) + row.amount
+    events = events_at(ledger, {(stream, position) for position, stream, _e, _on in amounts})
+    for (position, stream, entry, on), amount in amounts.items():
+        if amount:
+            event = events[position].event
+            yield ChangedRecord(
+                change=CHANGES.get(type(event), Change.LATE), position=position, stream=stream,
+                entry=entry, effective_on=on, amount=divided(amount, divide_by),
+            )
+
+
+def events_at(ledger: Ledger, places: set[tuple[str, int]]) -> dict[int, Recorded]:
+    """The events of some streams at some positions, by position."""
+    streams, wanted = sorted({stream for stream, _position in places}), {p for _s, p in places}
+    found: dict[int, Recorded] = {}
+    for start in range(0, len(streams), STREAMS_AT_ONCE):
+        for stored in ledger.notifications_of(streams[start : start + STREAMS_AT_ONCE]):
+            if stored.id in wanted:
+                found[stored.id] = recorded_from(stored)
+    return found
+
+
+def reason_at(event: Recorded) -> str | None:
+    """Why a record was corrected, voided or reinstated, sealed as it stands in the log."""
+    return event.event.reason if isinstance(event.event, RecordKeeping) else None
+
+
+# ---- texts and definitions ----
+
+
+def changed_texts(
+    published: Sequence[Section], today: Sequence[Section]
+) -> tuple[ChangedText, ...]:
+    """The parts of a report that read otherwise in another one of the same period."""
+    return tuple(_changed_texts(published, today))
+
+
+def _changed_texts(
+    published: Sequence[Section], today: Sequence[Section]
+) -> Iterator[ChangedText]:
+    empty = Section("", "", ())
+    for before, after in zip_longest(published, today, fillvalue=empty):
+        for old, new in zip_longest(before.parts, after.parts, fillvalue=Part()):
+            was, reads = (*old.facts, *old.narrative), (*new.facts, *new.narrative)
+            if was != reads:
+                yield ChangedText(
+                    before.title or after.title, old.title or new.title, *_apart(was, reads)
+                )
+
+
+def _apart(was: Paragraphs, reads: Paragraphs) -> tuple[Paragraphs, Paragraphs]:
+    """Two texts without the paragraphs with which both begin and end."""
+    begin = next(
+        (n for n, pair in enumerate(zip(was, reads, strict=False)) if pair[0] != pair[1]),
+        min(len(was), len(reads)),
+    )
+    was, reads = was[begin:], reads[begin:]
+    while was and reads and was[-1] == reads[-1]:
+        was, reads = was[:-1], reads[:-1]
+    return was, reads
+
+
+def _redefined(
+    published: Sequence[PublishedFigure], chosen: IndicatorSet, today: MonthlyReport
+) -> Iterator[Redefined]:
+    rules = {row.code: row for row in chosen.indicators}
+    printed = {figure.code: figure for figure in published}
+    now = {figure.indicator.code: figure for figure in today.figures}
+    for code in dict.fromkeys((*printed, *now)):
+        before, after = printed.get(code), now.get(code)
+        if after is None or before is None or rules[code] != after.indicator:
+            label = after.indicator.label if after else printed[code].label
+            yield Redefined(
+                code, label, before.display if before else None,
+                after.display if after else None,
+            )
