@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from projections.figures import Figure
+from projections.indicator_checks import kind_of
 from projections.late_entries import Lateness
 from projections.moments import known_at_text
 from projections.monthly_report import MonthlyReport
@@ -37,7 +38,7 @@ def figure_data(figure: Figure, late: Mapping[str, Lateness]) -> dict[str, Any]:
         "code": indicator.code, "label": indicator.label, "label_en": indicator.label_en,
         "value": float(value) if isinstance(value, Decimal) else value,
         "unit": indicator.unit.label, "display": figure.display,
-        "kind": indicator.kind.value if indicator.kind else "remainder",
+        "kind": kind_of(indicator),
         "approximation": figure.approximation.value, "unstated": figure.unstated,
         "part_of": indicator.part_of, "is_fact": indicator.is_fact,
         "late_entries": behind.late, "imported_entries": behind.imported,

@@ -38,6 +38,7 @@ class MonthlyCounts(SumProjection):
 
     name = "monthly_counts"
     label = "按月统计"
+    version = 2
     tables = (monthly_counts,)
 
     def amounts(self, batch: Batch, faults: list[Fault]) -> Amounts:
