@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 
 from api.access_log import Access, AccessAction
 from domain.kernel import stream_kind, stream_subject
+from domain.owners import FREE_TEXT
 from domain.vault import Vault, sealed_places
 
 T = TypeVar("T")
@@ -43,7 +44,8 @@ class Reading:
 
     def saw(self, streams: Iterable[str]) -> None:
         """Streams, or owners of texts, of which something personal is read."""
-        self.about(f"{stream_kind(name)}:{stream_subject(name)}" for name in streams)
+        names = [name.removesuffix(FREE_TEXT) for name in streams]
+        self.about(f"{stream_kind(name)}:{stream_subject(name)}" for name in names)
 
     def about(self, subjects: Iterable[str]) -> None:
         """Subjects of whom something personal is read."""

@@ -215,7 +215,7 @@ ANSWERS_OF_TODAY = {
     "operations", "jobs", "indicator-sets", "code-lists", "projections",
     # what was recorded and read, by when: the history itself, which has no earlier state
     "audit.csv", "audit.json", "access-log", "access-log.csv", "access-log.json",
-    "integrity-signals",
+    "integrity-signals", "log", "erasure-tracking",
 }
 
 
