@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -146,6 +147,17 @@ def test_the_code_is_computed_again_from_the_answer(station: Api) -> None:
     texts = hashlib.sha256(msgspec.json.encode(snapshot["sections"], order="sorted")).hexdigest()
     canonical = msgspec.json.encode(snapshot | {"sections": texts}, order="sorted")
     assert hashlib.sha256(canonical).hexdigest() == code
+
+
+def test_the_newest_checkpoint_is_frozen_with_the_report(station: Api) -> None:
+    runtime = station.services.runtime
+    assert runtime.newest_checkpoint() is None
+    runtime.sealer.seal(datetime(2024, 12, 5, tzinfo=UTC))
+    sealed = runtime.seals.newest()
+    publish(station)
+    found = station.get(f"reports/{MONTH}/publication").get_json()["checkpoint"]
+    assert sealed is not None
+    assert (found["size"], found["root"]) == (sealed.size, sealed.note.splitlines()[2])
 
 
 def test_the_differences_have_their_records_and_reasons(station: Api) -> None:
