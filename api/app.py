@@ -14,6 +14,7 @@ from api.access_log import AccessLog
 from api.audit import audit
 from api.documentation import SPEC, documentation
 from api.identity import PUBLIC, action, tokens_engine
+from api.indicators import indicators
 from api.nouns import NOUNS
 from api.operations import operations as operations_routes
 from api.pages import pages
@@ -23,6 +24,7 @@ from api.publications import publishing
 from api.queries import queries
 from api.services import EXTENSION, Services
 from api.signals import signals
+from api.task_books import task_books
 from projections.engine import ReadModels
 from workers.queues import Wakeups
 from workers.runtime import Runtime
@@ -72,8 +74,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.install(app, found)
     api = Api(app)
     for blueprint in (
-        *(noun.blueprint for noun in NOUNS), publishing, queries, persons, audit, signals,
-        proofs, operations_routes,
+        *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, task_books,
+        persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)

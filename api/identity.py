@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5  # noqa: TID251 - ids are made here, at the edge, and given down
 
@@ -27,7 +27,7 @@ from api.problems import (
     OtherStation,
 )
 from api.services import services
-from domain.kernel import Context, Refused
+from domain.kernel import STATION_TIME, Context, Refused
 from domain.vocabulary import Role
 from projections.store import open_engine, writing
 
@@ -160,7 +160,10 @@ CASEWORK: Final = frozenset({
 })
 PROGRAMME: Final = frozenset({
     "projects", "competitions", "task-books", "project-reviews", "brands", "months", "reports",
+    "indicator-definitions",
 })
+APPROVALS: Final = frozenset({"task-books/approval"})
+"""What the bureau, or another person of the station, agrees to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,16 +181,17 @@ READS_ALL: Final = frozenset({READ_CASES, READ_FIGURES, OPERATE})
 POLICY: Final[dict[Role, Grant]] = {
     Role.SOCIAL_WORKER: Grant(CASEWORK | {ERASURES}, READS_ALL),
     Role.LEAD: Grant(
-        CASEWORK | PROGRAMME | {ERASURES, ERASURE_DECISIONS}, READS_ALL | {AUDIT, READ_ACCESSES}
+        CASEWORK | PROGRAMME | APPROVALS | {ERASURES, ERASURE_DECISIONS},
+        READS_ALL | {AUDIT, READ_ACCESSES},
     ),
     Role.VOLUNTEER_COORDINATOR: Grant(
         frozenset({"volunteers", "volunteer-teams", "activities", ERASURES}), READS_ALL
     ),
     Role.SUPERVISOR: Grant(frozenset({"supervisions"}), READS_ALL),
     Role.REVIEWER: Grant(
-        frozenset(), frozenset({READ_CASES, READ_FIGURES, AUDIT, READ_ACCESSES})
+        APPROVALS, frozenset({READ_CASES, READ_FIGURES, AUDIT, READ_ACCESSES})
     ),
-    Role.HUB: Grant(frozenset(), frozenset({READ_FIGURES})),
+    Role.HUB: Grant(APPROVALS, frozenset({READ_FIGURES})),
     Role.ADMINISTRATOR: Grant(
         frozenset({"stations", ERASURE_DECISIONS}), frozenset({OPERATE, READ_ACCESSES})
     ),
@@ -288,6 +292,11 @@ def context() -> Context:
         now=now(), actor=who.actor, role=who.role.value, station=who.station,
         request_id=request.environ["taizhang.request_id"], idempotency_key=key,
     )
+
+
+def today() -> date:
+    """Today in the stations' calendar."""
+    return now().astimezone(STATION_TIME).date()
 
 
 def new_id() -> str:

@@ -39,6 +39,7 @@ from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind,
 from projections.area_reports import Scope, area_report
 from projections.figures import Evidence, Period, evidence, figures
 from projections.household_status import SORTS
+from projections.indicator_versions import station_set
 from projections.indicators import indicator_set, indicator_set_codes
 from projections.late_entries import lateness
 from projections.looking_back import (
@@ -76,6 +77,10 @@ class FigureQuerySchema(MomentSchema):
     """Which month, and as of and as known when."""
 
     month = fields.String(required=True, metadata={"description": "月份，如 2024-11"})
+    version = fields.Integer(
+        validate=validate.Range(1, 10_000, error=coded("out_of_range", "应为 1 到 10000")),
+        metadata={"description": "按第几版口径计数（默认用当月有效的一版）"},
+    )
 
 
 class ReportQuerySchema(MomentSchema):
@@ -130,7 +135,7 @@ class GrowthQuerySchema(DaysQuerySchema):
     status = fields.String(metadata={"description": "held、scheduled 或 cancelled"})
 
 
-class IndicatorSchema(Schema):
+class FigureSchema(Schema):
     """A figure; ``value`` is null where nobody stated it (未填报)."""
 
     code = fields.String()
@@ -164,7 +169,7 @@ class FiguresSchema(Schema):
     )
     indicator_set = fields.String()
     indicator_set_version = fields.Integer()
-    indicators = fields.List(fields.Nested(IndicatorSchema))
+    indicators = fields.List(fields.Nested(FigureSchema))
 
 
 def one_station() -> str:
@@ -193,9 +198,12 @@ def list_indicator_sets() -> dict[str, Any]:
 @queries.response(200, FiguresSchema)
 def get_indicators(query: dict[str, Any], set_code: str) -> dict[str, Any]:
     """一个月的数字，可指定截至日期和当时所知。"""
-    chosen, station, moment = indicator_set(set_code), one_station(), moment_of(query)
-    period = Period.of_month(query["month"])
+    station, moment = one_station(), moment_of(query)
+    period, version = Period.of_month(query["month"]), query.get("version")
     with summed_at(moment) as then:
+        chosen = station_set(
+            then.connection, station, set_code, period, known_at=then.known_at, version=version
+        )
         asked = (then.connection, station, chosen, period)
         found = figures(*asked, as_of=then.as_of, known_at=then.known_at)
         late = lateness(*asked, as_of=then.as_of, known_at=then.known_at)
@@ -218,14 +226,18 @@ class EvidenceQuerySchema(FigureQuerySchema):
 @queries.response(200)
 def get_evidence(query: dict[str, Any], set_code: str, code: str) -> dict[str, Any]:
     """一个数字由哪些分录得出。"""
-    chosen = {row.code: row for row in indicator_set(set_code).indicators}
-    if code not in chosen:
-        raise UnknownIndicator(set_code=set_code, got=code[:80])
-    moment = moment_of(query)
+    station, moment = one_station(), moment_of(query)
+    period, version = Period.of_month(query["month"]), query.get("version")
     with summed_at(moment) as then:
+        chosen = station_set(
+            then.connection, station, set_code, period, known_at=then.known_at, version=version
+        )
+        row = chosen.row(code)
+        if row is None:
+            raise UnknownIndicator(set_code=set_code, got=code[:80])
         rows = evidence(
-            then.connection, one_station(), chosen[code], Period.of_month(query["month"]),
-            as_of=then.as_of, known_at=then.known_at, after=query["after"],
+            then.connection, station, row, period, as_of=then.as_of, known_at=then.known_at,
+            after=query["after"], indicators=chosen,
         )
     return stated(moment, then.position) | {"items": [evidence_row(row) for row in rows]}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from flask import Response, make_response, request, url_for
@@ -73,6 +73,8 @@ from domain.visit import VisitRecorded
 from projections.looking_back import Page, records_then
 from projections.moments import Moment, known
 from projections.timeline import possible_duplicates
+
+T = TypeVar("T")
 
 
 class OccurrenceMissing(
@@ -274,11 +276,18 @@ def _statement(event: type[Event], body: dict[str, Any]) -> Statement:
     own = {
         name: value for name, value in body.items() if name not in {*OCCURRENCE, *ENVELOPE}
     }
+    return Statement(struct_of(event, own), _occurrence(body))
+
+
+def struct_of(struct: type[T], given: dict[str, Any]) -> T:
+    """The value that validated fields make.
+
+    :raises BadShape: where they do not.
+    """
     try:
-        stated = msgspec.convert(own, event)
+        return msgspec.convert(given, struct)
     except msgspec.ValidationError as error:
         raise BadShape(where=str(error)) from error
-    return Statement(stated, _occurrence(body))
 
 
 def _occurrence(body: dict[str, Any]) -> Occurrence:
@@ -319,7 +328,7 @@ def _recorded(
         raise OtherStation(own=caller().station, got=subject)
     said = msgspec.structs.replace(
         said,
-        station=subject if kind.name == "station" else said.station,
+        station=subject if kind.name == "station" else station_of_request(),
         project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
     )
     if noun.before is not None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from projections.area_reports import AreaReport
 from projections.figures import Figure
+from projections.indicator_checks import kind_of
 from projections.late_entries import Lateness
 from projections.moments import known_at_text
 from projections.monthly_report import MonthlyReport
@@ -50,7 +51,7 @@ def summed_data(figure: Figure) -> dict[str, Any]:
         "code": indicator.code, "label": indicator.label, "label_en": indicator.label_en,
         "value": plain_number(figure.value),
         "unit": indicator.unit.label, "display": figure.display,
-        "kind": indicator.kind.value if indicator.kind else "remainder",
+        "kind": kind_of(indicator),
         "approximation": figure.approximation.value, "unstated": figure.unstated,
         "part_of": indicator.part_of, "is_fact": indicator.is_fact,
     }

@@ -109,7 +109,7 @@ def _own_fields(struct: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 @cache
-def _nested_schema(struct: type[msgspec.Struct]) -> type[Schema]:
+def struct_schema(struct: type[msgspec.Struct]) -> type[Schema]:
     """One schema a value, so that the document names it once."""
     return Schema.from_dict(_own_fields(struct), name=struct.__name__)
 
@@ -133,7 +133,7 @@ def _without_null(kind: inspect.Type) -> tuple[inspect.Type, bool]:
     return kind, False
 
 
-def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]:  # noqa: PLR0911 - one arm a type
+def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]:  # noqa: C901, PLR0911 - one arm a type
     match kind:
         case inspect.StrType() if TEXT in marks:
             return fields.String(validate=_stated_limits(marks[TEXT]))
@@ -141,6 +141,8 @@ def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]
             return fields.String(validate=_text_limits(kind))
         case inspect.IntType():
             return fields.Integer(strict=True, validate=_number_limits(kind))
+        case inspect.BoolType():
+            return fields.Boolean(truthy={True}, falsy={False})
         case inspect.DateType():
             return fields.Date()
         case inspect.TimeType():
@@ -149,11 +151,13 @@ def _plain_field(kind: inspect.Type, marks: dict[str, Any]) -> fields.Field[Any]
             codes = [member.value for member in kind.cls]
             error = coded("unknown_choice", f"应为 {'、'.join(map(str, codes))} 之一")
             return fields.String(validate=validate.OneOf(codes, error=error))
+        case inspect.DictType():
+            return fields.Dict(keys=fields.String(), values=fields.Raw())
         case inspect.VarTupleType():
             inner = _field(kind.item_type, marks, is_required=True)
             return fields.List(inner, validate=_count_limits(kind))
         case inspect.StructType():
-            return fields.Nested(_nested_schema(kind.cls))
+            return fields.Nested(struct_schema(kind.cls))
         case _:
             raise TypeError(kind)
 

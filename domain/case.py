@@ -48,6 +48,11 @@ ORDER: Final = tuple(Stage)
 # ---- events ----
 
 
+def _without_stage(fields: dict[str, Any]) -> None:
+    """Steps did not say how long the case had stood where it stood."""
+    fields |= {"household": None, "opened_on": None, "stage": None, "stage_since": None}
+
+
 class CaseIntaken(Event, topic="case.intake", label="接案"):
     """A household, or one person of it, becomes a case of a worker."""
 
@@ -61,25 +66,37 @@ class CaseIntaken(Event, topic="case.intake", label="接案"):
     community: Annotated[str | None, Derived] = None
 
 
-class CaseAssessed(Event, topic="case.assessed", label="预估"):
+class CaseAssessed(Event, topic="case.assessed", label="预估", class_version=2):
     """The situation was assessed."""
 
     summary: PersonalText | None = None
     skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
-class CasePlanned(Event, topic="case.planned", label="制定计划"):
+class CasePlanned(Event, topic="case.planned", label="制定计划", class_version=2):
     """Goals were agreed."""
 
     goals: Annotated[tuple[PersonalText, ...], Meta(min_length=1, max_length=20)]
     skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
-class CaseSessionHeld(Event, topic="case.session_held", label="个案服务"):
+class CaseSessionHeld(Event, topic="case.session_held", label="个案服务", class_version=2):
     """A session (节) of the case."""
 
     persons_met: Count = 1
@@ -88,18 +105,30 @@ class CaseSessionHeld(Event, topic="case.session_held", label="个案服务"):
     skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
-class CaseReviewed(Event, topic="case.reviewed", label="个案评估"):
+class CaseReviewed(Event, topic="case.reviewed", label="个案评估", class_version=2):
     """What the sessions achieved was reviewed."""
 
     summary: PersonalText | None = None
     skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
-class CaseClosed(Event, topic="case.closed", label="结案"):
+class CaseClosed(Event, topic="case.closed", label="结案", class_version=2):
     """The case was closed."""
 
     reason: ClosingReason
@@ -107,28 +136,47 @@ class CaseClosed(Event, topic="case.closed", label="结案"):
     skipping_because: Remark | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
-class CaseReopened(Event, topic="case.reopened", label="重新接案"):
+class CaseReopened(Event, topic="case.reopened", label="重新接案", class_version=2):
     """A closed case was taken up again."""
 
     because: Remark
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
-class CaseFollowedUp(Event, topic="case.followed_up", label="个案回访"):
+class CaseFollowedUp(Event, topic="case.followed_up", label="个案回访", class_version=2):
     """The person was contacted after the closing."""
 
     mode: VisitMode
     summary: PersonalText | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    household: Annotated[str | None, Derived] = None
+    opened_on: Annotated[date | None, Derived] = None
+    stage: Annotated[str | None, Derived] = None
+    stage_since: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_stage)
 
 
 StageEvent = CaseAssessed | CasePlanned | CaseSessionHeld | CaseReviewed | CaseClosed
 CaseEvent = CaseIntaken | StageEvent | CaseReopened | CaseFollowedUp
-C = TypeVar("C", bound=CaseEvent)
+CaseStep = StageEvent | CaseReopened | CaseFollowedUp
+C = TypeVar("C", bound=CaseStep)
 
 STAGE_OF: Final[dict[type[Event], Stage]] = {
     CaseIntaken: Stage.INTAKE,
@@ -175,15 +223,21 @@ class Case:
     stage: Stage = Stage.NONE
     category: str | None = None
     community: str | None = None
+    opened_on: date | None = None
+    stage_since: date | None = None
 
 
 def evolve(case: Case, entry: Entry) -> Case:
     """The case after a statement about it."""
     event: Any = entry.statement.event
+    on = entry.statement.occurred.on
     if isinstance(event, CaseIntaken):
-        return Case(event.household, Stage.INTAKE, event.category, event.community)
+        return Case(event.household, Stage.INTAKE, event.category, event.community, on, on)
     stage = STAGE_OF.get(type(event))
-    return case if stage is None else replace(case, stage=stage)
+    if stage is None or stage is case.stage:
+        return case
+    opened_on = on if isinstance(event, CaseReopened) else case.opened_on
+    return replace(case, stage=stage, opened_on=opened_on, stage_since=on)
 
 
 def decide(statement: Statement, state: Case, related: Related) -> Event:
@@ -227,8 +281,11 @@ def _check_stage(event: StageEvent, case: Case) -> None:
 
 
 def _counted(event: C, case: Case) -> C:
-    """An event that carries what it is counted by."""
-    return with_fields(event, category=case.category, community=case.community)
+    """An event that carries what it is counted by, and since when the case stood where."""
+    return with_fields(
+        event, category=case.category, community=case.community, household=case.household,
+        opened_on=case.opened_on, stage=case.stage.value, stage_since=case.stage_since,
+    )
 
 
 CASE = StreamKind(

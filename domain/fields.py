@@ -86,6 +86,9 @@ VolunteerTeamId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "voluntee
 ActivityId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "activity"})]
 ProjectId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "project"})]
 TaskBookId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "task_book"})]
+NeedsAssessmentId = Annotated[
+    str, Meta(max_length=64, extra={REFERS_TO: "needs_assessment"})
+]
 CaseId = Annotated[str, Meta(max_length=64, extra={REFERS_TO: "case"})]
 
 Community = Annotated[str, Meta(min_length=1, max_length=50, extra={COMMUNITY: "name"})]

@@ -278,6 +278,8 @@ class Entry:
     actor: str
     is_voided: bool = False
     corrected_times: int = 0
+    project_cycle: str | None = None
+    programmes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,29 +53,60 @@ EARLIEST: Final = date(1990, 1, 1)
 """No station is older: an earlier day of service is a slip of the pen."""
 
 
-class EntryCorrected(Event, topic="record.corrected", label="更正"):
+class StatedIn(Value):
+    """By whom, and for which cycle and programmes, an entry was stated.
+
+    What keeps the entry right is posted by these, whoever keeps it.
+    """
+
+    actor: str
+    project_cycle: str | None = None
+    programmes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, entry: Entry) -> StatedIn:
+        """How an entry was stated."""
+        return cls(
+            actor=entry.actor, project_cycle=entry.project_cycle, programmes=entry.programmes
+        )
+
+
+def _knows_no_stated_in(fields: dict[str, Any]) -> None:
+    fields["stated_in"] = None
+
+
+class EntryCorrected(Event, topic="record.corrected", label="更正", class_version=2):
     """An earlier entry of the stream said something else than it should have."""
 
     entry: EntryVersion
     before: Statement
     after: Statement
     reason: Reason
+    stated_in: StatedIn | None = None
+
+    upcast_v1_v2 = staticmethod(_knows_no_stated_in)
 
 
-class EntryVoided(Event, topic="record.voided", label="作废"):
+class EntryVoided(Event, topic="record.voided", label="作废", class_version=2):
     """An earlier entry of the stream does not count."""
 
     entry: EntryVersion
     voided: Statement
     reason: Reason
+    stated_in: StatedIn | None = None
+
+    upcast_v1_v2 = staticmethod(_knows_no_stated_in)
 
 
-class EntryReinstated(Event, topic="record.reinstated", label="恢复"):
+class EntryReinstated(Event, topic="record.reinstated", label="恢复", class_version=2):
     """A voided entry counts again."""
 
     entry: EntryVersion
     reinstated: Statement
     reason: Reason
+    stated_in: StatedIn | None = None
+
+    upcast_v1_v2 = staticmethod(_knows_no_stated_in)
 
 
 RecordKeeping = EntryCorrected | EntryVoided | EntryReinstated
@@ -217,13 +248,21 @@ def fold(
             entries[item.event.entry] = _kept(entries[item.event.entry], item.event)
             is_stale = True
         else:
-            entry = Entry(version, item.statement, item.envelope.recorded_at, item.envelope.actor)
+            entry = _entry_of(item)
             entries[version] = entry
             state = state if is_stale else kind.evolve(state, entry)
     if not version:
         return None
     refolded = state_of(kind, entries.values()) if is_stale else state
     return Stream(identity, version, refolded, entries)
+
+
+def _entry_of(item: Recorded) -> Entry:
+    envelope = item.envelope
+    return Entry(
+        item.version, item.statement, envelope.recorded_at, envelope.actor,
+        project_cycle=envelope.project_cycle, programmes=envelope.programmes,
+    )
 
 
 def _kept(entry: Entry, event: RecordKeeping) -> Entry:
@@ -278,7 +317,8 @@ def decide(
             if entry.is_voided:
                 raise AlreadyVoided(entry=entry.version)
             event: Event = EntryVoided(
-                entry=entry.version, voided=entry.statement, reason=command.reason
+                entry=entry.version, voided=entry.statement, reason=command.reason,
+                stated_in=StatedIn.of(entry),
             )
             changed = replace(entry, is_voided=True)
             return _with_consequences(kind, stream, changed, event, related)
@@ -288,7 +328,8 @@ def decide(
             if not entry.is_voided:
                 raise NotVoided(entry=entry.version)
             event = EntryReinstated(
-                entry=entry.version, reinstated=entry.statement, reason=command.reason
+                entry=entry.version, reinstated=entry.statement, reason=command.reason,
+                stated_in=StatedIn.of(entry),
             )
             _restated(kind, stream, entry, related)
             changed = replace(entry, is_voided=False)
@@ -348,7 +389,8 @@ def _corrected(
     if after == entry.statement:
         raise NothingChanged
     correction = EntryCorrected(
-        entry=entry.version, before=entry.statement, after=after, reason=command.reason
+        entry=entry.version, before=entry.statement, after=after, reason=command.reason,
+        stated_in=StatedIn.of(entry),
     )
     changed = replace(entry, statement=after)
     return _with_consequences(kind, stream, changed, correction, related)
@@ -395,6 +437,7 @@ def _with_consequences(
             consequence = EntryCorrected(
                 entry=later, before=entry.statement, after=after,
                 reason=f"随第 {changed.version} 条记录的改动更正",
+                stated_in=StatedIn.of(entry),
             )
             statements.append(Statement(consequence, now))
     return tuple(statements)

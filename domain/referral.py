@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Final, assert_never
+from datetime import date
+from typing import Annotated, Any, Final, assert_never
 
 from msgspec import Meta
 from msgspec.structs import replace as with_fields
 
-from domain.fields import CODE_LIST, Derived, HouseholdId, PersonalText, PersonId, Remark, ShortText
+from domain.fields import (
+    CODE_LIST,
+    Derived,
+    HouseholdId,
+    NeedsAssessmentId,
+    PersonalText,
+    PersonId,
+    Remark,
+    ShortText,
+)
 from domain.household import Household
 from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind
+from domain.survey import NeedsAssessment
 from domain.visit import PersonNotOfHousehold
 from domain.vocabulary import Labelled
 
@@ -29,8 +40,19 @@ class ReferralStatus(Labelled):
     CLOSED = "closed", "已关闭"
 
 
-class ReferralMade(Event, topic="referral.made", label="转介"):
-    """A household's need is passed on, with consent or in an emergency."""
+def _without_need(fields: dict[str, Any]) -> None:
+    fields |= {"needs_assessment": None, "need_assessed_on": None}
+
+
+def _without_days(fields: dict[str, Any]) -> None:
+    fields |= {"category": None, "need": None, "made_on": None, "need_assessed_on": None}
+
+
+class ReferralMade(Event, topic="referral.made", label="转介", class_version=2):
+    """A household's need is passed on, with consent or in an emergency.
+
+    ``needs_assessment`` is the assessment that found the need, where there was one.
+    """
 
     household: HouseholdId
     to_agency: ShortText
@@ -39,8 +61,12 @@ class ReferralMade(Event, topic="referral.made", label="转介"):
     person: PersonId | None = None
     worker: ShortText | None = None
     note: PersonalText | None = None
+    needs_assessment: NeedsAssessmentId | None = None
     category: Annotated[str | None, Derived] = None
     community: Annotated[str | None, Derived] = None
+    need_assessed_on: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_need)
 
 
 class ReferralAccepted(Event, topic="referral.accepted", label="转介接收"):
@@ -56,11 +82,17 @@ class ReferralDeclined(Event, topic="referral.declined", label="转介被拒"):
     community: Annotated[str | None, Derived] = None
 
 
-class ReferralCompleted(Event, topic="referral.completed", label="转介完成"):
+class ReferralCompleted(Event, topic="referral.completed", label="转介完成", class_version=2):
     """The need was answered."""
 
     outcome: Remark
     community: Annotated[str | None, Derived] = None
+    category: Annotated[str | None, Derived] = None
+    need: Annotated[str | None, Derived] = None
+    made_on: Annotated[date | None, Derived] = None
+    need_assessed_on: Annotated[date | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_days)
 
 
 class ReferralClosed(Event, topic="referral.closed", label="转介关闭"):
@@ -72,6 +104,13 @@ class ReferralClosed(Event, topic="referral.closed", label="转介关闭"):
 
 ReferralStep = ReferralAccepted | ReferralDeclined | ReferralCompleted | ReferralClosed
 ReferralEvent = ReferralMade | ReferralStep
+
+
+class NeedOfAnother(
+    Refused, code="need_of_another_assessment", title="评估与转介对不上",
+    detail="编号为 {id} 的需求评估不是这一户的，或没有提出需求“{need}”。",
+):
+    """A referral answers a need that the assessment found in this household."""
 
 
 class ReferralStepRefused(
@@ -86,8 +125,13 @@ class Referral:
     """The referral as it stands."""
 
     status: ReferralStatus = ReferralStatus.NONE
-    household: str = ""
-    community: str | None = None
+    made: ReferralMade | None = None
+    made_on: date | None = None
+
+    @property
+    def community(self) -> str | None:
+        """Where the household lived then."""
+        return self.made.community if self.made else None
 
 
 AFTER: Final[dict[type[Event], ReferralStatus]] = {
@@ -112,7 +156,7 @@ def evolve(referral: Referral, entry: Entry) -> Referral:
     """The referral after a statement about it."""
     event = entry.statement.event
     if isinstance(event, ReferralMade):
-        return Referral(ReferralStatus.MADE, event.household, event.community)
+        return Referral(ReferralStatus.MADE, event, entry.statement.occurred.on)
     return replace(referral, status=AFTER[type(event)])
 
 
@@ -128,13 +172,38 @@ def decide(statement: Statement, referral: Referral, related: Related) -> Event:
             day = statement.occurred.on
             then: Household = related.state_on("household", event.household, day)
             community = then.community or household.community
-            return with_fields(event, category=then.category, community=community)
+            return with_fields(
+                event, category=then.category, community=community,
+                need_assessed_on=_assessed_on(event, related),
+            )
         case ReferralAccepted() | ReferralDeclined() | ReferralCompleted() | ReferralClosed():
             if referral.status not in ALLOWED_FROM[type(event)]:
                 raise ReferralStepRefused(status=referral.status.label, label=event.label)
-            return with_fields(event, community=referral.community)
+            step = with_fields(event, community=referral.community)
+            return _timed(step, referral) if isinstance(step, ReferralCompleted) else step
         case _:
             assert_never(event)
+
+
+def _assessed_on(event: ReferralMade, related: Related) -> date | None:
+    """When the need was found that is passed on."""
+    if event.needs_assessment is None:
+        return None
+    found: NeedsAssessment = related.state("needs_assessment", event.needs_assessment)
+    is_of_it = found.made is not None and found.made.household == event.household
+    if not is_of_it or event.need not in found.stated:
+        raise NeedOfAnother(id=event.needs_assessment, need=event.need)
+    return found.assessed_on
+
+
+def _timed(event: ReferralCompleted, referral: Referral) -> ReferralCompleted:
+    """A completion that carries since when the need was known and passed on."""
+    made = referral.made
+    assert made is not None
+    return with_fields(
+        event, category=made.category, need=made.need, made_on=referral.made_on,
+        need_assessed_on=made.need_assessed_on,
+    )
 
 
 REFERRAL = StreamKind(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Annotated, assert_never
+from typing import Annotated, Any, assert_never
 
 from msgspec import Meta
 from msgspec.structs import replace as with_fields
@@ -88,11 +88,21 @@ class NeedsAssessed(Event, topic="needs_assessment.made", label="需求评估"):
     community: Annotated[str | None, Derived] = None
 
 
-class NeedMet(Event, topic="needs_assessment.need_met", label="需求已满足"):
+def _without_assessment(fields: dict[str, Any]) -> None:
+    fields |= {"household": None, "assessed_on": None, "category": None, "community": None}
+
+
+class NeedMet(Event, topic="needs_assessment.need_met", label="需求已满足", class_version=2):
     """A need that an assessment found is met."""
 
     need: Need
     outcome: Remark | None = None
+    household: Annotated[str | None, Derived] = None
+    assessed_on: Annotated[date | None, Derived] = None
+    category: Annotated[str | None, Derived] = None
+    community: Annotated[str | None, Derived] = None
+
+    upcast_v1_v2 = staticmethod(_without_assessment)
 
 
 NeedsAssessmentEvent = NeedsAssessed | NeedMet
@@ -125,6 +135,8 @@ class NeedsAssessment:
 
     stated: frozenset[str] = frozenset()
     met: frozenset[str] = frozenset()
+    made: NeedsAssessed | None = None
+    assessed_on: date | None = None
 
 
 def evolve(assessment: NeedsAssessment, entry: Entry) -> NeedsAssessment:
@@ -133,7 +145,10 @@ def evolve(assessment: NeedsAssessment, entry: Entry) -> NeedsAssessment:
     assert isinstance(event, NeedsAssessmentEvent)
     match event:
         case NeedsAssessed():
-            return replace(assessment, stated=frozenset(need.need for need in event.needs))
+            return replace(
+                assessment, stated=frozenset(need.need for need in event.needs), made=event,
+                assessed_on=entry.statement.occurred.on,
+            )
         case NeedMet():
             return replace(assessment, met=assessment.met | {event.need})
         case _:
@@ -152,7 +167,12 @@ def decide(statement: Statement, assessment: NeedsAssessment, related: Related) 
                 raise NeedNotStated(need=event.need)
             if event.need in assessment.met:
                 raise NeedAlreadyMet(need=event.need)
-            return event
+            made = assessment.made
+            assert made is not None
+            return with_fields(
+                event, household=made.household, assessed_on=assessment.assessed_on,
+                category=made.category, community=made.community,
+            )
         case _:
             assert_never(event)
 

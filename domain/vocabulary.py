@@ -67,6 +67,7 @@ class Unit(Labelled):
     ITEM = "item", "项"
     HOUR = "hour", "小时"
     MINUTE = "minute", "分钟"
+    DAY = "day", "天"
     YUAN = "yuan", "元"
 
 

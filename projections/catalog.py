@@ -6,6 +6,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
     audit_trail,
     erasures,
     household_status,
+    indicator_versions,
     monthly_counts,
     postings,
     publications,
@@ -20,7 +21,7 @@ PARTS: Final = (
     ("timeline", "audit_trail", "erasures"),
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
-        "volunteer_hours", "staff_growth", "publications",
+        "volunteer_hours", "staff_growth", "publications", "indicator_definitions",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""

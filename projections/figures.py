@@ -8,82 +8,41 @@ what a distinct measure counts is always looked up in the postings.
 
 from __future__ import annotations
 
-import calendar
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
-from functools import lru_cache
-from typing import Final, NamedTuple, assert_never
+from typing import Final
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Connection,
-    Select,
-    String,
-    Table,
-    bindparam,
-    func,
-    literal,
-    select,
-    union_all,
-)
+from msgspec.structs import replace
+from sqlalchemy import Connection, select
 
-from domain.kernel import Refused
+from domain.indicators import Aggregation, Indicator
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
 from domain.vocabulary import Approximation
-from projections.indicators import Indicator, IndicatorSet
+from projections.counting import KnownBy, conditions, parameters, sought, statement
+from projections.indicator_checks import aggregation_of
+from projections.indicators import IndicatorSet
 from projections.lateness import days_late, is_late
-from projections.measures import MEASURES, UNSTATED, Kind
-from projections.moments import KnownAt, instant_of, position_of
-from projections.monthly_counts import monthly_counts
+from projections.measures import TIMED, UNSTATED
+from projections.moments import KnownAt
+from projections.periods import BadMonth, Period
 from projections.postings import postings
 from projections.timeline import records
 
-
-class BadMonth(
-    Refused, code="bad_month", status=400, title="月份格式不正确",
-    detail="“{got}”不是月份，应写作 2024-11 这样的形式。",
-):
-    """A month that is no month."""
-
-
-@dataclass(frozen=True, slots=True)
-class Period:
-    """The days that a figure is about, both included."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def of_month(cls, month: str) -> Period:
-        """The days of a month like ``2024-11``.
-
-        :raises BadMonth: where it is no month.
-        """
-        try:
-            first = datetime.strptime(month, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
-        except ValueError:
-            raise BadMonth(got=month[:20]) from None
-        if first.strftime("%Y-%m") != month:
-            raise BadMonth(got=month[:20])
-        return cls(first, first.replace(day=calendar.monthrange(first.year, first.month)[1]))
-
-    def until(self, as_of: date | None) -> Period:
-        """The period cut off after a day; before its first day nothing is left of it."""
-        return self if as_of is None else Period(self.first, min(self.last, as_of))
-
-    @property
-    def is_whole_months(self) -> bool:
-        """Whether the period begins and ends with a month."""
-        return self.first.day == 1 and (self.last + timedelta(days=1)).day == 1
+__all__ = [
+    "BadMonth", "Evidence", "Figure", "KnownAt", "Period", "evidence", "figures",
+]
+NOTHING: Final = "—"
+"""What an average prints where there is nothing to average."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A figure as it is printed: ``value`` is ``None`` where nobody stated it (未填报)."""
+    """A figure as it is printed.
+
+    ``value`` is ``None`` where nobody stated it (未填报), and for an average of nothing.
+    """
 
     indicator: Indicator
     value: int | Decimal | None
@@ -94,7 +53,7 @@ class Figure:
     def display(self) -> str:
         """The figure as the report prints it: 近70, 125, 未填报."""
         if self.value is None:
-            return UNSTATED_LABEL
+            return UNSTATED_LABEL if self.unstated else NOTHING
         stated = f"{self.approximation.label}{self.value}"
         return f"{stated}(另有{self.unstated}项{UNSTATED_LABEL})" if self.unstated else stated
 
@@ -107,122 +66,77 @@ def figures(
     *,
     as_of: date | None = None,
     known_at: KnownAt | None = None,
+    definitions: Sequence[Indicator] = (),
 ) -> list[Figure]:
     """The figures of a set for a station and period, in the set's order.
 
     ``as_of`` leaves out services after that day, ``known_at`` what was recorded after
-    that moment (see ``moments.py``).
+    that moment (see ``moments.py``). ``definitions`` count instead of
+    the set's own rows, or beside them, with nothing stored: what if?
     """
+    if definitions:
+        indicators = _only_now(indicators).defining(definitions)
     cut = period.until(as_of)
     is_monthly = known_at is None and cut.is_whole_months
-    counted = tuple(Counted.of(row) for row in indicators.indicators if row.measure is not None)
+    means = tuple(row for row in indicators.indicators if _is_mean(row))
+    counted = [row for row in indicators.indicators if row.measure and not _is_mean(row)]
+    wanted = tuple(sought(row, indicators, cut) for row in counted)
     sums: dict[str, dict[str, int]] = {}
-    if counted:
-        statement = _statement(counted, KnownBy.of(known_at), is_monthly=is_monthly)
-        values = parameters(station, cut, known_at)
-        for code, approximation, amount in connection.execute(statement, values):
+    if wanted:
+        asked = statement(wanted, KnownBy.of(known_at), is_monthly=is_monthly)
+        values = parameters(station, cut, known_at, wanted)
+        for code, approximation, amount in connection.execute(asked, values):
             sums.setdefault(code, {})[approximation] = int(amount)
-    found: dict[str, Figure] = {}
-    for indicator in indicators.indicators:
-        if indicator.measure is None:
-            found[indicator.code] = _remainder(indicator, found)
-        else:
-            found[indicator.code] = _summed(indicator, sums.get(indicator.code, {}))
-    return list(found.values())
+    found = {row.code: _counted(row, sums.get(row.code, {})) for row in counted}
+    if means:
+        of_months = replace(indicators, indicators=means, earlier=())
+        found |= _monthly_means(connection, station, of_months, cut, known_at)
+    for row in indicators.indicators:
+        _with_remainders(row, indicators, found)
+    return [found[row.code] for row in indicators.indicators]
 
 
-class KnownBy(Enum):
-    """Which columns ``known_at`` is counted by."""
-
-    NOW = ()
-    INSTANT = ("recorded_at",)
-    POSITION = ("position",)
-    BOTH = ("recorded_at", "position")
-
-    @classmethod
-    def of(cls, known_at: KnownAt | None) -> KnownBy:
-        """The columns of a moment of knowing."""
-        match known_at:
-            case None:
-                return cls.NOW
-            case datetime():
-                return cls.INSTANT
-            case int():
-                return cls.POSITION
-            case tuple():
-                return cls.BOTH
-            case _:
-                assert_never(known_at)
+def _only_now(indicators: IndicatorSet) -> IndicatorSet:
+    """The set as if it had always been so."""
+    return replace(indicators, earlier=())
 
 
-class Counted(NamedTuple):
-    """What of an indicator the database counts, hashable."""
-
-    code: str
-    measure: str
-    filter: tuple[tuple[str, tuple[str, ...]], ...]
-
-    @classmethod
-    def of(cls, indicator: Indicator) -> Counted:
-        """What is counted of an indicator that has a measure."""
-        assert indicator.measure is not None
-        wanted = tuple(
-            (dimension, (value,) if isinstance(value, str) else value)
-            for dimension, value in sorted(indicator.filter.items())
-        )
-        return cls(indicator.code, indicator.measure, wanted)
+def _is_mean(row: Indicator) -> bool:
+    return aggregation_of(row) is Aggregation.MONTHLY_MEAN
 
 
-@lru_cache(maxsize=64)
-def _statement(
-    counted: tuple[Counted, ...], moment: KnownBy, *, is_monthly: bool
-) -> CompoundSelect[str, str, int]:
-    """One statement for the amounts of each indicator by approximation.
-
-    It is built once for a set: building costs several times what asking costs.
-    """
-    def source(row: Counted) -> Table:
-        is_summed = is_monthly and MEASURES[row.measure].kind is not Kind.DISTINCT
-        return monthly_counts if is_summed else postings
-
-    return union_all(*(_sum(source(row), row, moment) for row in counted))
-
-
-def _sum(source: Table, counted: Counted, moment: KnownBy) -> Select[str, str, int]:
-    """The amounts of one indicator; of a distinct measure, how many entities there are."""
-    code, where = literal(counted.code, String), conditions(source, counted, moment)
-    if MEASURES[counted.measure].kind is Kind.DISTINCT:
-        entities = (
-            select(source.c.entity).where(*where).group_by(source.c.entity)
-            .having(func.sum(source.c.amount) > 0).subquery()
-        )
-        return select(code, literal("", String), func.count()).select_from(entities)
-    amount = func.sum(source.c.amount)
-    return select(code, source.c.approximation, amount).where(*where).group_by(
-        source.c.approximation
-    )
-
-
-def conditions(source: Table, counted: Counted, moment: KnownBy) -> list[ColumnElement[bool]]:
-    """Which postings an indicator counts: the same for the figure and for its evidence.
-
-    The values of :func:`parameters` go with them.
-    """
-    wanted = [source.c.station == bindparam("station"), source.c.measure == counted.measure]
-    if MEASURES[counted.measure].kind is not Kind.STOCK:
-        wanted.append(source.c.effective_on >= bindparam("first"))
-    wanted.append(source.c.effective_on <= bindparam("last"))
-    wanted += [source.c[dimension].in_(values) for dimension, values in counted.filter]
-    wanted += [source.c[column] <= bindparam(column) for column in moment.value]
-    return wanted
-
-
-def parameters(station: str, period: Period, known_at: KnownAt | None) -> dict[str, object]:
-    """The values that :func:`conditions` compares with."""
+def _monthly_means(
+    connection: Connection, station: str, means: IndicatorSet, cut: Period,
+    known_at: KnownAt | None,
+) -> dict[str, Figure]:
+    """The means of what stands at the end of each month that a period touches."""
+    rows = tuple(replace(row, aggregation=Aggregation.AT_END) for row in means.indicators)
+    at_end = replace(means, indicators=rows)
+    standing = [
+        figures(connection, station, at_end, month, known_at=known_at) for month in cut.months()
+    ]
     return {
-        "station": station, "first": period.first, "last": period.last,
-        "recorded_at": instant_of(known_at), "position": position_of(known_at),
+        row.code: Figure(row, _mean([month[number].value or 0 for month in standing]))
+        for number, row in enumerate(means.indicators)
     }
+
+
+def _mean(values: Sequence[int | Decimal]) -> int | Decimal | None:
+    if not values:
+        return None
+    mean = sum(map(Decimal, values), Decimal(0)) / len(values)
+    whole = int(mean)
+    return whole if mean == whole else round(mean, 2)
+
+
+def _counted(row: Indicator, amounts: dict[str, int]) -> Figure:
+    """A figure from its amounts by approximation."""
+    timed = amounts.pop(TIMED, 0)
+    if aggregation_of(row) is not Aggregation.AVERAGE:
+        return _summed(row, amounts)
+    if not timed:
+        return Figure(row, None)
+    return Figure(row, _divided(sum(amounts.values()), timed * row.divide_by))
 
 
 def _summed(indicator: Indicator, amounts: dict[str, int]) -> Figure:
@@ -249,14 +163,20 @@ def divided(total: int, divide_by: int) -> int | Decimal:
     return whole if not rest else round(Decimal(total) / divide_by, 2)
 
 
-def _remainder(indicator: Indicator, found: dict[str, Figure]) -> Figure:
-    """What the named parts leave of a total, so that the report's sums close."""
-    assert indicator.remainder_of is not None
-    parts = [found[code].value for code in (indicator.remainder_of, *indicator.minus)]
-    if any(value is None for value in parts):
-        return Figure(indicator, None, unstated=1)
-    total, *minus = (value for value in parts if value is not None)
-    return Figure(indicator, total - sum(minus))
+def _with_remainders(row: Indicator, indicators: IndicatorSet, found: dict[str, Figure]) -> Figure:
+    """The figure of a row; a remainder is what the named parts leave of a total.
+
+    It is unstated where a part is, or where rows of several definitions do not close.
+    """
+    if row.code in found:
+        return found[row.code]
+    found[row.code] = Figure(row, None, unstated=1)  # what a row that refers to itself finds
+    parts = [indicators.row(code) for code in filter(None, (row.remainder_of, *row.minus))]
+    values = [_with_remainders(part, indicators, found).value for part in parts if part]
+    stated = [value for value in values if value is not None]
+    if stated and len(stated) == len(parts):
+        found[row.code] = Figure(row, stated[0] - sum(stated[1:]))
+    return found[row.code]
 
 
 # ---- what is behind a figure ----
@@ -316,19 +236,29 @@ def evidence(
     known_at: KnownAt | None = None,
     after: int = 0,
     limit: int = EVIDENCE_LIMIT,
+    indicators: IndicatorSet | None = None,
 ) -> Sequence[Evidence]:
-    """The postings that make a figure, in the order in which they were recorded."""
+    """The postings that make a figure, in the order in which they were recorded.
+
+    ``indicators`` is the set with its earlier versions, where the period touches several.
+    """
     if indicator.measure is None:
         return ()
-    wanted = conditions(postings, Counted.of(indicator), KnownBy.of(known_at))
+    cut = period.until(as_of)
+    history = indicators or IndicatorSet(
+        code="", label="", label_en="", version=1, valid_from=date.min, indicators=(indicator,)
+    )
+    row = sought(indicator, history, cut)
     own = [postings.c[name] for name in Evidence.__dataclass_fields__ if name in postings.c]
     first = records.c.recorded_at.label("first_recorded_at")
     query = select(*own, first, records.c.imported_at).join_from(
         postings, records, OF_RECORD
-    ).where(*wanted, postings.c.position > after)
+    ).where(
+        *conditions(postings, row, KnownBy.of(known_at)), postings.c.position > after,
+        postings.c.approximation != TIMED,
+    )
     rows = connection.execute(
         query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT)),
-        parameters(station, period.until(as_of), known_at),
+        parameters(station, cut, known_at, (row,)),
     )
     return [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
-

@@ -2,12 +2,12 @@
 
 A set is a JSON file of indicators. Each names a measure and the filter it counts by,
 or a remainder of other indicators, so that the parts of a sum close. A station with
-other rows has another file.
+other rows has another file, or defines rows of its own (``indicator_versions.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -15,40 +15,17 @@ from typing import Final
 
 import msgspec
 
+from domain.indicators import CHECKS, Fault, Indicator, refuse_faults
 from domain.kernel import Refused, Value
-from domain.vocabulary import Unit
-from projections.measures import MEASURES, Kind
-from projections.postings import DIMENSIONS
-
-
-class Indicator(Value):
-    """One row of a report.
-
-    ``divide_by`` turns the measure's unit into the row's: fen into 元 (100), minutes
-    into 小时 (60). ``part_of`` names the row that this one is a part of (其中).
-    """
-
-    code: str
-    label: str
-    label_en: str
-    unit: Unit
-    measure: str | None = None
-    filter: dict[str, str | tuple[str, ...]] = msgspec.field(default_factory=dict)
-    divide_by: int = 1
-    part_of: str | None = None
-    remainder_of: str | None = None
-    minus: tuple[str, ...] = ()
-    is_fact: bool = False
-    """A fact beside the figures: printed as it was stated, not a figure of the set."""
-
-    @property
-    def kind(self) -> Kind | None:
-        """How the postings add up; ``None`` for a remainder."""
-        return MEASURES[self.measure].kind if self.measure else None
+from projections.indicator_checks import aggregation_of, faults_of, set_faults
 
 
 class IndicatorSet(Value):
-    """A report's rows, in their order, with version (口径) and dates."""
+    """A report's rows, in their order, with version (口径) and dates.
+
+    ``earlier`` holds the versions that were valid before this one, oldest first: a
+    period that several touch is counted on each day by the version of that day.
+    """
 
     code: str
     label: str
@@ -57,6 +34,17 @@ class IndicatorSet(Value):
     valid_from: date
     indicators: tuple[Indicator, ...]
     valid_until: date | None = None
+    earlier: tuple[IndicatorSet, ...] = ()
+
+    def row(self, code: str) -> Indicator | None:
+        """The row of a code."""
+        return next((row for row in self.indicators if row.code == code), None)
+
+    def defining(self, definitions: Iterable[Indicator]) -> IndicatorSet:
+        """The set with other definitions in the place of its own, new rows at its end."""
+        given = {row.code: row for row in definitions}
+        rows = [given.pop(row.code, row) for row in self.indicators]
+        return msgspec.structs.replace(self, indicators=(*rows, *given.values()))
 
 
 class UnknownIndicatorSet(
@@ -64,10 +52,6 @@ class UnknownIndicatorSet(
     detail="没有名为“{got}”的指标集，可用：{choices}。",
 ):
     """No file of that name."""
-
-
-class BadIndicatorSetError(ValueError):
-    """An indicator definition that cannot be counted; says where and why."""
 
 
 FOLDER: Final = files(__package__).joinpath("indicator_sets")
@@ -81,9 +65,10 @@ def indicator_set_codes() -> list[str]:
 
 @cache
 def indicator_set(code: str) -> IndicatorSet:
-    """An indicator set by its code.
+    """An indicator set by its code, as its file has it.
 
     :raises UnknownIndicatorSet: where there is no such set.
+    :raises BadIndicator: where its file holds what cannot be counted.
     """
     if code not in indicator_set_codes():
         raise UnknownIndicatorSet(got=code[:80], choices="、".join(indicator_set_codes()))
@@ -92,31 +77,28 @@ def indicator_set(code: str) -> IndicatorSet:
     return found
 
 
-def check_indicators(indicators: Sequence[Indicator]) -> None:
+def check_indicators(indicators: Sequence[Indicator], within: str = "/indicators") -> None:
     """Refuse a definition that cannot be counted, naming its place.
 
-    :raises BadIndicatorSetError: for the first such definition.
+    :raises BadIndicator: for the first such definition.
     """
-    seen: set[str] = set()
-    for row in indicators:
-        problem = _problem(row, seen)
-        if problem:
-            raise BadIndicatorSetError(f"{row.code}: {problem}")
-        seen.add(row.code)
+    for number, row in enumerate(indicators):
+        refuse_faults(faults_of(row), f"{within}/{number}")
+    refuse_faults(set_faults(indicators), within)
 
 
-def _problem(row: Indicator, seen: set[str]) -> str | None:
-    if row.code in seen:
-        return "the code stands twice"
-    if (row.measure is None) == (row.remainder_of is None):
-        return "needs either a measure or remainder_of"
-    if row.measure is not None and row.measure not in MEASURES:
-        return f"unknown measure {row.measure}"
-    if row.divide_by < 1:
-        return "divide_by must be at least 1"
-    unknown = set(row.filter) - set(DIMENSIONS)
-    if unknown:
-        return f"unknown filter {', '.join(sorted(unknown))}"
-    referred = {*row.minus, *filter(None, (row.remainder_of, row.part_of))}
-    missing = referred - seen
-    return f"refers to {', '.join(sorted(missing))}, which must stand before" if missing else None
+def _of_its_set(row: Indicator, set_code: str | None) -> Iterator[Fault]:
+    """What is wrong with a definition for the set that it is meant for."""
+    if set_code not in indicator_set_codes():
+        return
+    before = indicator_set(set_code).row(row.code)
+    if before is not None and before.unit is not row.unit:
+        yield Fault(
+            "/unit",
+            f"不能把单位由“{before.unit.label}”改为“{row.unit.label}”，请另设指标",
+        )
+    if before is not None and before.measure and aggregation_of(before) is not aggregation_of(row):
+        yield Fault("/aggregation", "不能改变指标的汇总方式，请另设指标")
+
+
+CHECKS.append(_of_its_set)

@@ -18,7 +18,8 @@ from sqlalchemy import (
     union_all,
 )
 
-from projections.figures import OF_RECORD, Counted, KnownBy, Period, conditions, parameters
+from projections.counting import KnownBy, Sought, conditions, parameters, sought
+from projections.figures import OF_RECORD, Period
 from projections.indicators import IndicatorSet
 from projections.moments import KnownAt
 from projections.postings import postings
@@ -47,22 +48,23 @@ def lateness(
     A record counts where its postings to the figure do not cancel out; it is late by the
     day that they are posted on and by when the record itself was made, not corrected.
     """
-    counted = tuple(Counted.of(row) for row in indicators.indicators if row.measure is not None)
+    cut = period.until(as_of)
+    counted = tuple(sought(row, indicators, cut) for row in indicators.indicators if row.measure)
     if not counted:
         return {}
-    values = parameters(station, period.until(as_of), known_at)
+    values = parameters(station, cut, known_at, counted)
     rows = connection.execute(_late_statement(counted, KnownBy.of(known_at)), values)
     return {code: Lateness(int(late or 0), int(imported or 0)) for code, late, imported in rows}
 
 
 @lru_cache(maxsize=64)
 def _late_statement(
-    counted: tuple[Counted, ...], moment: KnownBy
+    counted: tuple[Sought, ...], moment: KnownBy
 ) -> CompoundSelect[str, int, int]:
     return union_all(*(_late(row, moment) for row in counted))
 
 
-def _late(counted: Counted, moment: KnownBy) -> Select[str, int, int]:
+def _late(counted: Sought, moment: KnownBy) -> Select[str, int, int]:
     """How many records behind an indicator are late, and how many imported."""
     is_late_entry = postings.c.effective_on < records.c.recorded_month
     is_imported = records.c.imported_at.is_not(None)

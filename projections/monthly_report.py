@@ -35,20 +35,23 @@ from domain.programme import (
     CompetitionAwarded,
     CompetitionEntered,
     ProjectReviewPresented,
-    TaskBookApproved,
-    TaskBookDrafted,
-    TaskBookRevised,
-    TaskBookSubmitted,
 )
 from domain.record_keeping import fold
 from domain.station import StationEvent
 from domain.station_month import NarrativeWritten, PlanItemAdded, ReflectionWritten
 from domain.supervision import SupervisionReceived
 from domain.survey import CommunityNeedsSurveyHeld, SurveyHeld
+from domain.task_book import (
+    TaskBookApproved,
+    TaskBookDrafted,
+    TaskBookRevised,
+    TaskBookSubmitted,
+)
 from domain.training import TrainingDelivered, TrainingReceived
 from domain.vocabulary import UNSTATED, ReportSection
 from projections.figures import Figure, Period, figures
-from projections.indicators import IndicatorSet, indicator_set
+from projections.indicator_versions import station_set
+from projections.indicators import IndicatorSet
 from projections.late_entries import Lateness, lateness
 from projections.measures import POSTS
 from projections.moments import KnownAt, Moment, bounded, known, position_of
@@ -169,7 +172,9 @@ def monthly_report(
     period = named.period
     heard = bounded(known_at, ledger.head() if position is None else position)
     profile = station_profile(ledger, station, heard)
-    chosen = indicators or indicator_set(set_code or profile.indicator_set)
+    chosen = indicators or station_set(
+        connection, station, set_code or profile.indicator_set, period, known_at=known_at
+    )
     asked: dict[str, Any] = {"as_of": as_of, "known_at": known_at}
     found = figures(connection, station, chosen, period, **asked)
     cut = period.until(as_of)

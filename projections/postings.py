@@ -17,13 +17,15 @@ import msgspec
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
 from domain.kernel import Recorded, Statement, stream_station
-from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
+from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, StatedIn
 from projections.columns import UtcDateTime
 from projections.kernel import Batch, EntryProjection, Fault, Rows, metadata
 from projections.measures import POSTS, Measure, Posting
 
 DIMENSIONS: Final = ("community", "category", "kind", "role", "mode", "audience")
 """What an indicator may filter or group by."""
+ENVELOPE_DIMENSIONS: Final = ("staff", "programme", "project")
+"""What it may filter by as well, of how a record was stated: kept here, not in monthly sums."""
 _dimensions: Final = attrgetter(*DIMENSIONS)
 
 postings: Final = Table(
@@ -41,11 +43,16 @@ postings: Final = Table(
     *(Column(name, Text, nullable=False) for name in DIMENSIONS),
     Column("actor", Text, nullable=False),
     Column("project", Text, nullable=False),
+    Column("staff", Text, nullable=False),
+    Column("programme", Text, nullable=False),
     Column("stream", Text, nullable=False),
     Column("entry", Integer, nullable=False),
     Index("ix_postings_figure", "station", "measure", "effective_on"),
     sqlite_with_rowid=False,  # rows come in the order of their key
 )
+"""``actor`` recorded the posting; ``staff`` stated the entry, and for which ``project`` (cycle)
+and programmes (``programme``, a line each): the same for the entry and all that keeps it right.
+"""
 
 
 class Posted(NamedTuple):
@@ -73,6 +80,20 @@ def posted(event: Recorded) -> Iterator[Posted]:
             yield from _stated(event, 1)
 
 
+def stated_in(event: Recorded) -> StatedIn:
+    """By whom and for what the entry that an event is about was stated.
+
+    Events of older programs do not say it of what they keep right; their own stands for it.
+    """
+    kept, envelope = event.event, event.envelope
+    if isinstance(kept, EntryCorrected | EntryVoided | EntryReinstated) and kept.stated_in:
+        return kept.stated_in
+    return StatedIn(
+        actor=envelope.actor, project_cycle=envelope.project_cycle,
+        programmes=envelope.programmes,
+    )
+
+
 def _restated(
     event: Recorded, statement: Statement, entry: int, sign: int
 ) -> Iterator[Posted]:
@@ -96,6 +117,7 @@ class Postings(EntryProjection):
 
     name = "postings"
     label = "记账分录"
+    version = 2
     tables = (postings,)
 
     def rows(self, batch: Batch, faults: list[Fault]) -> Rows:
@@ -106,10 +128,11 @@ class Postings(EntryProjection):
             if not made:
                 continue
             envelope, stream = event.envelope, event.stream
-            station, project = stream_station(stream), envelope.project_cycle or ""
+            station, said = stream_station(stream), stated_in(event)
+            programmes = "".join(f"\n{name}\n" for name in said.programmes)
             for number, (measure, posting, on, amount, entry) in enumerate(made):
                 yield postings, (
                     event.position, number, measure.code, station, on, envelope.recorded_at,
                     amount, posting.entity, posting.approximation, *_dimensions(posting),
-                    envelope.actor, project, stream, entry,
+                    envelope.actor, said.project_cycle or "", said.actor, programmes, stream, entry,
                 )

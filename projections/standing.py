@@ -93,10 +93,14 @@ class Summed:
     known_at: KnownAt | None
 
 
+SUMMED: Final = ("postings", "monthly_counts", "timeline", "indicator_definitions")
+"""What figures are read from: what is counted, by which definitions, and by whom recorded."""
+
+
 @contextmanager
 def summed(read_models: ReadModels, moment: Moment) -> Iterator[Summed]:
     """What figures at a moment are summed over; sums are cut by the query itself."""
-    with _snapshot(read_models, ("postings", "monthly_counts", "timeline")) as (live, positions):
+    with _snapshot(read_models, SUMMED) as (live, positions):
         known_at: KnownAt | None = moment.known_at
         if known_at is not None or len(set(positions)) > 1:
             known_at = bounded(known_at, min(positions))

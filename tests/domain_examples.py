@@ -49,6 +49,14 @@ from domain.household import (
     TemporaryAssistanceGranted,
     UnitTransferred,
 )
+from domain.indicators import (
+    Aggregation,
+    Counted,
+    Indicator,
+    IndicatorDefined,
+    IndicatorRevised,
+    PeriodRule,
+)
 from domain.kernel import Envelope, Event, Occurrence, Precision
 from domain.meeting import MeetingHeld
 from domain.programme import (
@@ -57,11 +65,6 @@ from domain.programme import (
     CompetitionEntered,
     ProjectReviewPresented,
     ServiceProjectDrafted,
-    TaskBookApproved,
-    TaskBookDrafted,
-    TaskBookRevised,
-    TaskBookSubmitted,
-    TaskIndicator,
 )
 from domain.publication import (
     Change,
@@ -75,7 +78,7 @@ from domain.publication import (
     Snapshot,
     TreeHead,
 )
-from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
+from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, StatedIn
 from domain.referral import (
     ReferralAccepted,
     ReferralClosed,
@@ -84,6 +87,7 @@ from domain.referral import (
     ReferralMade,
 )
 from domain.resource import ResourceDelivered, ResourceLinked
+from domain.scoring import Direction, Scoring, ScoringRule, Step
 from domain.station import StationRegistered, StationRevised
 from domain.station_month import (
     NarrativeWritten,
@@ -100,6 +104,14 @@ from domain.survey import (
     NeedStated,
     SurveyHeld,
     Urgency,
+)
+from domain.task_book import (
+    Head,
+    TaskBookApproved,
+    TaskBookDrafted,
+    TaskBookRevised,
+    TaskBookSubmitted,
+    TaskIndicator,
 )
 from domain.training import TrainingDelivered, TrainingReceived
 from domain.visit import VisitRecorded
@@ -123,14 +135,29 @@ OCCURRED: Final = Occurrence(
     precision=Precision.RANGE,
 )
 
+STATED_IN: Final = StatedIn(actor="worker-1", project_cycle="2024", programmes=("p-1",))
+TRAININGS: Final = Indicator(
+    code="trainings", label="培训", label_en="Trainings", unit=Unit.TIMES,
+    measure="training.delivered", filter={"audience": ("volunteers", "residents")},
+    plus=(Counted(measure="training.received", filter={"mode": "online"}),),
+    aggregation=Aggregation.SUM, over=PeriodRule.YEAR, part_of="services",
+)
 HEAD: Final = Member(
     person="p1", name="测试甲", relation="head", id_number="370102194902030015",
     phone="000-0000000", health="高血压",
 )
 COUNTED: Final = {"category": "dibao", "community": "东路社区"}
+STAGED: Final = COUNTED | {
+    "household": "h1", "opened_on": date(2024, 10, 1), "stage": "intake",
+    "stage_since": date(2024, 10, 8),
+}
 ABOUT_30: Final = Quantity(value=30, approximation=Approximation.ABOUT)
 INDICATOR: Final = TaskIndicator(
-    indicator="visits", label="走访", unit=Unit.HOUSEHOLD_TIMES, target=600
+    indicator="visits", label="走访", unit=Unit.HOUSEHOLD_TIMES, target=600, head=Head.SERVICE,
+    weight=20, direction=Direction.AT_LEAST, plan=(100, 500),
+    scoring=ScoringRule(
+        kind=Scoring.STEPS, cap_percent=100, steps=(Step(from_percent=80, gives_percent=60),)
+    ),
 )
 MEETING: Final = MeetingHeld(
     title="例会", kind="work", organiser="示例街道", participants=("测试社工",), minutes=60,
@@ -204,20 +231,24 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         household="h1", worker="测试社工", problem="独居", person="p1", source="社区转介",
         number="C-1", **COUNTED,
     ),
-    CaseAssessed(summary="示例", **COUNTED),
-    CasePlanned(goals=("按时服药",), **COUNTED),
-    CaseSessionHeld(persons_met=1, minutes=50, summary="示例", **COUNTED),
-    CaseReviewed(summary="示例", skipping_because="未介入", **COUNTED),
-    CaseClosed(reason="goals_met", summary="示例", **COUNTED),
-    CaseReopened(because="复发", **COUNTED),
-    CaseFollowedUp(mode="phone", summary="示例", **COUNTED),
+    CaseAssessed(summary="示例", **STAGED),
+    CasePlanned(goals=("按时服药",), **STAGED),
+    CaseSessionHeld(persons_met=1, minutes=50, summary="示例", **STAGED),
+    CaseReviewed(summary="示例", skipping_because="未介入", **STAGED),
+    CaseClosed(reason="goals_met", summary="示例", **STAGED),
+    CaseReopened(because="复发", **STAGED),
+    CaseFollowedUp(mode="phone", summary="示例", **STAGED),
     ReferralMade(
         household="h1", to_agency="示例医院", need="medical", basis="consent", person="p1",
-        worker="测试社工", note="示例", **COUNTED,
+        worker="测试社工", note="示例", needs_assessment="na1",
+        need_assessed_on=date(2024, 10, 1), **COUNTED,
     ),
     ReferralAccepted(community="东路社区"),
     ReferralDeclined(because="名额已满", community="东路社区"),
-    ReferralCompleted(outcome="已安排", community="东路社区"),
+    ReferralCompleted(
+        outcome="已安排", need="medical", made_on=date(2024, 10, 8),
+        need_assessed_on=date(2024, 10, 1), **COUNTED,
+    ),
     ReferralClosed(because="搬走", community="东路社区"),
     SupervisionScheduled(
         planned_on=date(2024, 11, 20), supervisor="测试督导", kind="group", mode="on_site"
@@ -238,7 +269,10 @@ EXAMPLES: Final[tuple[Event, ...]] = (
     BrandRegistered(name="红马甲", summary="示例"),
     CompetitionEntered(title="公益大赛", organiser="示例协会", entry="银龄守护", summary="示例"),
     CompetitionAwarded(award="二等奖", prize_fen=500_000, summary="示例"),
-    TaskBookDrafted(title="任务书", cycle="2024", indicators=(INDICATOR,)),
+    TaskBookDrafted(
+        title="任务书", cycle="2024", indicators=(INDICATOR,), first_on=date(2024, 7, 1),
+        last_on=date(2024, 8, 31), indicator_set="lixia-2024",
+    ),
     TaskBookRevised(indicators=(INDICATOR,), because="示例"),
     TaskBookSubmitted(),
     TaskBookApproved(approver="示例区民政局"),
@@ -258,7 +292,9 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         household="h1", needs=(NeedStated(need="medical", urgency=Urgency.HIGH, note="示例"),),
         person="p1", worker="测试社工", **COUNTED,
     ),
-    NeedMet(need="medical", outcome="已就医"),
+    NeedMet(
+        need="medical", outcome="已就医", household="h1", assessed_on=date(2024, 10, 1), **COUNTED
+    ),
     GroupOpened(
         title="手工小组", audience="residents", community="东路社区", planned_sessions=6,
         workers=("测试社工",),
@@ -303,10 +339,21 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         number="Z-1", from_on=date(2024, 11, 1), until_on=date(2024, 11, 30), minutes=60
     ),
     EntryCorrected(
-        entry=1, before=said(MEETING), after=said(MEETING, "2024-11-06"), reason="填错了"
+        entry=1, before=said(MEETING), after=said(MEETING, "2024-11-06"), reason="填错了",
+        stated_in=STATED_IN,
     ),
-    EntryVoided(entry=1, voided=said(MEETING), reason="重复登记"),
-    EntryReinstated(entry=1, reinstated=said(MEETING), reason="误作废"),
+    EntryVoided(entry=1, voided=said(MEETING), reason="重复登记", stated_in=STATED_IN),
+    EntryReinstated(
+        entry=1, reinstated=said(MEETING), reason="误作废", stated_in=STATED_IN
+    ),
+    IndicatorDefined(
+        indicator_set="lixia-2024", indicator=TRAININGS, valid_from=date(2025, 1, 1),
+        valid_until=date(2025, 6, 30), because="区局口径调整",
+    ),
+    IndicatorRevised(
+        indicator_set="lixia-2024", indicator=TRAININGS, valid_from=date(2025, 7, 1),
+        valid_until=date(2025, 12, 31), because="区局口径调整",
+    ),
     ReportPublished(
         snapshot=SNAPSHOT, acknowledged=("unstated.person_visits",), texts="cd" * 32,
         code="ef" * 32,
@@ -378,8 +425,11 @@ HISTORIES: Final = (
         GroupSessionHeld(), GroupClosed(), subject="g1",
     ),
     given(
-        TaskBookDrafted(title="任务书", cycle="2024", indicators=(INDICATOR,)),
-        TaskBookRevised(indicators=()), TaskBookSubmitted(), TaskBookApproved(), subject="b1",
+        TaskBookDrafted(
+            title="任务书", cycle="2024", indicators=(INDICATOR,), first_on=date(2024, 7, 1),
+            last_on=date(2024, 8, 31),
+        ),
+        TaskBookRevised(indicators=()), TaskBookSubmitted(), subject="b1",
     ),
     given(
         PlanItemAdded(item="i1", text="家访"), ReflectionWritten(text="示例"),

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "audit": "api.cli.audit:audit",
     "access-log": "api.cli.audit:access_log",
     "signals": "api.cli.signals:signals",
+    "progress": "api.cli.progress:progress",
     "rebuild": "api.cli.rebuild:rebuild",
     "backup": "api.cli.backup:backup",
     "restore": "api.cli.backup:restore",

@@ -1,4 +1,4 @@
-"""Which pages are there? The overview, the monthly report and its evidence, households."""
+"""Which pages are there? Overview, monthly report and its evidence, task book, households."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from api.identity import (
     allowed,
     caller,
     caller_of,
+    today,
 )
 from api.moments import moment_of, standing_at, summed_at
 from api.paging import make_cursor, next_url, read_cursor
@@ -30,7 +31,7 @@ from api.services import services
 from domain.code_lists import code_list, label_of
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.figures import EVIDENCE_LIMIT, Evidence, Period, evidence, figures
-from projections.indicators import indicator_set
+from projections.indicator_versions import station_set
 from projections.looking_back import (
     STATUS,
     Page,
@@ -44,6 +45,8 @@ from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
 from projections.publications import publications_of
 from projections.published_reports import publications_for
 from projections.stations import months_on_record
+from projections.task_progress import task_book_progress
+from projections.timeline import records_of_kind
 from workers.published_documents import published_by
 from workers.reports import fillings
 
@@ -140,8 +143,10 @@ def home() -> str:
     months = _months(station)
     month = months[0] if months else None
     shown = _figures(station, profile.indicator_set, month) if month else []
+    with found.read_models.engine.connect() as connection:
+        books = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
     return render_template(
-        "pages/home.html", profile=profile, months=months, month=month, figures=shown,
+        "pages/home.html", books=books, profile=profile, months=months, month=month, figures=shown,
         codes=_printed_codes(station),
         month_label=month and f"{month[:4]} 年 {int(month[5:])} 月",
         behind=found.ledger.head() - found.read_models.position(),
@@ -155,8 +160,10 @@ def _printed_codes(station: str) -> dict[str, str]:
 
 
 def _figures(station: str, set_code: str, month: str) -> list[Any]:
+    period = Period.of_month(month)
     with services().read_models.engine.connect() as connection:
-        return figures(connection, station, indicator_set(set_code), Period.of_month(month))
+        chosen = station_set(connection, station, set_code, period)
+        return figures(connection, station, chosen, period)
 
 
 # ---- the month ----
@@ -213,11 +220,13 @@ def evidence_page(month: str, code: str) -> str:
     with summed_at(moment) as then:
         rows = evidence(
             then.connection, report.station, figure.indicator, report.period, as_of=then.as_of,
-            known_at=then.known_at,
+            known_at=then.known_at, indicators=report.indicator_set,
         )
-    measure = MEASURES.get(figure.indicator.measure or "", figure.indicator)
+    absence = figure.indicator.without
     return render_template(
-        "pages/evidence.html", figure=figure, month=month, measure=measure,
+        "pages/evidence.html", figure=figure, month=month,
+        terms=[(term, MEASURES[term.measure]) for term in figure.indicator.terms],
+        without=absence and MEASURES[absence.measure],
         late=report.late.get(code), rows=[_evidence_row(row) for row in rows],
         is_cut=len(rows) == EVIDENCE_LIMIT, **_times(),
     )
@@ -233,6 +242,22 @@ def _evidence_row(row: Evidence) -> dict[str, Any]:
         "kind": stream_kind(row.stream), "id": stream_subject(row.stream), "entry": row.entry,
         "community": row.community, "actor": row.actor, "amount": row.amount,
     }
+
+
+# ---- the task book ----
+
+
+@pages.route("/task-books/<subject>")
+@action(READ_FIGURES)
+def task_book_page(subject: str) -> str:
+    """A task book: each target, what is expected by now, what was done, month by month."""
+    moment = _asked()
+    with summed_at(moment) as then:
+        progress = task_book_progress(
+            then.connection, services().ledger, one_station(), subject,
+            as_of=moment.as_of or today(), known_at=then.known_at,
+        )
+    return render_template("pages/task_book.html", progress=progress, **_times())
 
 
 # ---- households ----

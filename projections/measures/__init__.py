@@ -9,10 +9,22 @@ from projections.measures import (  # noqa: F401 - loading a module registers it
     assistance,
     casework,
     contact,
+    durations,
     growth,
     households,
     services,
 )
-from projections.measures.kernel import MEASURES, POSTS, UNSTATED, Kind, Measure, Posting
+from projections.measures.kernel import (
+    MEASURES,
+    POSTS,
+    TIMED,
+    UNSTATED,
+    CodeSource,
+    Kind,
+    Measure,
+    Posting,
+)
 
-__all__ = ["MEASURES", "POSTS", "UNSTATED", "Kind", "Measure", "Posting"]
+__all__ = [
+    "MEASURES", "POSTS", "TIMED", "UNSTATED", "CodeSource", "Kind", "Measure", "Posting",
+]

@@ -12,23 +12,27 @@ from domain.household import (
 from domain.kernel import Recorded
 from domain.vocabulary import Unit
 from projections.measures.kernel import (
+    CATEGORY,
+    COMMUNITY,
     Kind,
     Measure,
     Posting,
 )
 
 assistance_households = Measure(
-    "assistance.households", "救助单元", "Assistance units", Unit.HOUSEHOLD, Kind.STOCK
+    "assistance.households", "救助单元", "Assistance units", Unit.HOUSEHOLD, Kind.STOCK,
+    by=COMMUNITY | CATEGORY,
 )
 assistance_persons = Measure(
-    "assistance.persons", "保障人口", "Covered persons", Unit.PERSON, Kind.STOCK
+    "assistance.persons", "保障人口", "Covered persons", Unit.PERSON, Kind.STOCK,
+    by=COMMUNITY | CATEGORY,
 )
 temporary_assistance = Measure(
-    "assistance.temporary", "临时救助", "Temporary assistance", Unit.TIMES, Kind.FLOW
+    "assistance.temporary", "临时救助", "Temporary assistance", Unit.TIMES, Kind.FLOW, by=COMMUNITY
 )
 temporary_assistance_fen = Measure(
     "assistance.temporary_fen", "临时救助金额", "Temporary assistance granted",
-    Unit.YUAN, Kind.FLOW,
+    Unit.YUAN, Kind.FLOW, by=COMMUNITY,
 )
 
 

@@ -7,21 +7,39 @@ from domain.group import GroupOpened, GroupSessionHeld
 from domain.kernel import Recorded
 from domain.vocabulary import Unit
 from projections.measures.kernel import (
+    CATEGORY,
+    COMMUNITY,
     Kind,
     Measure,
     Posting,
     stated,
 )
 
-cases_opened = Measure("case.opened", "新开个案", "Cases opened", Unit.PIECE, Kind.FLOW)
-cases_closed = Measure("case.closed", "结案", "Cases closed", Unit.PIECE, Kind.FLOW)
-cases_open = Measure("case.open", "在案个案", "Open cases", Unit.PIECE, Kind.STOCK)
-case_sessions = Measure("case.sessions", "个案服务", "Case sessions", Unit.SESSION, Kind.FLOW)
-case_follow_ups = Measure("case.follow_ups", "个案回访", "Case follow-ups", Unit.TIMES, Kind.FLOW)
-groups_opened = Measure("group.opened", "开展小组", "Groups opened", Unit.PIECE, Kind.FLOW)
-group_sessions = Measure("group.sessions", "小组服务", "Group sessions", Unit.SESSION, Kind.FLOW)
+cases_opened = Measure(
+    "case.opened", "新开个案", "Cases opened", Unit.PIECE, Kind.FLOW, by=COMMUNITY | CATEGORY
+)
+cases_closed = Measure(
+    "case.closed", "结案", "Cases closed", Unit.PIECE, Kind.FLOW, by=COMMUNITY | CATEGORY
+)
+cases_open = Measure(
+    "case.open", "在案个案", "Open cases", Unit.PIECE, Kind.STOCK, by=COMMUNITY | CATEGORY
+)
+case_sessions = Measure(
+    "case.sessions", "个案服务", "Case sessions", Unit.SESSION, Kind.FLOW, by=COMMUNITY | CATEGORY
+)
+case_follow_ups = Measure(
+    "case.follow_ups", "个案回访", "Case follow-ups", Unit.TIMES, Kind.FLOW, by=COMMUNITY | CATEGORY
+)
+groups_opened = Measure(
+    "group.opened", "开展小组", "Groups opened", Unit.PIECE, Kind.FLOW,
+    by=COMMUNITY | {"audience": "audiences"},
+)
+group_sessions = Measure(
+    "group.sessions", "小组服务", "Group sessions", Unit.SESSION, Kind.FLOW, by=COMMUNITY
+)
 group_attendance = Measure(
-    "group.attendance", "小组服务人次", "Group attendance", Unit.PERSON_TIMES, Kind.FLOW
+    "group.attendance", "小组服务人次", "Group attendance",
+    Unit.PERSON_TIMES, Kind.FLOW, by=COMMUNITY,
 )
 
 CaseStep = CaseIntaken | CaseClosed | CaseReopened | CaseSessionHeld | CaseFollowedUp

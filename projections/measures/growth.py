@@ -8,11 +8,13 @@ from domain.programme import (
     CompetitionAwarded,
     CompetitionEntered,
     ProjectReviewPresented,
-    TaskBookDrafted,
-    TaskBookSubmitted,
 )
 from domain.station_month import PlanItemAdded, ReflectionWritten
 from domain.supervision import SupervisionReceived
+from domain.task_book import (
+    TaskBookDrafted,
+    TaskBookSubmitted,
+)
 from domain.training import TrainingDelivered, TrainingReceived
 from domain.vocabulary import Unit
 from domain.volunteer import (
@@ -21,6 +23,7 @@ from domain.volunteer import (
     VolunteerServiceRecorded,
 )
 from projections.measures.kernel import (
+    COMMUNITY,
     Kind,
     Measure,
     Posting,
@@ -29,26 +32,35 @@ from projections.measures.kernel import (
 )
 
 trainings_delivered = Measure(
-    "training.delivered", "开展培训", "Trainings delivered", Unit.TIMES, Kind.FLOW
+    "training.delivered", "开展培训", "Trainings delivered", Unit.TIMES, Kind.FLOW,
+    by=COMMUNITY | {"audience": "audiences", "mode": "delivery_modes"},
 )
 training_attendance = Measure(
-    "training.attendance", "培训参与", "Training attendance", Unit.PERSON_TIMES, Kind.FLOW
+    "training.attendance", "培训参与", "Training attendance", Unit.PERSON_TIMES, Kind.FLOW,
+    by=COMMUNITY | {"audience": "audiences", "mode": "delivery_modes"},
 )
 trainings_received = Measure(
-    "training.received", "接受培训", "Trainings received", Unit.TIMES, Kind.FLOW
+    "training.received", "接受培训", "Trainings received", Unit.TIMES, Kind.FLOW,
+    by={"mode": "delivery_modes"},
 )
 supervisions_received = Measure(
-    "supervision.received", "接受督导", "Supervisions received", Unit.TIMES, Kind.FLOW
+    "supervision.received", "接受督导", "Supervisions received", Unit.TIMES, Kind.FLOW,
+    by={"kind": "supervision_kinds", "mode": "delivery_modes", "role": "supervision_sources"},
 )
-meetings = Measure("meeting.held", "会议", "Meetings", Unit.TIMES, Kind.FLOW)
+meetings = Measure(
+    "meeting.held", "会议", "Meetings", Unit.TIMES, Kind.FLOW, by={"kind": "meeting_kinds"}
+)
 volunteers_registered = Measure(
-    "volunteer.registered", "注册志愿者", "Volunteers registered", Unit.PERSON, Kind.STOCK
+    "volunteer.registered", "注册志愿者", "Volunteers registered",
+    Unit.PERSON, Kind.STOCK, by=COMMUNITY,
 )
 volunteer_minutes = Measure(
-    "volunteer.minutes", "志愿服务时长(已确认)", "Confirmed volunteer time", Unit.MINUTE, Kind.FLOW
+    "volunteer.minutes", "志愿服务时长(已确认)", "Confirmed volunteer time",
+    Unit.MINUTE, Kind.FLOW, by=COMMUNITY,
 )
 volunteer_services = Measure(
-    "volunteer.services", "志愿服务人次", "Volunteer services", Unit.PERSON_TIMES, Kind.FLOW
+    "volunteer.services", "志愿服务人次", "Volunteer services",
+    Unit.PERSON_TIMES, Kind.FLOW, by=COMMUNITY,
 )
 competitions_entered = Measure(
     "competition.entered", "参加大赛", "Competitions entered", Unit.TIMES, Kind.FLOW

@@ -9,28 +9,42 @@ from domain.household import (
     HouseholdInfoVerified,
     HouseholdRegistered,
 )
-from domain.kernel import Recorded
+from domain.kernel import Event, Recorded
 from domain.vocabulary import Unit
 from projections.measures.kernel import (
+    CATEGORY,
+    COMMUNITY,
     Kind,
     Measure,
     Posting,
 )
 
 households_registered = Measure(
-    "household.registered", "新建家庭档案", "Households registered", Unit.HOUSEHOLD, Kind.FLOW
+    "household.registered", "新建家庭档案", "Households registered",
+    Unit.HOUSEHOLD, Kind.FLOW, by=COMMUNITY,
 )
 households_updated = Measure(
     "household.updated", "更新信息的家庭", "Households with updated information",
-    Unit.HOUSEHOLD, Kind.DISTINCT,
+    Unit.HOUSEHOLD, Kind.DISTINCT, by=COMMUNITY | CATEGORY,
+    entities="household",
 )
 households_verified = Measure(
-    "household.verified", "核对信息的家庭", "Households verified", Unit.HOUSEHOLD, Kind.DISTINCT
+    "household.verified", "核对信息的家庭", "Households verified", Unit.HOUSEHOLD, Kind.DISTINCT,
+    by=COMMUNITY,
+    entities="household",
 )
 case_files_opened = Measure(
-    "case_file.opened", "新建服务对象档案", "Case files opened", Unit.FILE, Kind.FLOW
+    "case_file.opened", "新建服务对象档案", "Case files opened", Unit.FILE, Kind.FLOW, by=COMMUNITY
 )
-case_files = Measure("case_file.kept", "在用服务对象档案", "Open case files", Unit.FILE, Kind.STOCK)
+case_files = Measure(
+    "case_file.kept", "在用服务对象档案", "Open case files", Unit.FILE, Kind.STOCK,
+    entities="household",
+)
+households_kept = Measure(
+    "household.kept", "在册家庭", "Households on file", Unit.HOUSEHOLD, Kind.STOCK,
+    entities="household",
+)
+"""Both follow the household and not its community: what ends them does not name one."""
 
 
 @households_registered.posted_by(HouseholdRegistered)
@@ -62,13 +76,19 @@ def household_verified(event: HouseholdInfoVerified, entry: Recorded) -> Posting
 
 
 @case_files_opened.posted_by(CaseFileOpened)
-@case_files.posted_by(CaseFileOpened)
 def case_file_opened(event: CaseFileOpened, _entry: Recorded) -> Posting:
     """One file."""
     return Posting(community=event.community or "")
 
 
+@case_files.posted_by(CaseFileOpened)
+@households_kept.posted_by(HouseholdRegistered)
+def comes_on_file(_event: Event, entry: Recorded) -> Posting:
+    """The household is on file from now on."""
+    return Posting(entity=entry.id)
+
+
 @case_files.posted_by(CaseFileClosed)
-def case_file_closed(_event: CaseFileClosed, _entry: Recorded) -> Posting:
+def case_file_closed(_event: CaseFileClosed, entry: Recorded) -> Posting:
     """One file less."""
-    return Posting(-1)
+    return Posting(-1, entity=entry.id)

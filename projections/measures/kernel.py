@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -14,6 +14,12 @@ from domain.kernel import Event, Recorded
 from domain.vocabulary import Approximation, Labelled, Unit
 
 UNSTATED: Final = "unstated"
+TIMED: Final = "timed"
+"""Marks, beside the days of a duration, the posting that counts it: an average needs both."""
+CodeSource = str | type[Labelled]
+"""What a dimension's values are taken from: a code list by name, or a closed set; "" is free."""
+COMMUNITY: Final[dict[str, CodeSource]] = {"community": ""}
+CATEGORY: Final[dict[str, CodeSource]] = {"category": "assistance_categories"}
 
 
 class Kind(Labelled):
@@ -22,6 +28,7 @@ class Kind(Labelled):
     FLOW = "flow", "期间合计"
     STOCK = "stock", "期末存量"
     DISTINCT = "distinct", "不重复计数"
+    DURATION = "duration", "平均用时"
 
 
 class Posting(msgspec.Struct, frozen=True):
@@ -50,13 +57,19 @@ P = TypeVar("P", bound=Post)
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A named figure: what is counted, in which unit, and how postings add up."""
+    """A named figure: what is counted, in which unit, and how postings add up.
+
+    ``by`` says which dimensions its postings have, and where their values come from;
+    ``entities`` of what kind those are that they name.
+    """
 
     code: str
     label: str
     label_en: str
     unit: Unit
     kind: Kind
+    entities: str = ""
+    by: Mapping[str, CodeSource] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Register the measure under its code."""
@@ -93,3 +106,20 @@ def stated(quantity: Quantity) -> tuple[int, str]:
 def stated_fen(fen: int | None) -> tuple[int, str]:
     """The amount of money in fen; one that nobody stated posts the count 1, marked so."""
     return (1, UNSTATED) if fen is None else (fen, "")
+
+
+def took(
+    since: date | None, until: date, *, community: str = "", category: str = "", kind: str = ""
+) -> tuple[Posting, ...]:
+    """How long something took: its days, and beside them that it is one.
+
+    An average needs both, and a correction reverses both. Nothing is posted where the
+    event does not say since when; days that run backwards count as none.
+    """
+    if since is None:
+        return ()
+    days = max((until - since).days, 0)
+    return (
+        Posting(days, community=community, category=category, kind=kind),
+        Posting(1, community=community, category=category, kind=kind, approximation=TIMED),
+    )

@@ -8,6 +8,7 @@ from domain.referral import ReferralCompleted, ReferralMade
 from domain.resource import ResourceDelivered, ResourceLinked
 from domain.vocabulary import Unit
 from projections.measures.kernel import (
+    COMMUNITY,
     Kind,
     Measure,
     Posting,
@@ -15,17 +16,27 @@ from projections.measures.kernel import (
     stated_fen,
 )
 
-activities = Measure("activity.held", "社区活动", "Activities", Unit.TIMES, Kind.FLOW)
+activities = Measure(
+    "activity.held", "社区活动", "Activities", Unit.TIMES, Kind.FLOW,
+    by=COMMUNITY | {"kind": "activity_kinds", "role": "activity_roles", "audience": "audiences"},
+)
 activity_attendance = Measure(
-    "activity.attendance", "活动参与", "Activity attendance", Unit.PERSON_TIMES, Kind.FLOW
+    "activity.attendance", "活动参与", "Activity attendance", Unit.PERSON_TIMES, Kind.FLOW,
+    by=COMMUNITY | {"kind": "activity_kinds", "role": "activity_roles", "audience": "audiences"},
 )
-referrals_made = Measure("referral.made", "转介", "Referrals made", Unit.TIMES, Kind.FLOW)
+referrals_made = Measure(
+    "referral.made", "转介", "Referrals made", Unit.TIMES, Kind.FLOW, by=COMMUNITY
+)
 referrals_completed = Measure(
-    "referral.completed", "转介完成", "Referrals completed", Unit.TIMES, Kind.FLOW
+    "referral.completed", "转介完成", "Referrals completed", Unit.TIMES, Kind.FLOW, by=COMMUNITY
 )
-resources_linked = Measure("resource.linked", "资源链接", "Resources linked", Unit.TIMES, Kind.FLOW)
+resources_linked = Measure(
+    "resource.linked", "资源链接", "Resources linked", Unit.TIMES, Kind.FLOW,
+    by=COMMUNITY | {"kind": "resource_kinds"},
+)
 resource_fen = Measure(
-    "resource.delivered_fen", "链接资源价值", "Value of resources delivered", Unit.YUAN, Kind.FLOW
+    "resource.delivered_fen", "链接资源价值", "Value of resources delivered", Unit.YUAN, Kind.FLOW,
+    by=COMMUNITY | {"kind": "resource_kinds"},
 )
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as in_context
+from datetime import date
+from typing import Any
+
+import msgspec
 import pytest
-from domain_spec import given, refused
+from domain_spec import CONTEXT, Given, given, refused
+from msgspec.structs import replace
 
 from domain.kernel import Event
 from domain.programme import (
@@ -12,6 +18,9 @@ from domain.programme import (
     CompetitionEntered,
     ProjectReviewPresented,
     ServiceProjectDrafted,
+)
+from domain.scoring import Scoring, ScoringRule, Step
+from domain.task_book import (
     TaskBookApproved,
     TaskBookDrafted,
     TaskBookRevised,
@@ -22,7 +31,13 @@ from domain.programme import (
 from domain.vocabulary import Unit
 
 VISITS = TaskIndicator(indicator="visits", label="走访", unit=Unit.HOUSEHOLD_TIMES, target=600)
+BUREAU = msgspec.structs.replace(CONTEXT, actor="bureau-1", role="reviewer")
 DRAFTED = TaskBookDrafted(title="任务书", cycle="2024", indicators=(VISITS,))
+
+
+def by_the_bureau(book: Given) -> Given:
+    """The task book approved by somebody of the bureau."""
+    return in_context(book, context=BUREAU).after(TaskBookApproved())
 
 
 @pytest.mark.parametrize(
@@ -53,7 +68,12 @@ def test_a_task_book_is_approved_as_it_was_submitted() -> None:
     submitted = given(DRAFTED, TaskBookSubmitted())
     assert submitted.state.status is TaskBookStatus.SUBMITTED
     assert submitted.state.indicators == (VISITS,)
-    assert submitted.after(TaskBookApproved()).state.status is TaskBookStatus.APPROVED
+    assert by_the_bureau(submitted).state.status is TaskBookStatus.APPROVED
+
+
+def test_a_task_book_is_approved_by_another_person_than_submitted_it() -> None:
+    with refused("second_person_needed"):
+        given(DRAFTED, TaskBookSubmitted()).when(TaskBookApproved())
 
 
 def test_a_revised_task_book_is_submitted_again_before_it_is_approved() -> None:
@@ -69,4 +89,44 @@ def test_a_revised_task_book_is_submitted_again_before_it_is_approved() -> None:
 )
 def test_an_approved_task_book_is_final(event: Event) -> None:
     with refused("task_book_approved"):
-        given(DRAFTED, TaskBookSubmitted(), TaskBookApproved()).when(event)
+        by_the_bureau(given(DRAFTED, TaskBookSubmitted())).when(event)
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        (date(2024, 7, 1), None), (None, date(2025, 6, 30)),
+        (date(2025, 7, 1), date(2025, 6, 30)), (date(2020, 1, 1), date(2025, 1, 1)),
+    ],
+)
+def test_a_cycle_has_a_first_and_a_last_day(first: date | None, last: date | None) -> None:
+    with refused("bad_project_cycle"):
+        given().when(replace(DRAFTED, first_on=first, last_on=last))
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"plan": (600,)}, "plan"), ({"plan": (50,) * 12}, None), ({"plan": (49,) * 12}, "plan"),
+        ({"scoring": ScoringRule(kind=Scoring.STEPS)}, "scoring/steps"),
+        ({"scoring": ScoringRule(steps=(Step(from_percent=1, gives_percent=1),))}, "scoring/steps"),
+    ],
+)
+def test_a_target_that_cannot_be_followed_is_refused_at_its_place(
+    changes: dict[str, Any], where: str | None
+) -> None:
+    drafted = replace(
+        DRAFTED, first_on=date(2024, 7, 1), last_on=date(2025, 6, 30),
+        indicators=(replace(VISITS, **changes),),
+    )
+    if where is None:
+        assert given(drafted).state.indicators == drafted.indicators
+        return
+    with refused("bad_target") as caught:
+        given().when(drafted)
+    assert caught.value.facts["where"] == f"/indicators/0/{where}"
+
+
+def test_an_indicator_has_one_target() -> None:
+    with refused("bad_target"):
+        given(DRAFTED).when(TaskBookRevised(indicators=(VISITS, VISITS)))

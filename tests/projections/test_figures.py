@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from desk import STATION, Desk, a_station
 
@@ -18,6 +19,7 @@ from domain.household import (
     HouseholdInfoUpdated,
     HouseholdMoved,
 )
+from domain.indicators import BadIndicator, Indicator
 from domain.ledger import Ledger
 from domain.programme import CompetitionAwarded, CompetitionEntered
 from domain.resource import ResourceDelivered, ResourceLinked
@@ -25,13 +27,7 @@ from domain.visit import VISIT, VisitRecorded
 from domain.vocabulary import Approximation
 from projections.engine import ReadModels
 from projections.figures import Figure, Period, evidence, figures
-from projections.indicators import (
-    BadIndicatorSetError,
-    Indicator,
-    check_indicators,
-    indicator_set,
-    indicator_set_codes,
-)
+from projections.indicators import check_indicators, indicator_set, indicator_set_codes
 
 NOVEMBER = Period.of_month("2024-11")
 
@@ -226,22 +222,51 @@ def test_every_indicator_set_can_be_counted(code: str, book: Book) -> None:
         assert book.value(row.code, name=code) in {0, None}
 
 
+A_ROW = {"code": "x", "label": "甲", "label_en": "x", "unit": "times", "measure": "visit.held"}
+
+
 @pytest.mark.parametrize(
-    ("changes", "problem"),
+    ("changes", "where", "problem"),
     [
-        ({"measure": "no.such"}, "unknown measure"),
-        ({"filter": {"colour": "red"}}, "unknown filter colour"),
-        ({"measure": None}, "either a measure or remainder_of"),
-        ({"part_of": "later"}, "refers to later"),
-        ({"divide_by": 0}, "divide_by"),
+        ({"measure": "no.such"}, "/measure", "没有名为“no.such”的计量"),
+        ({"filter": {"colour": "red"}}, "/filter/colour", "没有“colour”这一维"),
+        ({"filter": {"a/b": "red"}}, "/filter/a~1b", "没有“a/b”这一维"),
+        ({"filter": {"mode": ["home", "x"]}}, "/filter/mode", "“x”不在代码表中"),
+        ({"filter": {"audience": "volunteers"}}, "/filter/audience", "这一维"),
+        ({"measure": None}, "/measure", "之一"),
+        ({"remainder_of": "y"}, "/measure", "之一"),
+        ({"measure": None, "remainder_of": "x"}, "/remainder_of", "循环引用：x → x"),
+        ({"part_of": "later"}, "/part_of", "没有的指标“later”"),
+        ({"unit": "household"}, "/unit", "单位“户”"),
+        ({"divide_by": 60}, "/unit", "除以 60"),
+        ({"aggregation": "distinct"}, "/aggregation", "不能按“distinct”汇总"),
+        ({"measure": "case.open", "unit": "piece", "aggregation": "sum"}, "/aggregation", "存量"),
+        ({"measure": "case.open", "unit": "piece", "over": "year"}, "/over", "期末数"),
+        ({"plus": [{"measure": "case.open"}]}, "/plus/0/measure", "不能相加"),
+        ({"plus": [{"measure": "nope"}]}, "/plus/0/measure", "没有名为“nope”的计量"),
+        ({"without": {"measure": "visit.held", "days": 9}}, "/without", "存量"),
+        ({"minus": ["x"]}, "/minus", "余数"),
     ],
 )
 def test_a_definition_that_cannot_be_counted_is_refused_with_its_place(
-    changes: dict[str, Any], problem: str
+    changes: dict[str, Any], where: str, problem: str
 ) -> None:
-    row = {"code": "x", "label": "x", "label_en": "x", "unit": "times", "measure": "visit.held"}
-    with pytest.raises(BadIndicatorSetError, match=f"x: .*{problem}"):
-        check_indicators([Indicator(**(row | changes))])
+    row = msgspec.convert(A_ROW | changes, Indicator)
+    with pytest.raises(BadIndicator) as refused:
+        check_indicators([row])
+    assert refused.value.facts["where"] == f"/indicators/0{where}"
+    assert problem in str(refused.value)
+
+
+def test_a_remainder_that_goes_round_is_refused_at_its_place() -> None:
+    rows = [
+        msgspec.convert(
+            A_ROW | {"code": code, "measure": None, "remainder_of": other}, Indicator
+        )
+        for code, other in (("a", "b"), ("b", "a"))
+    ]
+    with pytest.raises(BadIndicator, match="a → b → a"):
+        check_indicators(rows)
 
 
 def test_a_correction_of_an_assignment_takes_its_end_along(desk: Desk, book: Book) -> None:

@@ -10,22 +10,26 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from desk import a_vault
 from docx import Document
 from stdnum.cn import ric
 
 from domain.fields import PERSONAL, marked_values
+from domain.indicators import Counted
 from domain.kernel import Recorded
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 from projections.figures import Figure, KnownAt, Period, figures
 from projections.indicators import indicator_set
 from projections.monthly_report import MonthlyReport, monthly_report
+from projections.task_progress import task_book_progress
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.demo.generator import demo_lines
 from workers.demo.many import CASEWORK_STATION, casework_lines, load_lines
 from workers.history import import_history
+from workers.history.lines import Names
 from workers.reports import BadTemplateError, write_docx
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -145,6 +149,53 @@ def _counts(event: Recorded, demo: Station) -> bool:
         return False
     voided = (e.event for e in demo.ledger.history(event.stream))
     return not any(e.topic == "record.voided" and e.entry == event.version for e in voided)
+
+
+def test_the_task_book_shows_how_the_cycle_went(demo: Station) -> None:
+    book = Names(DEMO_STATION, DEMO_SOURCE).own("tb1", "task_book")
+    with demo.read_models.engine.connect() as connection:
+        found = task_book_progress(
+            connection, demo.ledger, DEMO_STATION, book, as_of=date(2025, 7, 31)
+        )
+    assert (found.as_of, found.book.status.value) == (date(2025, 6, 30), "approved")
+    actual = {
+        row.target.indicator: row.actual.display if row.actual else "人工评定"
+        for row in found.rows
+    }
+    assert actual["finance"] == "人工评定"
+    assert actual["person_visits"] == "278"
+    assert actual["case_days"] == "53.33"
+    hours = next(row for row in found.rows if row.target.indicator == "volunteer_hours")
+    assert hours.actual is not None
+    assert sum(month.actual.value for month in hours.months) == hours.actual.value == 215
+    assert [month.is_reported for month in hours.months] == [False] * 6 + [True] * 6
+    assert {row.light.value for row in found.rows} == {"green", "amber", "red", "none"}
+    assert sum(s.weight for s in found.heads) == 100
+    halfway = datetime(2024, 12, 20, tzinfo=UTC)
+    with demo.read_models.engine.connect() as connection:
+        then = task_book_progress(
+            connection, demo.ledger, DEMO_STATION, book, as_of=date(2024, 11, 30),
+            known_at=halfway,
+        )
+    visits = next(row for row in then.rows if row.target.indicator == "person_visits")
+    assert visits.expected == 110
+    assert visits.months[4].actual is not None
+    assert visits.months[4].actual.value == 25
+
+
+def test_november_counted_with_delivered_trainings_is_2(demo: Station) -> None:
+    both = msgspec.structs.replace(
+        indicator_set("lixia-2024").row("trainings_received"),
+        plus=(Counted(measure="training.delivered"),),
+    )
+    with demo.read_models.engine.connect() as connection:
+        found = figures(
+            connection, DEMO_STATION, indicator_set("lixia-2024"), Period.of("2024-11"),
+            definitions=(both,),
+        )
+    values = {figure.indicator.code: figure.value for figure in found}
+    assert values["trainings_received"] == 2
+    assert demo.figures("2024-11")["trainings_received"].value == 1
 
 
 def test_every_month_has_figures_of_its_own(demo: Station) -> None:

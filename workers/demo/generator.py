@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Final
 
+from workers.demo.task_book import BOOK, promise
 from workers.demo.year import MONTHS, Home, Profile, Staff, StationYear
 
 DEMO_SEED: Final = 2024
@@ -53,6 +54,7 @@ def demo_lines() -> Iterator[bytes]:
             _november(year, homes)
         else:
             ordinary_month(year, homes, month, number)
+    promise(year)
     return year.diary.lines()
 
 
@@ -262,21 +264,8 @@ def _november_events(year: StationYear) -> None:
     entered = contest | {"entry": "安心善居"}
     year.say("competition.entered", date(2024, 11, 5), entered, subject="co1")
     year.say("competition.awarded", date(2024, 11, 14), {"award": "铜奖"}, subject="co1")
-    book = {
-        "title": "2024-2025 年度任务书", "cycle": "2024-2025",
-        "indicators": [
-            {
-                "indicator": "households_updated", "label": "更新困难群体服务信息",
-                "unit": "household", "target": 900,
-            },
-            {
-                "indicator": "person_visits", "label": "走访", "unit": "person_times",
-                "target": 360,
-            },
-        ],
-    }
     year.say(
-        "task_book.drafted", date(2024, 11, 15), book, until=date(2024, 11, 19), subject="tb1",
+        "task_book.drafted", date(2024, 11, 15), BOOK, until=date(2024, 11, 19), subject="tb1",
         actor=staff.lead, role="lead",
     )
     year.say("project_review.presented", date(2024, 11, 22), {

@@ -1,0 +1,290 @@
+"""Which statement asks the database for the amounts of indicators?
+
+What an indicator counts are *terms*: a measure, a filter, and the days on which the
+definition is valid. Figures and their evidence are asked for by the same conditions.
+Where the monthly sums say enough they are read; distinct entities, a filter by staff,
+programme or cycle, a count of postings and an absence need the postings themselves.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from enum import Enum
+from functools import lru_cache
+from typing import Final, NamedTuple, assert_never
+
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
+
+from domain.indicators import Aggregation, Counted, Indicator, PeriodRule, Without
+from projections.indicator_checks import aggregation_of
+from projections.indicators import IndicatorSet
+from projections.measures import MEASURES, TIMED, Kind
+from projections.moments import KnownAt, instant_of, position_of
+from projections.monthly_counts import monthly_counts
+from projections.periods import Period
+from projections.postings import ENVELOPE_DIMENSIONS, postings
+
+FIRST: Final = {PeriodRule.PERIOD: "first", PeriodRule.YEAR: "year_first", PeriodRule.EVER: None}
+"""From which day on a rule counts: a parameter of the statement."""
+
+
+class KnownBy(Enum):
+    """Which columns ``known_at`` is counted by."""
+
+    NOW = ()
+    INSTANT = ("recorded_at",)
+    POSITION = ("position",)
+    BOTH = ("recorded_at", "position")
+
+    @classmethod
+    def of(cls, known_at: KnownAt | None) -> KnownBy:
+        """The columns of a moment of knowing."""
+        match known_at:
+            case None:
+                return cls.NOW
+            case datetime():
+                return cls.INSTANT
+            case int():
+                return cls.POSITION
+            case tuple():
+                return cls.BOTH
+            case _:
+                assert_never(known_at)
+
+    def known(self, source: Table) -> list[ColumnElement[bool]]:
+        """Which rows were known; binds what :func:`parameters` gives."""
+        return [source.c[column] <= bindparam(column) for column in self.value]
+
+
+def known_by(known_at: KnownAt | None) -> dict[str, object]:
+    """What the conditions of :class:`KnownBy` compare with."""
+    return {"recorded_at": instant_of(known_at), "position": position_of(known_at)}
+
+
+class Term(NamedTuple):
+    """A measure and what of it counts, hashable; ``since`` and ``until`` bound its validity."""
+
+    measure: str
+    filter: tuple[tuple[str, tuple[str, ...]], ...]
+    first: str | None
+    since: date | None = None
+    until: date | None = None
+
+    @classmethod
+    def of(
+        cls, counted: Counted | Without, first: str | None, since: date | None = None,
+        until: date | None = None,
+    ) -> Term:
+        """The term of what a definition counts."""
+        wanted = tuple(
+            (dimension, (value,) if isinstance(value, str) else value)
+            for dimension, value in sorted(counted.filter.items())
+        )
+        return cls(counted.measure, wanted, first, since, until)
+
+
+class Sought(NamedTuple):
+    """What of an indicator the database counts, hashable."""
+
+    code: str
+    aggregation: Aggregation
+    terms: tuple[Term, ...]
+    absent: Term | None = None
+    days: int = 0
+
+    @property
+    def source(self) -> Table:
+        """The monthly sums where they say enough, else the postings."""
+        is_distinct = self.aggregation is Aggregation.DISTINCT
+        needs_postings = is_distinct or self.absent is not None or (
+            self.aggregation is Aggregation.COUNT
+            and MEASURES[self.terms[0].measure].kind is not Kind.DURATION
+        )
+        needs_postings |= any(
+            dimension in ENVELOPE_DIMENSIONS for term in self.terms for dimension, _v in term.filter
+        )
+        needs_postings |= any(not _begins_a_month(day) for day in self._bounds())
+        return postings if needs_postings else monthly_counts
+
+    def _bounds(self) -> list[date]:
+        ends = [term.until + timedelta(days=1) for term in self.terms if term.until]
+        return [*ends, *(term.since for term in self.terms if term.since)]
+
+
+def _begins_a_month(day: date) -> bool:
+    return day.day == 1
+
+
+def sought(row: Indicator, indicators: IndicatorSet, period: Period) -> Sought:
+    """What of an indicator is counted in a period, by each version that is valid in it."""
+    aggregation = aggregation_of(row)
+    assert aggregation is not None
+    is_stock = aggregation in {Aggregation.AT_END, Aggregation.MONTHLY_MEAN}
+    first = None if is_stock else FIRST[row.over]
+    versions = [] if is_stock else _versions(row, indicators, period)
+    terms = [
+        Term.of(counted, first, since, until)
+        for definition, since, until in versions or [(row, None, None)]
+        for counted in definition.terms
+    ]
+    if row.without is None:
+        return Sought(row.code, aggregation, tuple(terms))
+    absent = Term.of(row.without, None)
+    return Sought(row.code, aggregation, tuple(terms), absent, row.without.days)
+
+
+def _versions(
+    row: Indicator, indicators: IndicatorSet, period: Period
+) -> list[tuple[Indicator, date | None, date | None]]:
+    """The definitions of a row that are valid within the period, each with its days.
+
+    Days before its first definition are counted by that one: nothing else was ever said.
+    """
+    begins = {
+        PeriodRule.PERIOD: period.first, PeriodRule.YEAR: _year_first(period),
+        PeriodRule.EVER: date.min,
+    }[row.over]
+    found: list[tuple[Indicator, date | None, date | None]] = []
+    since: date | None = None
+    is_known = False
+    versions = (*indicators.earlier, indicators)
+    for number, version in enumerate(versions):
+        later = versions[number + 1 : number + 2]
+        until = later[0].valid_from - timedelta(days=1) if later else None
+        definition = row if not later else version.row(row.code)
+        is_within = until is None or until >= begins
+        if is_within and definition is not None and definition.measure is not None:
+            is_same = bool(found) and found[-1][0] == definition
+            is_same = is_same and found[-1][2] == (since and since - timedelta(days=1))
+            begin = found.pop()[1] if is_same else since
+            found.append((definition, begin if found or is_known else None, until))
+        is_known |= definition is not None
+        since = until and until + timedelta(days=1)
+    return found
+
+
+def _year_first(period: Period) -> date:
+    return period.last.replace(month=1, day=1)
+
+
+@lru_cache(maxsize=256)
+def statement(
+    wanted: tuple[Sought, ...], moment: KnownBy, *, is_monthly: bool
+) -> CompoundSelect[str, str, int]:
+    """One statement for the amounts of each indicator by approximation.
+
+    It is built once for a set: building costs several times what asking costs.
+    """
+    return union_all(
+        *(_amounts(row.source if is_monthly else postings, row, moment) for row in wanted)
+    )
+
+
+def _amounts(source: Table, row: Sought, moment: KnownBy) -> Select[str, str, int]:
+    """The amounts of one indicator; of a distinct measure, how many entities there are."""
+    code, none = literal(row.code, String), literal("", String)
+    if row.absent is not None:
+        return select(code, none, func.count()).select_from(_absent(row, moment).subquery())
+    where, amount = conditions(source, row, moment), source.c.amount
+    match row.aggregation:
+        case Aggregation.DISTINCT:
+            entities = _entities(source, where).subquery()
+            return select(code, none, func.count()).select_from(entities)
+        case Aggregation.COUNT:
+            sign = case((amount > 0, 1), (amount < 0, -1), else_=0)
+            if MEASURES[row.terms[0].measure].kind is Kind.DURATION:
+                sign = case((source.c.approximation == TIMED, amount), else_=0)
+            return select(code, none, func.sum(sign)).where(*where).having(func.count() > 0)
+        case (
+            Aggregation.SUM | Aggregation.AT_END | Aggregation.MONTHLY_MEAN | Aggregation.AVERAGE
+        ):
+            approximation = source.c.approximation
+            return select(code, approximation, func.sum(amount)).where(*where).group_by(
+                approximation
+            )
+        case _:
+            assert_never(row.aggregation)
+
+
+def _entities(source: Table, where: list[ColumnElement[bool]]) -> Select[str]:
+    """The entities that are counted once each: those whose postings sum to more than 0."""
+    entity = source.c.entity
+    positive = func.sum(source.c.amount) > 0
+    return select(entity).where(*where).group_by(entity).having(positive)
+
+
+def _absent(row: Sought, moment: KnownBy) -> Select[str]:
+    """The entities on file that have no posting to the other measure for so many days."""
+    assert row.absent is not None
+    source, amount = postings, postings.c.amount
+    on_file = _term(source, row.terms[0])
+    seen = _term(source, row.absent)
+    seen = and_(seen, source.c.effective_on >= bindparam(f"last_{row.days}_days"))
+    where = [*_asked(source, moment), or_(on_file, seen)]
+    return (
+        select(source.c.entity).where(*where).group_by(source.c.entity)
+        .having(func.sum(case((on_file, amount), else_=0)) > 0)
+        .having(func.sum(case((seen, amount), else_=0)) <= 0)
+    )
+
+
+def conditions(source: Table, row: Sought, moment: KnownBy) -> list[ColumnElement[bool]]:
+    """Which postings an indicator counts: the same for the figure and for its evidence.
+
+    The values of :func:`parameters` go with them.
+    """
+    wanted = [*_asked(source, moment), or_(*(_term(source, term) for term in row.terms))]
+    if row.absent is not None:
+        wanted.append(source.c.entity.in_(_absent(row, moment)))
+    return wanted
+
+
+def _asked(source: Table, moment: KnownBy) -> list[ColumnElement[bool]]:
+    """Whose postings, as of which day, and as known at which moment."""
+    wanted = [
+        source.c.station == bindparam("station"), source.c.effective_on <= bindparam("last")
+    ]
+    return wanted + moment.known(source)
+
+
+def _term(source: Table, term: Term) -> ColumnElement[bool]:
+    wanted = [source.c.measure == term.measure]
+    if term.first is not None:
+        wanted.append(source.c.effective_on >= bindparam(term.first))
+    if term.since is not None:
+        wanted.append(source.c.effective_on >= term.since)
+    if term.until is not None:
+        wanted.append(source.c.effective_on <= term.until)
+    for dimension, values in term.filter:
+        column = source.c[dimension]
+        if dimension == "programme":
+            named = (column.contains(f"\n{value}\n", autoescape=True) for value in values)
+            wanted.append(or_(*named))
+        else:
+            wanted.append(column.in_(values))
+    return and_(*wanted)
+
+
+def parameters(
+    station: str, period: Period, known_at: KnownAt | None, wanted: tuple[Sought, ...]
+) -> dict[str, object]:
+    """What a statement is executed with."""
+    days = {row.days for row in wanted if row.days}
+    return {
+        "station": station, "first": period.first, "last": period.last,
+        "year_first": _year_first(period), **known_by(known_at),
+    } | {f"last_{n}_days": period.last - timedelta(days=n - 1) for n in days}
