@@ -75,7 +75,7 @@ class CaseAssessed(Event, topic="case.assessed", label="预估", class_version=2
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -90,7 +90,7 @@ class CasePlanned(Event, topic="case.planned", label="制定计划", class_versi
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -107,7 +107,7 @@ class CaseSessionHeld(Event, topic="case.session_held", label="个案服务", cl
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -122,7 +122,7 @@ class CaseReviewed(Event, topic="case.reviewed", label="个案评估", class_ver
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -138,7 +138,7 @@ class CaseClosed(Event, topic="case.closed", label="结案", class_version=2):
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -152,7 +152,7 @@ class CaseReopened(Event, topic="case.reopened", label="重新接案", class_ver
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -167,7 +167,7 @@ class CaseFollowedUp(Event, topic="case.followed_up", label="个案回访", clas
     community: Annotated[str | None, Derived] = None
     household: Annotated[str | None, Derived] = None
     opened_on: Annotated[date | None, Derived] = None
-    stage: Annotated[str | None, Derived] = None
+    stage: Annotated[Stage | None, Derived] = None
     stage_since: Annotated[date | None, Derived] = None
 
     upcast_v1_v2 = staticmethod(_without_stage)
@@ -284,7 +284,7 @@ def _counted(event: C, case: Case) -> C:
     """An event that carries what it is counted by, and since when the case stood where."""
     return with_fields(
         event, category=case.category, community=case.community, household=case.household,
-        opened_on=case.opened_on, stage=case.stage.value, stage_since=case.stage_since,
+        opened_on=case.opened_on, stage=case.stage, stage_since=case.stage_since,
     )
 
 

@@ -18,6 +18,7 @@ from domain.case import (
     CaseReopened,
     CaseReviewed,
     CaseSessionHeld,
+    Stage,
 )
 from domain.erasure import (
     ErasureApproved,
@@ -148,7 +149,7 @@ HEAD: Final = Member(
 )
 COUNTED: Final = {"category": "dibao", "community": "东路社区"}
 STAGED: Final = COUNTED | {
-    "household": "h1", "opened_on": date(2024, 10, 1), "stage": "intake",
+    "household": "h1", "opened_on": date(2024, 10, 1), "stage": Stage.INTAKE,
     "stage_since": date(2024, 10, 8),
 }
 ABOUT_30: Final = Quantity(value=30, approximation=Approximation.ABOUT)

@@ -79,7 +79,7 @@ def stage_left(event: StageEvent, entry: Recorded) -> tuple[Posting, ...]:
     """How long the case stood where it stood; further sessions leave no stage."""
     if event.stage is None or event.stage == STAGE_OF[type(event)]:
         return ()
-    return _took(event, event.stage_since, entry, event.stage)
+    return _took(event, event.stage_since, entry, event.stage.value)
 
 
 @need_days_to_met.posted_by(NeedMet)

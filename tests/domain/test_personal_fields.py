@@ -23,13 +23,15 @@ from domain.kernel import EVENTS
 OPEN_MARKS = {CODE_LIST, COMMUNITY, DERIVED, PERSON_MARK, REFERS_TO}
 """Codes, communities and ids; an id names nobody, and figures are counted by it."""
 
+STATED_IN = {f"stated_in.{name}" for name in ("actor", "project_cycle", "programmes")}
 STAFF = {
     "activity.held": {"workers"}, "case.intake": {"worker"}, "community_survey.held": {"workers"},
     "group.opened": {"workers"}, "meeting.held": {"participants"},
     "needs_assessment.made": {"worker"}, "referral.made": {"worker"},
     "supervision.received": {"supervisor", "participants"},
     "supervision.scheduled": {"supervisor"}, "survey.held": {"workers"},
-    "task_book.approved": {"approver"}, "training.delivered": {"workers"},
+    "task_book.approved": {"approver"}, "record.corrected": STATED_IN,
+    "record.voided": STATED_IN, "record.reinstated": STATED_IN, "training.delivered": {"workers"},
     "training.received": {"participants"}, "visit.recorded": {"workers"},
     "volunteer.service_recorded": {"recorder"},
 }
@@ -40,6 +42,12 @@ STATION = {
     "communities.name", "communities.aliases", "introduction", "indicator_set",
 }
 
+DEFINITION = {
+    f"indicator.{name}" for name in (
+        "code", "label", "label_en", "measure", "filter", "plus.measure", "plus.filter",
+        "without.measure", "without.filter", "part_of", "remainder_of", "minus",
+    )
+}
 PUBLISHED = {
     "activity.held": {"title", "organisers", "venue"}, "brand.registered": {"name"},
     "competition.awarded": {"award"}, "competition.entered": {"title", "organiser", "entry"},
@@ -48,7 +56,10 @@ PUBLISHED = {
     "narrative.written": {"title"}, "project.drafted": {"title", "cycle"},
     "project_review.presented": {"title", "organiser", "cycle"}, "referral.made": {"to_agency"},
     "resource.linked": {"title"}, "survey.held": {"title"},
-    "task_book.drafted": {"title", "cycle", "indicators.indicator", "indicators.label"},
+    "task_book.drafted": {
+        "title", "cycle", "indicators.indicator", "indicators.label", "indicator_set",
+    },
+    "indicator.defined": DEFINITION | {"indicator_set"}, "indicator.revised": DEFINITION,
     "task_book.revised": {"indicators.indicator", "indicators.label"},
     "training.delivered": {"title"}, "training.received": {"title", "organiser"},
     "volunteer.service_recorded": {"title"}, "volunteer_team.registered": {"name"},
