@@ -15,12 +15,14 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
+from domain.indicators import Indicator
 from domain.kernel import Refused
 from domain.ledger import Ledger
 from domain.station import StationEvent
 from domain.vocabulary import Approximation, Labelled
 from projections.figures import Figure, figures
-from projections.indicators import Indicator, IndicatorSet, indicator_set
+from projections.indicator_versions import station_set
+from projections.indicators import IndicatorSet
 from projections.measures import MEASURES, Kind
 from projections.moments import KnownAt
 from projections.monthly_report import station_profile
@@ -118,7 +120,9 @@ def _station(
     connection: Connection, code: str, profile: StationEvent, asked: ReportPeriod, *,
     as_of: date | None, known_at: KnownAt | None,
 ) -> StationFigures:
-    chosen = indicator_set(profile.indicator_set)
+    chosen = station_set(
+        connection, code, profile.indicator_set, asked.period, known_at=known_at
+    )
     found = figures(connection, code, chosen, asked.period, as_of=as_of, known_at=known_at)
     return StationFigures(code, profile.name, chosen, tuple(found))
 

@@ -136,7 +136,7 @@ def _counted(row: Indicator, amounts: dict[str, int]) -> Figure:
         return _summed(row, amounts)
     if not timed:
         return Figure(row, None)
-    return Figure(row, _divided(sum(amounts.values()), timed * row.divide_by))
+    return Figure(row, divided(sum(amounts.values()), timed * row.divide_by))
 
 
 def _summed(indicator: Indicator, amounts: dict[str, int]) -> Figure:

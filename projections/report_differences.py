@@ -14,12 +14,13 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from domain.indicators import Indicator
 from domain.kernel import Event, Recorded
 from domain.ledger import Ledger, recorded_from
 from domain.publication import Change, ChangedRecord, PublishedFigure, RestatedFigure
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
 from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
-from projections.indicators import Indicator, IndicatorSet
+from projections.indicators import IndicatorSet
 from projections.measures import MEASURES, Kind
 from projections.monthly_report import MonthlyReport, Part, Section, monthly_report
 from projections.published_reports import Publication, indicators_of
