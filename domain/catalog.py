@@ -19,6 +19,7 @@ from domain import (  # noqa: F401 - loading a module registers its stream and e
     group,
     household,
     meeting,
+    merging,
     programme,
     publication,
     record_keeping,

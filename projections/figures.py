@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from enum import Enum
 from functools import lru_cache
-from typing import Final, NamedTuple, assert_never
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     CompoundSelect,
     Connection,
+    FromClause,
     Select,
     String,
     Table,
@@ -34,10 +35,12 @@ from sqlalchemy import (
 from domain.kernel import Refused
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
 from domain.vocabulary import Approximation
+from projections.aliases import aliases_at, resolved, roots
 from projections.indicators import Indicator, IndicatorSet
+from projections.knowing import KnownBy, bounds
 from projections.lateness import days_late, is_late
 from projections.measures import MEASURES, UNSTATED, Kind
-from projections.moments import KnownAt, instant_of, position_of
+from projections.moments import KnownAt
 from projections.monthly_counts import monthly_counts
 from projections.postings import postings
 from projections.timeline import records
@@ -118,7 +121,10 @@ def figures(
     counted = tuple(Counted.of(row) for row in indicators.indicators if row.measure is not None)
     sums: dict[str, dict[str, int]] = {}
     if counted:
-        statement = _statement(counted, KnownBy.of(known_at), is_monthly=is_monthly)
+        statement = _statement(
+            counted, KnownBy.of(known_at), is_monthly=is_monthly,
+            is_merged=bool(aliases_at(connection, station, known_at).into),
+        )
         values = parameters(station, cut, known_at)
         for code, approximation, amount in connection.execute(statement, values):
             sums.setdefault(code, {})[approximation] = int(amount)
@@ -129,30 +135,6 @@ def figures(
         else:
             found[indicator.code] = _summed(indicator, sums.get(indicator.code, {}))
     return list(found.values())
-
-
-class KnownBy(Enum):
-    """Which columns ``known_at`` is counted by."""
-
-    NOW = ()
-    INSTANT = ("recorded_at",)
-    POSITION = ("position",)
-    BOTH = ("recorded_at", "position")
-
-    @classmethod
-    def of(cls, known_at: KnownAt | None) -> KnownBy:
-        """The columns of a moment of knowing."""
-        match known_at:
-            case None:
-                return cls.NOW
-            case datetime():
-                return cls.INSTANT
-            case int():
-                return cls.POSITION
-            case tuple():
-                return cls.BOTH
-            case _:
-                assert_never(known_at)
 
 
 class Counted(NamedTuple):
@@ -175,25 +157,36 @@ class Counted(NamedTuple):
 
 @lru_cache(maxsize=64)
 def _statement(
-    counted: tuple[Counted, ...], moment: KnownBy, *, is_monthly: bool
+    counted: tuple[Counted, ...], moment: KnownBy, *, is_monthly: bool, is_merged: bool
 ) -> CompoundSelect[str, str, int]:
     """One statement for the amounts of each indicator by approximation.
 
-    It is built once for a set: building costs several times what asking costs.
+    It is built once for a set: building costs several times what asking costs. Only where
+    something ``is_merged`` are entities resolved.
     """
+    found = roots(moment) if is_merged else None
+
     def source(row: Counted) -> Table:
         is_summed = is_monthly and MEASURES[row.measure].kind is not Kind.DISTINCT
         return monthly_counts if is_summed else postings
 
-    return union_all(*(_sum(source(row), row, moment) for row in counted))
+    return union_all(*(_sum(source(row), row, moment, found) for row in counted))
 
 
-def _sum(source: Table, counted: Counted, moment: KnownBy) -> Select[str, str, int]:
+def _sum(
+    source: Table, counted: Counted, moment: KnownBy, found: CTE | None
+) -> Select[str, str, int]:
     """The amounts of one indicator; of a distinct measure, how many entities there are."""
     code, where = literal(counted.code, String), conditions(source, counted, moment)
-    if MEASURES[counted.measure].kind is Kind.DISTINCT:
+    measure = MEASURES[counted.measure]
+    if measure.kind is Kind.DISTINCT:
+        entity: ColumnElement[str] = source.c.entity
+        tables: FromClause = source
+        if found is not None:
+            is_alias, entity = resolved(source, measure.entities, found)
+            tables = source.outerjoin(found, is_alias)
         entities = (
-            select(source.c.entity).where(*where).group_by(source.c.entity)
+            select(entity).select_from(tables).where(*where).group_by(entity)
             .having(func.sum(source.c.amount) > 0).subquery()
         )
         return select(code, literal("", String), func.count()).select_from(entities)
@@ -213,15 +206,13 @@ def conditions(source: Table, counted: Counted, moment: KnownBy) -> list[ColumnE
         wanted.append(source.c.effective_on >= bindparam("first"))
     wanted.append(source.c.effective_on <= bindparam("last"))
     wanted += [source.c[dimension].in_(values) for dimension, values in counted.filter]
-    wanted += [source.c[column] <= bindparam(column) for column in moment.value]
-    return wanted
+    return wanted + moment.conditions(source)
 
 
 def parameters(station: str, period: Period, known_at: KnownAt | None) -> dict[str, object]:
     """The values that :func:`conditions` compares with."""
     return {
-        "station": station, "first": period.first, "last": period.last,
-        "recorded_at": instant_of(known_at), "position": position_of(known_at),
+        "station": station, "first": period.first, "last": period.last, **bounds(known_at),
     }
 
 
@@ -271,7 +262,8 @@ class Evidence:
     """One posting behind a figure: where it comes from and what it adds.
 
     ``first_recorded_at`` and ``imported_at`` are those of the record that is posted, also
-    where the posting is by its correction.
+    where the posting is by its correction; ``counts_as`` is the entity that a distinct
+    figure counts: the survivor of a merge.
     """
 
     position: int
@@ -286,6 +278,7 @@ class Evidence:
     actor: str
     first_recorded_at: datetime
     imported_at: datetime | None
+    counts_as: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -330,5 +323,10 @@ def evidence(
         query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT)),
         parameters(station, period.until(as_of), known_at),
     )
-    return [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    found = [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    entities = MEASURES[indicator.measure].entities
+    if not entities:
+        return found
+    merged = aliases_at(connection, station, known_at)
+    return [replace(row, counts_as=merged.root(entities, row.entity)) for row in found]
 

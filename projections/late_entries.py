@@ -18,8 +18,9 @@ from sqlalchemy import (
     union_all,
 )
 
-from projections.figures import OF_RECORD, Counted, KnownBy, Period, conditions, parameters
+from projections.figures import OF_RECORD, Counted, Period, conditions, parameters
 from projections.indicators import IndicatorSet
+from projections.knowing import KnownBy
 from projections.moments import KnownAt
 from projections.postings import postings
 from projections.timeline import records

@@ -96,6 +96,7 @@ class Postings(EntryProjection):
 
     name = "postings"
     label = "记账分录"
+    version = 2  # persons met by name are counted as well
     tables = (postings,)
 
     def rows(self, batch: Batch, faults: list[Fault]) -> Rows:

@@ -25,6 +25,8 @@ from projections.store import CHUNK, generations
 
 GENERATION: Final = 0
 """What a database in memory holds is nobody's generation."""
+OF_FIGURES: Final = ("postings", "monthly_counts", "timeline", "aliases")
+"""What figures and their evidence are read from."""
 
 
 @dataclass(slots=True)
@@ -96,7 +98,7 @@ class Summed:
 @contextmanager
 def summed(read_models: ReadModels, moment: Moment) -> Iterator[Summed]:
     """What figures at a moment are summed over; sums are cut by the query itself."""
-    with _snapshot(read_models, ("postings", "monthly_counts", "timeline")) as (live, positions):
+    with _snapshot(read_models, OF_FIGURES) as (live, positions):
         known_at: KnownAt | None = moment.known_at
         if known_at is not None or len(set(positions)) > 1:
             known_at = bounded(known_at, min(positions))
@@ -112,6 +114,7 @@ def standing(
 
     Where they have not come equally far, the present is what the slowest has taken in.
     """
+    names = (*names, "aliases")
     needed = tuple(dict.fromkeys((*names, "timeline")))  # which says what streams there are
     with _snapshot(read_models, needed) as (live, positions):
         projections = [catalog.PROJECTIONS[name] for name in names]

@@ -19,7 +19,12 @@ household_visits = Measure(
     "visit.households", "走访户次", "Household visits", Unit.HOUSEHOLD_TIMES, Kind.FLOW
 )
 households_visited = Measure(
-    "visit.distinct_households", "走访家庭", "Households visited", Unit.HOUSEHOLD, Kind.DISTINCT
+    "visit.distinct_households", "走访家庭", "Households visited", Unit.HOUSEHOLD, Kind.DISTINCT,
+    "household",
+)
+known_persons_visited = Measure(
+    "visit.distinct_persons", "走访到的人员", "Persons visited by name", Unit.PERSON, Kind.DISTINCT,
+    "person",
 )
 surveys = Measure("survey.held", "调研", "Surveys", Unit.TIMES, Kind.FLOW)
 persons_surveyed = Measure(
@@ -27,7 +32,7 @@ persons_surveyed = Measure(
 )
 communities_surveyed = Measure(
     "community_survey.communities", "需求调研走访社区", "Communities surveyed",
-    Unit.PIECE, Kind.DISTINCT,
+    Unit.PIECE, Kind.DISTINCT, "community",
 )
 needs_assessments = Measure(
     "needs_assessment.made", "需求评估", "Needs assessments", Unit.TIMES, Kind.FLOW
@@ -64,6 +69,12 @@ def distinct_household_met(visit: VisitRecorded, _entry: Recorded) -> Posting | 
     """The household, however often it was visited."""
     is_met = visit.household and visit.persons_met
     return _of_visit(visit, 1, visit.household or "") if is_met else None
+
+
+@known_persons_visited.posted_by(VisitRecorded)
+def distinct_persons_met(visit: VisitRecorded, _entry: Recorded) -> list[Posting]:
+    """Each person met and named, however often."""
+    return [_of_visit(visit, 1, person) for person in visit.persons if visit.persons_met]
 
 
 @surveys.posted_by(SurveyHeld)

@@ -22,10 +22,11 @@ households_registered = Measure(
 )
 households_updated = Measure(
     "household.updated", "更新信息的家庭", "Households with updated information",
-    Unit.HOUSEHOLD, Kind.DISTINCT,
+    Unit.HOUSEHOLD, Kind.DISTINCT, "household",
 )
 households_verified = Measure(
-    "household.verified", "核对信息的家庭", "Households verified", Unit.HOUSEHOLD, Kind.DISTINCT
+    "household.verified", "核对信息的家庭", "Households verified", Unit.HOUSEHOLD, Kind.DISTINCT,
+    "household",
 )
 case_files_opened = Measure(
     "case_file.opened", "新建服务对象档案", "Case files opened", Unit.FILE, Kind.FLOW

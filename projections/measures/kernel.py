@@ -50,17 +50,23 @@ P = TypeVar("P", bound=Post)
 
 @dataclass(frozen=True, eq=False)
 class Measure:
-    """A named figure: what is counted, in which unit, and how postings add up."""
+    """A named figure: what is counted, in which unit, and how postings add up.
+
+    ``entities`` says of a distinct measure what its entities are: ``household``, whose
+    merges it follows.
+    """
 
     code: str
     label: str
     label_en: str
     unit: Unit
     kind: Kind
+    entities: str = ""
 
     def __post_init__(self) -> None:
         """Register the measure under its code."""
         assert self.code not in MEASURES, f"two measures have the code {self.code}"
+        assert (self.kind is Kind.DISTINCT) == bool(self.entities), self.code
         MEASURES[self.code] = self
 
     def posted_by(self, *events: type[Event]) -> Callable[[P], P]:
