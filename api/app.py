@@ -12,7 +12,9 @@ from flask_smorest import Api
 from api import bodies, identity, moments, operations, personal, problems
 from api.access_log import AccessLog
 from api.audit import audit
+from api.difference import differences
 from api.documentation import SPEC, documentation
+from api.duplicates import duplicates
 from api.identity import PUBLIC, action, tokens_engine
 from api.indicators import indicators
 from api.nouns import NOUNS
@@ -74,7 +76,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.install(app, found)
     api = Api(app)
     for blueprint in (
-        *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, task_books,
+        *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
+        task_books, duplicates,
         persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)
@@ -140,7 +143,8 @@ def _describe_errors(api: Api) -> None:
 
 def _headers(path: str, method: str) -> list[dict[str, Any]]:
     """The headers that a route reads: said once, by what kind of route it is."""
-    if method not in {"post", "put", "delete"} or "/projections/" in path or "/search" in path:
+    is_question = path.endswith("/duplicates") or "/search" in path
+    if method not in {"post", "put", "delete"} or "/projections/" in path or is_question:
         return []
     is_edit = "/entries/" in path
     match = {

@@ -164,6 +164,9 @@ PROGRAMME: Final = frozenset({
 })
 APPROVALS: Final = frozenset({"task-books/approval"})
 """What the bureau, or another person of the station, agrees to."""
+PROPOSES_MERGES: Final = frozenset({"merges", "merge-refusals"})
+APPROVES_MERGES: Final = frozenset({"merge-approvals", "merge-refusals"})
+"""Whoever proposed a merge does not approve it, whatever the role: ``domain/second_person.py``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,15 +182,16 @@ ERASURES, ERASURE_DECISIONS = "erasures", "erasure-decisions"
 
 READS_ALL: Final = frozenset({READ_CASES, READ_FIGURES, OPERATE})
 POLICY: Final[dict[Role, Grant]] = {
-    Role.SOCIAL_WORKER: Grant(CASEWORK | {ERASURES}, READS_ALL),
+    Role.SOCIAL_WORKER: Grant(CASEWORK | PROPOSES_MERGES | {ERASURES}, READS_ALL),
     Role.LEAD: Grant(
-        CASEWORK | PROGRAMME | APPROVALS | {ERASURES, ERASURE_DECISIONS},
+        CASEWORK | PROGRAMME | APPROVALS | PROPOSES_MERGES | APPROVES_MERGES
+        | {ERASURES, ERASURE_DECISIONS},
         READS_ALL | {AUDIT, READ_ACCESSES},
     ),
     Role.VOLUNTEER_COORDINATOR: Grant(
         frozenset({"volunteers", "volunteer-teams", "activities", ERASURES}), READS_ALL
     ),
-    Role.SUPERVISOR: Grant(frozenset({"supervisions"}), READS_ALL),
+    Role.SUPERVISOR: Grant(frozenset({"supervisions"}) | APPROVES_MERGES, READS_ALL),
     Role.REVIEWER: Grant(
         APPROVALS, frozenset({READ_CASES, READ_FIGURES, AUDIT, READ_ACCESSES})
     ),

@@ -19,11 +19,11 @@ from api.bodies import Blueprint
 from api.identity import READ_CASES, action
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
-from api.personal import noted, shown
-from api.queries import one_station
+from api.personal import noted
+from api.queries import one_station, status_shown
 from api.services import services
 from domain.erasure import ErasureStatus
-from domain.kernel import Refused, stream_id, stream_kind, stream_subject
+from domain.kernel import Refused, stream_kind, stream_subject
 from domain.vault import KeyState
 from projections.erasures import ErasureRow, erasure_list
 from projections.household_status import household_status, households_of_person
@@ -133,12 +133,11 @@ def _matching(
 def _item(
     connection: Connection, station: str, kind: str, subject: str, matching: set[str]
 ) -> dict[str, Any]:
-    stream = stream_id(station, kind, subject)
     noted(f"{kind}:{subject}")
     status = household_status(connection, station, subject) if kind == "household" else None
     return {
         "kind": kind, "id": subject, "persons": sorted(matching),
-        "status": status and asdict(shown(status, stream)),
+        "status": status and asdict(status_shown(station, status)),
     }
 
 

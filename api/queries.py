@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,14 @@ from api.services import services
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.area_reports import Scope, area_report
 from projections.figures import Evidence, Period, evidence, figures
-from projections.household_status import SORTS
+from projections.household_status import SORTS, HouseholdStatus
 from projections.indicator_versions import station_set
 from projections.indicators import indicator_set, indicator_set_codes
 from projections.late_entries import lateness
 from projections.looking_back import (
     STATUS,
     Page,
+    aliases_then,
     households_then,
     referrals_then,
     staff_growth_then,
@@ -253,7 +254,7 @@ def evidence_row(row: Evidence) -> dict[str, Any]:
         "approximation": row.approximation, "entity": row.entity,
         "community": row.community, "actor": row.actor, "is_late": row.is_late,
         "days_late": row.days_late, "is_imported": row.is_imported,
-    }
+    } | ({"counts_as": row.counts_as} if row.counts_as else {})
 
 
 # ---- reports ----
@@ -344,29 +345,39 @@ def list_households(query: dict[str, Any]) -> Response:
 @queries.arguments(MomentSchema, location="query")
 @queries.response(200)
 def get_household_status(query: dict[str, Any], subject: str) -> dict[str, Any]:
-    """一户的状况：成员、救助、最近见到、需求。"""
+    """一户的状况：成员、救助、最近见到、需求。已并入另一户的，给出那一户的（merged_into）。"""
     moment = moment_of(query)
     with standing_at(moment, *STATUS) as then:
         status = status_then(then, one_station(), subject)
     if status is None:
         raise UnknownRecord(id=subject, kind=KINDS["household"].label)
-    found = asdict(shown(status, stream_id(one_station(), "household", subject)))
-    return stated(moment, then.position) | found
+    return stated(moment, then.position) | asdict(status_shown(one_station(), status))
+
+
+def status_shown(station: str, status: HouseholdStatus) -> HouseholdStatus:
+    """A household's status, each member's name opened from the file that lists it."""
+    files = [stream_id(station, "household", member.household) for member in status.members]
+    row = shown(status.household, stream_id(station, "household", status.household.household))
+    return replace(status, household=row, members=tuple(rows_shown(status.members, files)))
 
 
 @queries.route("/timelines/<kind>/<subject>")
 @action(READ_CASES)
 @queries.arguments(MomentPageSchema, location="query")
 def get_timeline(query: dict[str, Any], kind: str, subject: str) -> Response:
-    """一户（household）、一人（person）或一名志愿者（volunteer）的时间线，新的在前。"""
-    moment = moment_of(query)
+    """一户（household）、一人（person）或一名志愿者（volunteer）的时间线，新的在前。
+
+    已合并的，给出合并后的全部记录（merged_into）。
+    """
+    station, moment = one_station(), moment_of(query)
     page = Page(after=read_cursor(query, date, int), limit=query["limit"] + 1)
     with standing_at(moment, "timeline") as then:
-        rows = timeline_then(then, one_station(), f"{kind}:{subject}", page)
+        rows = timeline_then(then, station, f"{kind}:{subject}", page)
+        root = aliases_then(then, station).root(kind, subject)
     noted(f"{kind}:{subject}")
     return page_answer(
         rows, query["limit"], record_row, lambda r: (r.occurred_on, r.position),
-        stated(moment, then.position),
+        stated(moment, then.position) | ({"merged_into": root} if root != subject else {}),
     )
 
 

@@ -26,6 +26,7 @@ from api.answers import (
 )
 from api.audit_rows import AuditRowSchema, audit_row
 from api.bodies import Blueprint
+from api.duplicates import registration_warnings
 from api.identity import (
     ANY_STATION,
     READ_CASES,
@@ -44,6 +45,7 @@ from api.problems import BadIfMatch, IfMatchRequired, OtherStation
 from api.schemas import (
     ENVELOPE,
     OCCURRENCE,
+    correction_reason,
     correction_schema,
     reason_field,
     statement_schema,
@@ -155,19 +157,24 @@ class Noun:
         """``POST /<path>`` begins a record by another event."""
         self._add_statement(f"/{path}", event, is_opening=True)
 
-    def takes(self, path: str, event: type[Event], *, by: str | None = None) -> None:
+    def takes(
+        self, path: str, event: type[Event], *, of: str | None = None, by: str | None = None
+    ) -> None:
         """``POST /<id>/<path>`` states something about a record.
 
-        ``by`` names in the policy who may, where it is not whoever records the noun.
+        ``of`` names the one record that takes it; ``by`` names in the policy who may, where
+        it is not whoever records the noun.
         """
-        self._add_statement(f"/<subject>/{path}", event, is_opening=False, by=by)
+        where = f"/{of or '<subject>'}/{path}"
+        self._add_statement(where, event, is_opening=False, of=of, by=by)
 
     def _add_statement(
-        self, path: str, event: type[Event], *, is_opening: bool, by: str | None = None
+        self, path: str, event: type[Event], *, is_opening: bool, of: str | None = None,
+        by: str | None = None,
     ) -> None:
         plural, kind = self.plural, self.kind
 
-        def state(body: dict[str, Any], subject: str | None = None) -> Response:
+        def state(body: dict[str, Any], subject: str | None = of) -> Response:
             command = Record(statement=_statement(event, body))
             about = new_record_id() if is_opening else str(subject)
             expected = expected_version(required=False)
@@ -209,7 +216,7 @@ class Noun:
         plural, kind = self.plural, self.kind
 
         def correct(body: dict[str, Any], subject: str, version: int) -> Response:
-            reason = body.pop("reason")
+            reason = body.pop(correction_reason(event))
             command = Correct(entry=version, statement=_statement(event, body), reason=reason)
             expected = expected_version(required=True)
             return _recorded(self, Instruction(kind, subject, command, expected))
@@ -338,6 +345,9 @@ def _recorded(
     warnings = noun.after(receipt) if noun.after is not None else []
     data = _receipt_data(receipt)
     data["warnings"] += warnings
+    if isinstance(instruction.command, Record):
+        stated = instruction.command.statement.event
+        data["warnings"] += registration_warnings(stated, receipt.stream, said.station)
     answer = make_response(shown(data, receipt.stream), 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
     answer.headers["Location"] = f"/api/v1/{noun.plural}/{receipt.recorded.id}"

@@ -81,8 +81,14 @@ def statement_schema(event: type[Event]) -> type[Schema]:
 def correction_schema(event: type[Event]) -> type[Schema]:
     """The body that states an earlier entry anew, with the reason."""
     return OccurrenceSchema.from_dict(
-        _own_fields(event) | {"reason": reason_field()}, name=f"{event.__name__}Correction"
+        _own_fields(event) | {correction_reason(event): reason_field()},
+        name=f"{event.__name__}Correction",
     )
+
+
+def correction_reason(event: type[Event]) -> str:
+    """Where a correction says why: an event with a reason of its own keeps that name for it."""
+    return "correction_reason" if "reason" in event.__struct_fields__ else "reason"
 
 
 def reason_field() -> fields.String:

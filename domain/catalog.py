@@ -20,6 +20,7 @@ from domain import (  # noqa: F401 - loading a module registers its stream and e
     household,
     indicators,
     meeting,
+    merging,
     programme,
     publication,
     record_keeping,

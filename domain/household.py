@@ -263,6 +263,14 @@ class EffectiveBeforeLatest(
     """What comes later in the ledger is not effective earlier."""
 
 
+class CoveredUntil(
+    Refused, code="covered_until", title="当日仍在享救助",
+    detail="编号为 {person} 的人在 {until} 以前已由其他认定保障，生效日期 {got} 与之重叠；"
+    "请先更正或作废那一条。",
+):
+    """A grant that begins before the person's earlier one ended would count the person twice."""
+
+
 class ConsentMissing(
     Refused, code="consent_missing", status=409, title="没有可撤回的同意",
     detail="此人没有对“{scope}”表示过同意。",
@@ -316,6 +324,7 @@ class Household:
     members: Mapping[str, Member] = field(default_factory=dict)
     former_members: frozenset[str] = frozenset()
     units: Mapping[str, AssistanceUnit] = field(default_factory=dict)
+    covered_until: Mapping[str, date] = field(default_factory=dict)
     case_file: str | None = None
     case_file_opened_on: date | None = None
     consents: frozenset[tuple[str, str]] = frozenset()
@@ -378,10 +387,13 @@ def evolve(household: Household, entry: Entry) -> Household:  # noqa: PLR0911, P
             unit = AssistanceUnit(
                 event.category, event.covered, on, event.community or household.community
             )
-            return replace(household, units=dict(household.units) | {event.unit: unit})
+            units = dict(household.units) | {event.unit: unit}
+            until = _left(household, event.unit, unit, on)
+            return replace(household, units=units, covered_until=until)
         case AssistanceEnded():
             units = {k: u for k, u in household.units.items() if k != event.unit}
-            return replace(household, units=units)
+            until = _left(household, event.unit, None, on)
+            return replace(household, units=units, covered_until=until)
         case BenefitGranted():
             return replace(household, benefits=household.benefits | {(event.person, event.benefit)})
         case BenefitStopped():
@@ -390,6 +402,15 @@ def evolve(household: Household, entry: Entry) -> Household:  # noqa: PLR0911, P
             return household
         case _:
             assert_never(event)
+
+
+def _left(
+    household: Household, name: str, unit: AssistanceUnit | None, on: date
+) -> dict[str, date]:
+    """Until when each person was covered who is not any more, when a unit is now so."""
+    before = household.units.get(name)
+    left = set(before.covered if before else ()) - set(unit.covered if unit else ())
+    return dict(household.covered_until) | dict.fromkeys(sorted(left), on)
 
 
 def _later(one: date | None, other: date) -> date:
@@ -430,7 +451,7 @@ def decide(statement: Statement, household: Household, related: Related) -> Even
                 raise ConsentMissing(scope=event.scope)
             return event
         case AssistanceAssigned():
-            return _assign(event, household)
+            return _assign(event, household, statement.occurred)
         case AssistanceChanged():
             return _change(event, household, statement.occurred)
         case AssistanceEnded():
@@ -496,21 +517,28 @@ def _add_member(event: MemberAdded, household: Household, today: date) -> Member
     return event
 
 
-def _cover(household: Household, own_unit: str, persons: tuple[str, ...]) -> None:
-    """Each covered person is a member and is covered by no other unit."""
+def _cover(
+    household: Household, own_unit: str, persons: tuple[str, ...], occurred: Occurrence
+) -> None:
+    """Each covered person is a member, and is covered by nothing else from that day on."""
     _no_one_twice(persons)
     for person in persons:
         _member(household, person)
         for name, unit in household.units.items():
             if name != own_unit and person in unit.covered:
                 raise PersonAlreadyCovered(person=person, unit=name)
+        until = household.covered_until.get(person)
+        if until is not None and occurred.on < until:
+            raise CoveredUntil(person=person, until=until, got=occurred.on)
 
 
-def _assign(event: AssistanceAssigned, household: Household) -> AssistanceAssigned:
+def _assign(
+    event: AssistanceAssigned, household: Household, occurred: Occurrence
+) -> AssistanceAssigned:
     if event.unit in household.units:
         category = household.units[event.unit].category
         raise UnitAlreadyAssisted(unit=event.unit, category=category)
-    _cover(household, event.unit, event.covered)
+    _cover(household, event.unit, event.covered, occurred)
     return with_fields(event, community=household.community)
 
 
@@ -518,7 +546,7 @@ def _change(
     event: AssistanceChanged, household: Household, occurred: Occurrence
 ) -> AssistanceChanged:
     unit = _unit(household, event.unit, occurred)
-    _cover(household, event.unit, event.covered)
+    _cover(household, event.unit, event.covered, occurred)
     return with_fields(
         event, community=household.community, previous_category=unit.category,
         previous_covered_count=len(unit.covered), previous_community=unit.community,

@@ -384,6 +384,16 @@ class UnknownVolunteer(
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """A record that names the subject of another stream."""
+
+    stream: str
+    entry: int
+    label: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Related:
     """The other streams that a statement refers to, loaded before it is decided."""
 
@@ -391,6 +401,8 @@ class Related:
     streams: Mapping[str, Stream[Any]] = field(default_factory=dict)
     subject: str = ""
     """The id of the stream that the statement is about."""
+    named_by: tuple[Reference, ...] = ()
+    """Where a whole stream is about to be voided: some records of others that name it."""
 
     def state(self, kind: str, subject: str) -> Any:
         """The state of a stream that a statement refers to; refuses an unknown one."""

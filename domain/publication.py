@@ -107,6 +107,8 @@ class Change(Labelled):
     CORRECTED = "corrected", "更正"
     VOIDED = "voided", "作废"
     REINSTATED = "reinstated", "恢复"
+    MERGED = "merged", "合并"
+    UNMERGED = "unmerged", "拆分"
 
 
 class ChangedRecord(Value):

@@ -32,6 +32,7 @@ from domain.fields import (
 from domain.identity_number import refuse_identifying
 from domain.kernel import (
     KIND_OF_TOPIC,
+    KINDS,
     Context,
     Entry,
     Event,
@@ -45,8 +46,10 @@ from domain.kernel import (
     StreamKind,
     UnknownRecord,
     Value,
+    stream_kind,
     stream_subject,
 )
+from domain.merging import refuse_merged, refuse_of_merge
 from domain.vault import SealedByHand, keeping_sealed, refuse_sealed
 
 EARLIEST: Final = date(1990, 1, 1)
@@ -224,6 +227,13 @@ class NotCorrectable(
     """What was carried out cannot be taken back by a correction."""
 
 
+class StillReferredTo(
+    Refused, code="still_referred_to", status=409, title="其他记录仍以它为对象",
+    detail="还有其他记录以它为对象：{records}。请先更正或作废这些记录。",
+):
+    """A registration is not voided while records of other streams name it."""
+
+
 class LaterRecordsDepend(
     Refused, code="later_records_depend", status=409, title="后面的记录以它为前提",
     detail="改动后第 {later} 条记录（{label}）不再成立：{because}请先更正或作废该条。",
@@ -321,7 +331,10 @@ def decide(
                 stated_in=StatedIn.of(entry),
             )
             changed = replace(entry, is_voided=True)
-            return _with_consequences(kind, stream, changed, event, related)
+            statements = _with_consequences(kind, stream, changed, event, related)
+            if is_last_standing(stream, entry.version):
+                _refuse_named(kind, related)
+            return statements
         case Reinstate():
             stream = _existing(kind, stream, subject)
             entry = _entry(kind, stream, command.entry)
@@ -347,6 +360,23 @@ def _refuse_sealed(command: Command) -> None:
         raise SealedByHand
 
 
+def is_last_standing(stream: Stream[Any], version: int) -> bool:
+    """Whether an entry is the only one of its stream that counts: without it nothing is left."""
+    return [entry.version for entry in stream.active()] == [version]
+
+
+def _refuse_named(kind: StreamKind[Any], related: Related) -> None:
+    if related.named_by:
+        said = (
+            f"{KINDS[stream_kind(found.stream)].label} {stream_subject(found.stream)}"
+            f"（{found.on}，{found.label}）"
+            for found in related.named_by
+        )
+        raise StillReferredTo(records="、".join(said))
+    if kind.name == "household":
+        refuse_of_merge(related.subject, related)
+
+
 def _existing(kind: StreamKind[S], stream: Stream[S] | None, subject: str) -> Stream[S]:
     if stream is None:
         raise UnknownRecord(id=subject, kind=kind.label)
@@ -370,7 +400,9 @@ def _recorded(
     if stream is not None and is_second_opening and kind.events[0] not in kind.also_opening:
         raise AlreadyRegistered(id=subject, kind=kind.label)
     state = kind.initial if stream is None else stream.state
-    return _accepted(kind, statement, state, related)
+    accepted = _accepted(kind, statement, state, related)
+    refuse_merged(accepted, None, related)
+    return accepted
 
 
 def _corrected(
@@ -388,6 +420,7 @@ def _corrected(
     after = _restated(kind, stream, replace(entry, statement=stated), related)
     if after == entry.statement:
         raise NothingChanged
+    refuse_merged(after, entry.statement, related)
     correction = EntryCorrected(
         entry=entry.version, before=entry.statement, after=after, reason=command.reason,
         stated_in=StatedIn.of(entry),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from projections import (  # noqa: F401 - loading a module registers its projections
+    aliases,
     audit_trail,
     erasures,
     household_status,
@@ -18,7 +19,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
 from projections.kernel import PROJECTIONS
 
 PARTS: Final = (
-    ("timeline", "audit_trail", "erasures"),
+    ("timeline", "audit_trail", "erasures", "aliases"),
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
         "volunteer_hours", "staff_growth", "publications",

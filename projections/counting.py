@@ -8,14 +8,15 @@ count of postings and an absence need the postings themselves.
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
-from enum import Enum
+from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     CompoundSelect,
+    FromClause,
     Select,
     String,
     Table,
@@ -30,49 +31,18 @@ from sqlalchemy import (
 )
 
 from domain.indicators import Aggregation, Counted, Indicator, PeriodRule, Without
+from projections.aliases import resolved, roots
 from projections.indicator_checks import aggregation_of
 from projections.indicators import IndicatorSet
+from projections.knowing import KnownBy, bounds
 from projections.measures import MEASURES, TIMED, Kind
-from projections.moments import KnownAt, instant_of, position_of
+from projections.moments import KnownAt
 from projections.monthly_counts import monthly_counts
 from projections.periods import Period
 from projections.postings import ENVELOPE_DIMENSIONS, postings
 
 FIRST: Final = {PeriodRule.PERIOD: "first", PeriodRule.YEAR: "year_first", PeriodRule.EVER: None}
 """From which day on a rule counts: a parameter of the statement."""
-
-
-class KnownBy(Enum):
-    """Which columns ``known_at`` is counted by."""
-
-    NOW = ()
-    INSTANT = ("recorded_at",)
-    POSITION = ("position",)
-    BOTH = ("recorded_at", "position")
-
-    @classmethod
-    def of(cls, known_at: KnownAt | None) -> KnownBy:
-        """The columns of a moment of knowing."""
-        match known_at:
-            case None:
-                return cls.NOW
-            case datetime():
-                return cls.INSTANT
-            case int():
-                return cls.POSITION
-            case tuple():
-                return cls.BOTH
-            case _:
-                assert_never(known_at)
-
-    def known(self, source: Table) -> list[ColumnElement[bool]]:
-        """Which rows were known; binds what :func:`parameters` gives."""
-        return [source.c[column] <= bindparam(column) for column in self.value]
-
-
-def known_by(known_at: KnownAt | None) -> dict[str, object]:
-    """What the conditions of :class:`KnownBy` compare with."""
-    return {"recorded_at": instant_of(known_at), "position": position_of(known_at)}
 
 
 class Term(NamedTuple):
@@ -184,26 +154,30 @@ def _year_first(period: Period) -> date:
 
 @lru_cache(maxsize=256)
 def statement(
-    wanted: tuple[Sought, ...], moment: KnownBy, *, is_monthly: bool
+    wanted: tuple[Sought, ...], moment: KnownBy, *, is_monthly: bool, is_merged: bool
 ) -> CompoundSelect[str, str, int]:
     """One statement for the amounts of each indicator by approximation.
 
-    It is built once for a set: building costs several times what asking costs.
+    It is built once for a set: building costs several times what asking costs. Only where
+    something ``is_merged`` are entities resolved.
     """
+    found = roots(moment) if is_merged else None
     return union_all(
-        *(_amounts(row.source if is_monthly else postings, row, moment) for row in wanted)
+        *(_amounts(row.source if is_monthly else postings, row, moment, found) for row in wanted)
     )
 
 
-def _amounts(source: Table, row: Sought, moment: KnownBy) -> Select[str, str, int]:
+def _amounts(
+    source: Table, row: Sought, moment: KnownBy, found: CTE | None
+) -> Select[str, str, int]:
     """The amounts of one indicator; of a distinct measure, how many entities there are."""
     code, none = literal(row.code, String), literal("", String)
     if row.absent is not None:
-        return select(code, none, func.count()).select_from(_absent(row, moment).subquery())
-    where, amount = conditions(source, row, moment), source.c.amount
+        return select(code, none, func.count()).select_from(_absent(row, moment, found).subquery())
+    where, amount = conditions(source, row, moment, found), source.c.amount
     match row.aggregation:
         case Aggregation.DISTINCT:
-            entities = _entities(source, where).subquery()
+            entities = _entities(source, row, where, found).subquery()
             return select(code, none, func.count()).select_from(entities)
         case Aggregation.COUNT:
             sign = case((amount > 0, 1), (amount < 0, -1), else_=0)
@@ -221,36 +195,58 @@ def _amounts(source: Table, row: Sought, moment: KnownBy) -> Select[str, str, in
             assert_never(row.aggregation)
 
 
-def _entities(source: Table, where: list[ColumnElement[bool]]) -> Select[str]:
+def _resolved(
+    source: Table, row: Sought, found: CTE | None
+) -> tuple[FromClause, ColumnElement[str]]:
+    """A source with its entities as they count: merged ones as their survivor."""
+    kind = MEASURES[row.terms[0].measure].entities
+    if found is None or not kind:
+        return source, source.c.entity
+    is_alias, entity = resolved(source, kind, found)
+    return source.outerjoin(found, is_alias), entity
+
+
+def _entities(
+    source: Table, row: Sought, where: list[ColumnElement[bool]], found: CTE | None
+) -> Select[str]:
     """The entities that are counted once each: those whose postings sum to more than 0."""
-    entity = source.c.entity
+    tables, entity = _resolved(source, row, found)
     positive = func.sum(source.c.amount) > 0
-    return select(entity).where(*where).group_by(entity).having(positive)
+    return select(entity).select_from(tables).where(*where).group_by(entity).having(positive)
 
 
-def _absent(row: Sought, moment: KnownBy) -> Select[str]:
+def _absent(row: Sought, moment: KnownBy, found: CTE | None) -> Select[str]:
     """The entities on file that have no posting to the other measure for so many days."""
     assert row.absent is not None
     source, amount = postings, postings.c.amount
+    tables, entity = _resolved(source, row, found)
     on_file = _term(source, row.terms[0])
     seen = _term(source, row.absent)
     seen = and_(seen, source.c.effective_on >= bindparam(f"last_{row.days}_days"))
     where = [*_asked(source, moment), or_(on_file, seen)]
     return (
-        select(source.c.entity).where(*where).group_by(source.c.entity)
+        select(entity).select_from(tables).where(*where).group_by(entity)
         .having(func.sum(case((on_file, amount), else_=0)) > 0)
         .having(func.sum(case((seen, amount), else_=0)) <= 0)
     )
 
 
-def conditions(source: Table, row: Sought, moment: KnownBy) -> list[ColumnElement[bool]]:
+def conditions(
+    source: Table, row: Sought, moment: KnownBy, found: CTE | None
+) -> list[ColumnElement[bool]]:
     """Which postings an indicator counts: the same for the figure and for its evidence.
 
-    The values of :func:`parameters` go with them.
+    The values of :func:`parameters` go with them; ``found`` are the roots of what is merged.
     """
     wanted = [*_asked(source, moment), or_(*(_term(source, term) for term in row.terms))]
     if row.absent is not None:
-        wanted.append(source.c.entity.in_(_absent(row, moment)))
+        entity: ColumnElement[str] = source.c.entity
+        if found is not None:
+            kind = MEASURES[row.terms[0].measure].entities
+            is_alias, _entity = resolved(source, kind, found)
+            root = select(found.c.root).where(is_alias).correlate(source).scalar_subquery()
+            entity = func.coalesce(root, source.c.entity)
+        wanted.append(entity.in_(_absent(row, moment, found)))
     return wanted
 
 
@@ -259,7 +255,7 @@ def _asked(source: Table, moment: KnownBy) -> list[ColumnElement[bool]]:
     wanted = [
         source.c.station == bindparam("station"), source.c.effective_on <= bindparam("last")
     ]
-    return wanted + moment.known(source)
+    return wanted + moment.conditions(source)
 
 
 def _term(source: Table, term: Term) -> ColumnElement[bool]:
@@ -287,5 +283,5 @@ def parameters(
     days = {row.days for row in wanted if row.days}
     return {
         "station": station, "first": period.first, "last": period.last,
-        "year_first": _year_first(period), **known_by(known_at),
+        "year_first": _year_first(period), **bounds(known_at),
     } | {f"last_{n}_days": period.last - timedelta(days=n - 1) for n in days}

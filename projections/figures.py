@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace as as_counted
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
@@ -20,11 +21,13 @@ from sqlalchemy import Connection, select
 from domain.indicators import Aggregation, Indicator
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
 from domain.vocabulary import Approximation
-from projections.counting import KnownBy, conditions, parameters, sought, statement
+from projections.aliases import aliases_at, roots
+from projections.counting import conditions, parameters, sought, statement
 from projections.indicator_checks import aggregation_of
 from projections.indicators import IndicatorSet
+from projections.knowing import KnownBy
 from projections.lateness import days_late, is_late
-from projections.measures import TIMED, UNSTATED
+from projections.measures import MEASURES, TIMED, UNSTATED
 from projections.moments import KnownAt
 from projections.periods import BadMonth, Period
 from projections.postings import postings
@@ -83,7 +86,10 @@ def figures(
     wanted = tuple(sought(row, indicators, cut) for row in counted)
     sums: dict[str, dict[str, int]] = {}
     if wanted:
-        asked = statement(wanted, KnownBy.of(known_at), is_monthly=is_monthly)
+        asked = statement(
+            wanted, KnownBy.of(known_at), is_monthly=is_monthly,
+            is_merged=bool(aliases_at(connection, station, known_at).into),
+        )
         values = parameters(station, cut, known_at, wanted)
         for code, approximation, amount in connection.execute(asked, values):
             sums.setdefault(code, {})[approximation] = int(amount)
@@ -191,7 +197,8 @@ class Evidence:
     """One posting behind a figure: where it comes from and what it adds.
 
     ``first_recorded_at`` and ``imported_at`` are those of the record that is posted, also
-    where the posting is by its correction.
+    where the posting is by its correction; ``counts_as`` is the entity that a distinct
+    figure counts: the survivor of a merge.
     """
 
     position: int
@@ -206,6 +213,7 @@ class Evidence:
     actor: str
     first_recorded_at: datetime
     imported_at: datetime | None
+    counts_as: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -248,17 +256,23 @@ def evidence(
     history = indicators or IndicatorSet(
         code="", label="", label_en="", version=1, valid_from=date.min, indicators=(indicator,)
     )
-    row = sought(indicator, history, cut)
+    row, moment = sought(indicator, history, cut), KnownBy.of(known_at)
+    merged = aliases_at(connection, station, known_at)
     own = [postings.c[name] for name in Evidence.__dataclass_fields__ if name in postings.c]
     first = records.c.recorded_at.label("first_recorded_at")
     query = select(*own, first, records.c.imported_at).join_from(
         postings, records, OF_RECORD
     ).where(
-        *conditions(postings, row, KnownBy.of(known_at)), postings.c.position > after,
+        *conditions(postings, row, moment, roots(moment) if merged.into else None),
+        postings.c.position > after,
         postings.c.approximation != TIMED,
     )
     rows = connection.execute(
         query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT)),
         parameters(station, cut, known_at, (row,)),
     )
-    return [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    found = [Evidence(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    entities = MEASURES[indicator.measure].entities
+    if not entities:
+        return found
+    return [as_counted(row, counts_as=merged.root(entities, row.entity)) for row in found]

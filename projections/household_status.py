@@ -1,18 +1,21 @@
 """How does each household stand: members, assistance, last contact, what is open?
 
 Four read models answer it: what the household's own stream folds to, the contacts that
-visits made, the needs that assessments found, and the referrals (``referrals.py``).
+visits made, the needs that assessments found, and the referrals (``referrals.py``). A
+household that another was merged into stands for both: it answers for all their files.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Date,
     Index,
@@ -29,6 +32,16 @@ from domain.household import Household
 from domain.kernel import Stream, stream_station, stream_subject
 from domain.survey import NeedsAssessed, NeedsAssessment
 from domain.visit import VisitRecorded
+from projections.aliases import Aliases, aliases_at
+from projections.household_members import (
+    CoveredTwice,
+    MemberRow,
+    covered_twice,
+    household_members,
+    listed_in,
+    members_of,
+    once_each,
+)
 from projections.kernel import FoldProjection, Rows, metadata
 from projections.referrals import OPEN_STATUSES, referrals
 from projections.timeline import record_subjects
@@ -52,21 +65,6 @@ households: Final = Table(
     Index("ix_households_household", "station", "household"),
     Index("ix_households_community", "station", "community"),
     Index("ix_households_category", "station", "category"),
-)
-
-household_members: Final = Table(
-    "household_members",
-    metadata,
-    Column("stream", Text, primary_key=True),
-    Column("person", Text, primary_key=True),
-    Column("station", String(64), nullable=False),
-    Column("household", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("relation", Text, nullable=False),
-    Column("category", Text),
-    Column("unit", Text),
-    Index("ix_household_members_person", "station", "person"),
-    Index("ix_household_members_household", "station", "household"),
 )
 
 contacts: Final = Table(
@@ -195,22 +193,22 @@ class HouseholdRow:
     last_contact_on: date | None
     open_needs: int
     open_referrals: int
+    merged: tuple[str, ...] = ()
 
 
-def _household_rows(station: str) -> Select[Any]:
-    last_contact = (
-        select(func.max(contacts.c.occurred_on))
-        .where(contacts.c.station == station, contacts.c.household == households.c.household)
-        .where(contacts.c.is_met)
+def _household_rows(station: str, files: Sequence[str] = ()) -> Select[Any]:
+    """The households; what belongs to them is of their own file, or of all ``files``."""
+
+    def is_theirs(table: Table) -> ColumnElement[bool]:
+        own = table.c.household == households.c.household
+        return (table.c.station == station) & (table.c.household.in_(files) if files else own)
+
+    last_contact = select(func.max(contacts.c.occurred_on)).where(
+        is_theirs(contacts), contacts.c.is_met
     )
-    open_needs = (
-        select(func.count()).where(needs.c.station == station, needs.c.is_open)
-        .where(needs.c.household == households.c.household)
-    )
-    open_referrals = (
-        select(func.count()).where(referrals.c.station == station)
-        .where(referrals.c.household == households.c.household)
-        .where(referrals.c.status.in_(OPEN_STATUSES))
+    open_needs = select(func.count()).where(is_theirs(needs), needs.c.is_open)
+    open_referrals = select(func.count()).where(
+        is_theirs(referrals), referrals.c.status.in_(OPEN_STATUSES)
     )
     own = [households.c[n] for n in HouseholdRow.__dataclass_fields__ if n in households.c]
     return select(
@@ -238,9 +236,13 @@ def household_list(
     """The station's households, filtered and sorted, a page at a time.
 
     ``after`` is the sort value and household of the last row of the page before. A sort
-    by a day leaves out households without that day.
+    by a day leaves out households without that day. A merged household is not listed: its
+    survivor stands for it, found by what its own file says.
     """
+    found = aliases_at(connection, station)
     query = _household_rows(station)
+    if merged := found.merged("household"):
+        query = query.where(households.c.household.not_in(merged))
     if community is not None:
         query = query.where(households.c.community == community)
     if category is not None:
@@ -255,19 +257,29 @@ def household_list(
         beyond = column < value if is_descending else column > value
         query = query.where(beyond | ((column == value) & (identity > last)))
     order = column.desc() if is_descending else column
-    rows = connection.execute(query.order_by(order, identity).limit(limit))
-    return [HouseholdRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    rows = connection.execute(query.order_by(order, identity).limit(limit)).all()
+    listed = [HouseholdRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    survivors = {found.root("household", household) for household in merged}
+    return [
+        _with_merged(connection, station, row, found) if row.household in survivors else row
+        for row in listed
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class MemberRow:
-    """A current member of a household; ``category`` where a unit covers the person."""
-
-    person: str
-    name: str
-    relation: str
-    category: str | None
-    unit: str | None
+def _with_merged(
+    connection: Connection, station: str, row: HouseholdRow, found: Aliases
+) -> HouseholdRow:
+    """A survivor's row that speaks for all its files; covered persons are a sum, and stay one."""
+    files = found.family("household", row.household)
+    asked = _household_rows(station, files).where(households.c.household == row.household)
+    whole = HouseholdRow(**connection.execute(asked).one()._mapping)  # noqa: SLF001 - as above
+    covered = select(func.sum(households.c.covered_count)).where(
+        households.c.station == station, households.c.household.in_(files)
+    )
+    return replace(
+        whole, merged=files[1:], covered_count=connection.execute(covered).scalar_one(),
+        member_count=len(members_of(connection, station, files, found)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,36 +294,41 @@ class NeedRow:
 
 @dataclass(frozen=True, slots=True)
 class HouseholdStatus:
-    """A household as it stands."""
+    """A household as it stands; ``merged_into`` where another one was asked for."""
 
     household: HouseholdRow
     members: tuple[MemberRow, ...]
     needs: tuple[NeedRow, ...]
+    merged_into: str | None = None
+    covered_twice: tuple[CoveredTwice, ...] = ()
 
 
 def household_status(
     connection: Connection, station: str, household: str
 ) -> HouseholdStatus | None:
-    """A household's status, or ``None`` where it is not (yet) projected."""
-    query = _household_rows(station).where(households.c.household == household)
+    """A household's status, or ``None`` where it is not (yet) projected.
+
+    Asked about a merged household, it answers its survivor's.
+    """
+    found = aliases_at(connection, station)
+    files = found.family("household", household)
+    query = _household_rows(station).where(households.c.household == files[0])
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    members = connection.execute(
-        select(*(household_members.c[n] for n in MemberRow.__dataclass_fields__))
-        .where(household_members.c.station == station)
-        .where(household_members.c.household == household)
-        .order_by(household_members.c.person)
-    )
+    own = HouseholdRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    listed = listed_in(connection, station, files)
     stated = connection.execute(
         select(*(needs.c[n] for n in NeedRow.__dataclass_fields__))
-        .where(needs.c.station == station, needs.c.household == household)
+        .where(needs.c.station == station, needs.c.household.in_(files))
         .order_by(needs.c.assessed_on, needs.c.need)
     )
     return HouseholdStatus(
-        HouseholdRow(**row._mapping),  # noqa: SLF001 - SQLAlchemy's public name
-        tuple(MemberRow(**m._mapping) for m in members),  # noqa: SLF001 - as above
+        own if len(files) == 1 else _with_merged(connection, station, own, found),
+        once_each(listed, files, found),
         tuple(NeedRow(**n._mapping) for n in stated),  # noqa: SLF001 - as above
+        files[0] if files[0] != household else None,
+        covered_twice(listed, found),
     )
 
 

@@ -31,9 +31,9 @@ from domain.indicators import Indicator, IndicatorDefined, IndicatorRevised
 from domain.kernel import Event, Recorded, Refused, stream_id, stream_station
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
 from projections.columns import UtcDateTime
-from projections.counting import KnownBy, known_by
 from projections.indicators import IndicatorSet, indicator_set
 from projections.kernel import Batch, EntryProjection, Fault, Rows, metadata
+from projections.knowing import KnownBy, bounds
 from projections.moments import KnownAt
 from projections.periods import Period
 
@@ -124,9 +124,9 @@ def own_definitions(
         column.stream, column.entry, column.amount, column.definition, column.valid_from,
         column.valid_until,
     ).where(column.station == station, column.indicator_set == set_code)
-    query = query.where(*moment.known(definitions)).order_by(column.position, column.number)
+    query = query.where(*moment.conditions(definitions)).order_by(column.position, column.number)
     standing: dict[tuple[str, int], OwnDefinition] = {}
-    for row in connection.execute(query, known_by(known_at)):
+    for row in connection.execute(query, bounds(known_at)):
         if row.amount < 0:
             standing.pop((row.stream, row.entry), None)
         else:

@@ -7,6 +7,7 @@ from datetime import date
 from functools import lru_cache
 
 from sqlalchemy import (
+    CTE,
     CompoundSelect,
     Connection,
     Select,
@@ -18,9 +19,11 @@ from sqlalchemy import (
     union_all,
 )
 
-from projections.counting import KnownBy, Sought, conditions, parameters, sought
+from projections.aliases import aliases_at, roots
+from projections.counting import Sought, conditions, parameters, sought
 from projections.figures import OF_RECORD, Period
 from projections.indicators import IndicatorSet
+from projections.knowing import KnownBy
 from projections.moments import KnownAt
 from projections.postings import postings
 from projections.timeline import records
@@ -53,18 +56,21 @@ def lateness(
     if not counted:
         return {}
     values = parameters(station, cut, known_at, counted)
-    rows = connection.execute(_late_statement(counted, KnownBy.of(known_at)), values)
+    is_merged = bool(aliases_at(connection, station, known_at).into)
+    asked = _late_statement(counted, KnownBy.of(known_at), is_merged=is_merged)
+    rows = connection.execute(asked, values)
     return {code: Lateness(int(late or 0), int(imported or 0)) for code, late, imported in rows}
 
 
 @lru_cache(maxsize=64)
 def _late_statement(
-    counted: tuple[Sought, ...], moment: KnownBy
+    counted: tuple[Sought, ...], moment: KnownBy, *, is_merged: bool
 ) -> CompoundSelect[str, int, int]:
-    return union_all(*(_late(row, moment) for row in counted))
+    found = roots(moment) if is_merged else None
+    return union_all(*(_late(row, moment, found) for row in counted))
 
 
-def _late(counted: Sought, moment: KnownBy) -> Select[str, int, int]:
+def _late(counted: Sought, moment: KnownBy, found: CTE | None) -> Select[str, int, int]:
     """How many records behind an indicator are late, and how many imported."""
     is_late_entry = postings.c.effective_on < records.c.recorded_month
     is_imported = records.c.imported_at.is_not(None)
@@ -74,7 +80,7 @@ def _late(counted: Sought, moment: KnownBy) -> Select[str, int, int]:
             func.max(case((is_imported, 1), else_=0)).label("imported"),
         )
         .join_from(postings, records, OF_RECORD)
-        .where(*conditions(postings, counted, moment), is_late_entry | is_imported)
+        .where(*conditions(postings, counted, moment, found), is_late_entry | is_imported)
         .group_by(postings.c.stream, postings.c.entry)
         .having(func.sum(postings.c.amount) != 0)
         .subquery()

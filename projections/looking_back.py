@@ -15,6 +15,8 @@ from typing import Any, Final
 
 from sqlalchemy import Select, func, select
 
+from domain.merging import MERGE, MERGED_KINDS
+from projections.aliases import Aliases, aliases_at
 from projections.household_status import (
     HouseholdRow,
     HouseholdStatus,
@@ -53,22 +55,38 @@ def streams_about(station: str, subjects: Sequence[str]) -> Select[Any]:
     ).distinct()
 
 
+def aliases_then(then: Standing, station: str) -> Aliases:
+    """Who counted as whom."""
+    if then.is_past:
+        then.bring_named(f"{station}/{MERGE.name}/{merged}" for merged in MERGED_KINDS)
+    return aliases_at(then.connection, station)
+
+
+def _family_then(then: Standing, station: str, subject: str) -> list[str]:
+    """A subject and all that were merged with it."""
+    kind, _, identity = subject.partition(":")
+    family = aliases_then(then, station).family(kind, identity)
+    return [f"{kind}:{member}" for member in family]
+
+
 # ---- households ----
 
 
 def status_then(then: Standing, station: str, household: str) -> HouseholdStatus | None:
     """A household's status."""
-    then.bring(streams_about(station, [f"household:{household}"]))
+    then.bring(streams_about(station, _family_then(then, station, f"household:{household}")))
     return household_status(then.connection, station, household)
 
 
 def households_then(then: Standing, station: str, **asked: Any) -> list[HouseholdRow]:
     """A page of the households; what else is known is brought for those on the page."""
+    aliases_then(then, station)
     then.bring(streams_of(station, "household"))
     rows = household_list(then.connection, station, **asked)
     if not then.is_past or not rows:
         return rows
-    then.bring(streams_about(station, [f"household:{row.household}" for row in rows]))
+    files = [file for row in rows for file in (row.household, *row.merged)]
+    then.bring(streams_about(station, [f"household:{file}" for file in files]))
     return household_list(then.connection, station, **asked)
 
 
@@ -128,7 +146,8 @@ def _candidates(
         records.c.station == station, records.c.position <= then.position, *wanted
     )
     if subject is not None:
-        query = query.where(records.c.stream.in_(streams_about(station, [subject])))
+        family = _family_then(then, station, subject)
+        query = query.where(records.c.stream.in_(streams_about(station, family)))
     ends = [page.last, then.as_of, _day(page) if newest_first else None]
     begins = [page.first, None if newest_first else _day(page)]
     query = query.where(
@@ -169,6 +188,7 @@ def _is_beyond(row: RecordRow, candidate: Any, page: Page) -> bool:
 
 def referrals_then(then: Standing, station: str, **asked: Any) -> list[ReferralRow]:
     """A page of the referrals."""
+    aliases_then(then, station)
     then.bring(streams_of(station, "referral"))
     return referral_list(then.connection, station, **asked)
 

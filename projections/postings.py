@@ -117,7 +117,7 @@ class Postings(EntryProjection):
 
     name = "postings"
     label = "记账分录"
-    version = 2
+    version = 3  # persons met by name are counted as well
     tables = (postings,)
 
     def rows(self, batch: Batch, faults: list[Fault]) -> Rows:

@@ -16,6 +16,7 @@ from domain.referral import (
     ReferralDeclined,
     ReferralMade,
 )
+from projections.aliases import aliases_at
 from projections.kernel import FoldProjection, Rows, metadata
 
 referrals: Final = Table(
@@ -111,7 +112,8 @@ def referral_list(
     if status is not None:
         query = query.where(referrals.c.status == status)
     if household is not None:
-        query = query.where(referrals.c.household == household)
+        files = aliases_at(connection, station).family("household", household)
+        query = query.where(referrals.c.household.in_(files))
     if after is not None:
         query = query.where(
             (made_on > after[0]) | ((made_on == after[0]) & (identity > after[1]))

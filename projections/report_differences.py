@@ -15,10 +15,12 @@ from typing import Final
 from sqlalchemy import Connection
 
 from domain.indicators import Indicator
-from domain.kernel import Event, Recorded
+from domain.kernel import STATION_TIME, Event, Recorded
 from domain.ledger import Ledger, recorded_from
+from domain.merging import MergeEnded
 from domain.publication import Change, ChangedRecord, PublishedFigure, RestatedFigure
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
+from projections.aliases import AliasChange, alias_changes, aliases_at
 from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
 from projections.indicators import IndicatorSet
 from projections.measures import MEASURES, Kind
@@ -142,8 +144,9 @@ def _restated(
         yield RestatedFigure(
             code=before.code, label=before.label, unit=before.unit, before=before.display,
             after=after.display,
-            records=tuple(
-                _records(since.ledger, changed[:MOST_RECORDS], rows[before.code].divide_by)
+            records=(
+                *_records(since.ledger, changed[:MOST_RECORDS], rows[before.code].divide_by),
+                *_merges(since, rows, rows[before.code]),
             ),
             is_cut=len(changed) > MOST_RECORDS,
         )
@@ -166,16 +169,51 @@ def _changed(
         turned = _entities(all_postings) ^ _entities(
             [row for row in all_postings if row.position <= since.after]
         )
-        return [row for row in new if row.entity in turned]
+        return [row for row in new if row.counts_as in turned]
     return new
 
 
-def _entities(rows: Sequence[Evidence]) -> set[str]:
-    """The entities that a distinct figure counts."""
+def _entities(rows: Sequence[Evidence], *, by: str = "counts_as") -> set[str]:
+    """The entities that a distinct figure counts; ``by`` their own ids, or as merged."""
     sums: dict[str, int] = {}
     for row in rows:
-        sums[row.entity] = sums.get(row.entity, 0) + row.amount
+        entity = getattr(row, by)
+        sums[entity] = sums.get(entity, 0) + row.amount
     return {entity for entity, amount in sums.items() if amount > 0}
+
+
+def _merges(
+    since: _Since, rows: dict[str, Indicator], indicator: Indicator
+) -> list[ChangedRecord]:
+    """The merges since, and their ends, that changed how many a figure counts."""
+    if indicator.remainder_of is not None:
+        parts = (indicator.remainder_of, *indicator.minus)
+        found = {m.position: m for code in parts for m in _merges(since, rows, rows[code])}
+        return [found[position] for position in sorted(found)]
+    entities = MEASURES[indicator.measure].entities if indicator.measure else ""
+    if not entities:
+        return []
+    counted = _entities(since.postings(indicator), by="entity")
+    return [
+        ChangedRecord(
+            change=Change.MERGED if change.amount > 0 else Change.UNMERGED,
+            position=change.position, stream=change.stream, entry=change.entry,
+            effective_on=change.recorded_at.astimezone(STATION_TIME).date(),
+            amount=-change.amount,
+        )
+        for change in alias_changes(since.connection, since.station, since.after, since.until)
+        if change.kind == entities and _is_felt(since, change, counted)
+    ][:MOST_RECORDS]
+
+
+def _is_felt(since: _Since, change: AliasChange, counted: set[str]) -> bool:
+    """Whether both sides of a merge are counted by themselves while they are apart."""
+    apart_at = change.position - 1 if change.amount > 0 else change.position
+    apart = aliases_at(since.connection, since.station, apart_at)
+    return all(
+        counted.intersection(apart.family(change.kind, subject))
+        for subject in (change.alias, change.survivor)
+    )
 
 
 def _records(
@@ -208,8 +246,8 @@ def events_at(ledger: Ledger, places: set[tuple[str, int]]) -> dict[int, Recorde
 
 
 def reason_at(event: Recorded) -> str | None:
-    """Why a record was corrected, voided or reinstated, sealed as it stands in the log."""
-    return event.event.reason if isinstance(event.event, RecordKeeping) else None
+    """Why a record was corrected, voided, reinstated or taken apart, sealed as in the log."""
+    return event.event.reason if isinstance(event.event, RecordKeeping | MergeEnded) else None
 
 
 # ---- texts and definitions ----

@@ -93,7 +93,7 @@ class Summed:
     known_at: KnownAt | None
 
 
-SUMMED: Final = ("postings", "monthly_counts", "timeline", "indicator_definitions")
+SUMMED: Final = ("postings", "monthly_counts", "timeline", "indicator_definitions", "aliases")
 """What figures are read from: what is counted, by which definitions, and by whom recorded."""
 
 
@@ -116,6 +116,7 @@ def standing(
 
     Where they have not come equally far, the present is what the slowest has taken in.
     """
+    names = (*names, "aliases")
     needed = tuple(dict.fromkeys((*names, "timeline")))  # which says what streams there are
     with _snapshot(read_models, needed) as (live, positions):
         projections = [catalog.PROJECTIONS[name] for name in names]

@@ -45,6 +45,7 @@ from domain.kernel import (
     stream_subject,
 )
 from domain.record_keeping import EntryCorrected, RecordKeeping, fold
+from projections.aliases import aliases_at
 from projections.columns import UtcDateTime
 from projections.kernel import Batch, Changes, Fault, Projection, Row, Rows, metadata
 from projections.lateness import days_late, is_late, recorded_month
@@ -177,7 +178,7 @@ class Timeline(Projection):
 def inherits(stream: str) -> bool:
     """Whether later events of a stream leave it to the first to say whom they are about."""
     kind = stream_kind(stream)
-    own = {"household", "volunteer", "station", "month"}
+    own = {"household", "volunteer", "station", "month", "merge"}
     return len(KINDS[kind].events) > 1 and kind not in own
 
 
@@ -350,19 +351,34 @@ def _select() -> Select[Any]:
     return select(*(records.c[name] for name in _COLUMNS))
 
 
+def _about(
+    connection: Connection, query: Select[Any], station: str, subject: str
+) -> Select[Any]:
+    """Only the records about a subject, or about what was merged with it; each once."""
+    kind, _, identity = subject.partition(":")
+    family = aliases_at(connection, station).family(kind, identity)
+    named = [f"{kind}:{member}" for member in family]
+    query = query.join(record_subjects, _OF_SUBJECT).where(
+        record_subjects.c.station == station, record_subjects.c.subject.in_(named),
+        record_subjects.c.is_current,
+    )
+    return query.distinct() if len(named) > 1 else query  # a record may name several of them
+
+
+_OF_SUBJECT: Final = (record_subjects.c.stream == records.c.stream) & (
+    record_subjects.c.entry == records.c.entry
+)
+
+
 def timeline_of(
     connection: Connection, station: str, subject: str, *,
     after: Cursor | None = None, limit: int = 50, is_newest_first: bool = True,
 ) -> list[RecordRow]:
-    """What was recorded of a subject (``household:…``, ``person:…``), a page at a time."""
-    query = _select().join(
-        record_subjects,
-        (record_subjects.c.stream == records.c.stream)
-        & (record_subjects.c.entry == records.c.entry),
-    ).where(
-        record_subjects.c.station == station, record_subjects.c.subject == subject,
-        record_subjects.c.is_current,
-    )
+    """What was recorded of a subject (``household:…``, ``person:…``), a page at a time.
+
+    Of whatever was merged with the subject as well: each record once.
+    """
+    query = _about(connection, _select(), station, subject)
     return _page(connection, query, after, limit, is_newest_first)
 
 
@@ -383,12 +399,28 @@ def records_of_kind(
     if status is not None:
         query = query.where(records.c.status == status)
     if subject is not None:
-        query = query.join(
-            record_subjects,
-            (record_subjects.c.stream == records.c.stream)
-            & (record_subjects.c.entry == records.c.entry),
-        ).where(record_subjects.c.subject == subject, record_subjects.c.is_current)
+        query = _about(connection, query, station, subject)
     return _page(connection, query, after, limit, is_newest_first)
+
+
+def active_streams_about(
+    connection: Connection, station: str, kind: str, subjects: Sequence[str]
+) -> list[tuple[str, str]]:
+    """The streams of a kind with active records about some subjects: (subject, stream)."""
+    about = record_subjects.c
+    query = (
+        select(about.subject, about.stream)
+        .join(records, _OF_SUBJECT)
+        .where(about.station == station, about.subject.in_(subjects), about.is_current)
+        .where(records.c.kind == kind, records.c.status == "active")
+        .distinct()
+        .order_by(about.subject, about.stream)
+        .limit(MOST_STREAMS)
+    )
+    return [(subject, stream) for subject, stream in connection.execute(query)]
+
+
+MOST_STREAMS: Final = 500
 
 
 def possible_duplicates(

@@ -60,6 +60,13 @@ from domain.indicators import (
 )
 from domain.kernel import Envelope, Event, Occurrence, Precision
 from domain.meeting import MeetingHeld
+from domain.merging import (
+    HouseholdMergeProposed,
+    MergeApproved,
+    MergeDeclined,
+    MergeEnded,
+    PersonMergeProposed,
+)
 from domain.programme import (
     BrandRegistered,
     CompetitionAwarded,
@@ -164,6 +171,10 @@ MEETING: Final = MeetingHeld(
     title="例会", kind="work", organiser="示例街道", participants=("测试社工",), minutes=60,
     summary="安排本月工作",
 )
+PAIR: Final = {
+    "merged_person": "p2", "merged_household": "h2", "surviving_person": "p1",
+    "surviving_household": "h1",
+}
 STATION_FIELDS: Final = {name: getattr(a_station(), name) for name in StationRegistered.__struct_fields__}
 
 SNAPSHOT: Final = Snapshot(
@@ -316,6 +327,14 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         organisers=("示例街道",), venue="活动室", project="pr1", summary="示例",
     ),
     MEETING,
+    HouseholdMergeProposed(merged="h2", survivor="h1", reason="重复建档"),
+    PersonMergeProposed(
+        merged="p2", merged_household="h2", survivor="p1", survivor_household="h1",
+        reason="同一身份证号",
+    ),
+    MergeApproved(entry=1, **PAIR),
+    MergeDeclined(entry=1, reason="并非一人", **PAIR),
+    MergeEnded(entry=1, reason="并非一人", **PAIR),
     TrainingDelivered(
         title="急救", audience="volunteers", attendance=ABOUT_30, minutes=120, mode="on_site",
         community="东路社区", workers=("测试社工",), summary="示例",

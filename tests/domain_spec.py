@@ -18,6 +18,7 @@ from domain.kernel import (
     Context,
     Event,
     Recorded,
+    Reference,
     Refused,
     Related,
     Statement,
@@ -67,6 +68,7 @@ class Given:
     context: Context = CONTEXT
     kind: StreamKind[Any] | None = None
     log: tuple[Recorded, ...] = ()
+    named_by: tuple[Reference, ...] = ()
 
     @property
     def stream(self) -> Stream[Any] | None:
@@ -92,7 +94,7 @@ class Given:
             for subject, given in self.related.items()
             if given.kind and given.stream
         }
-        related = Related(self.context, streams, self.subject)
+        related = Related(self.context, streams, self.subject, self.named_by)
         return decide(kind, command, self.stream, related)
 
     def after(self, *commands: Command | Event | Statement) -> Given:

@@ -16,7 +16,7 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 
 from domain.kernel import KINDS, stream_kind
 from domain.ledger import Ledger
-from domain.publication import RestatedFigure, short_code
+from domain.publication import Change, RestatedFigure, short_code
 from projections.published_reports import Publication, publications_for
 from projections.report_differences import ChangedText, changed_texts, events_at, reason_at
 from workers.monthly_template import begin_document, body_paragraph, write_row
@@ -100,7 +100,8 @@ def _because(figure: RestatedFigure, reasons: Mapping[int, str | None]) -> list[
     """The records that changed a figure, a line each."""
     lines = [f"“{figure.label}”由{figure.before}改为{figure.after}："]
     for number, record in enumerate(figure.records, start=1):
-        kind = KINDS[stream_kind(record.stream)].label
+        is_merge = record.change in {Change.MERGED, Change.UNMERGED}  # says it all by itself
+        kind = "" if is_merge else KINDS[stream_kind(record.stream)].label
         reason = reasons.get(record.position)
         why = f"，原因：{reason}" if reason else ""
         day = record.effective_on

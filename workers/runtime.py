@@ -13,6 +13,7 @@ from domain.ledger import Ledger
 from domain.publication import TreeHead
 from domain.vault import Vault
 from projections.engine import ReadModels
+from projections.record_index import RecordIndex
 from workers.master_key import open_keyring
 from workers.sealing import Sealer
 from workers.seals import Seals
@@ -26,7 +27,9 @@ class Runtime:
         """Open the ledger and the read models."""
         self.settings = settings
         self.keyring = open_keyring(settings)
-        self.ledger = Ledger(settings.database_url, Vault(self.keyring))
+        self.ledger = Ledger(
+            settings.database_url, Vault(self.keyring), RecordIndex(lambda: self.read_models)
+        )
         self.seals = Seals(settings.database_url)
         self._read_models = ReadModels(settings.read_database_url)
         self._file = _file_identity(settings.read_database_url)

@@ -23,14 +23,24 @@ from api.cli.common import (
     read_settings,
     talk,
 )
+from api.cli.difference import print_difference
+from api.difference_data import difference_data
 from api.publication_data import checked_data, publication_data
 from api.report_data import AS_OF_HELP, KNOWN_AT_HELP, as_data, figure_data, question_of
 from domain.catalog import to_builtins
+from domain.ledger import Ledger
 from domain.publication import ReportNotPublished
-from projections.moments import KnownAt, Moment, parse_known_at, refuse_ahead
+from projections.difference import difference
+from projections.moments import (
+    KnownAt,
+    Moment,
+    known_at_text,
+    parse_known_at,
+    refuse_ahead,
+)
 from projections.monthly_report import MonthlyReport, report_then
 from projections.publications import publications_coded
-from projections.standing import summed
+from projections.standing import Summed, summed
 from projections.stations import station_codes
 from workers.published_documents import published_by, published_fillings, write_published
 from workers.report_check import MOST_FILE_BYTES, Checked, Verdict, check
@@ -95,8 +105,15 @@ def _check_folder(target: Path) -> None:
 @click.command
 @question
 @json_option
-def figures(*, as_json: bool, **asked: Any) -> None:
-    """列出一个月的数字。"""
+@click.option(
+    "--since", type=parse_known_at, metavar="时刻",
+    help=f"与那时所知相比变了什么、由哪些记录引起。{KNOWN_AT_HELP}。",
+)
+def figures(*, as_json: bool, since: KnownAt | None, **asked: Any) -> None:
+    """列出一个月的数字，或与先前所知的差别。"""
+    if since is not None:
+        _difference(since, as_json=as_json, **asked)
+        return
     with _reported(read_settings(), **asked) as found:
         if as_json:
             rows = [figure_data(figure, found.late) for figure in found.figures]
@@ -105,19 +122,42 @@ def figures(*, as_json: bool, **asked: Any) -> None:
             _print_figures(found)
 
 
+def _difference(since: KnownAt, *, as_json: bool, **asked: Any) -> None:
+    """Print what changed in a month's figures since a moment of knowing."""
+    with _asked(read_settings(), since, **asked) as (ledger, then, found):
+        changes = difference(
+            then.connection, found.station, found.indicator_set, found.period, since=since,
+            until=then.known_at, as_of=then.as_of,
+        )
+        told = difference_data(changes, ledger, ledger.vault.shown)
+    if as_json:
+        print_json(question_of(found) | {"since": known_at_text(since)} | told)
+    else:
+        print_difference(found.title, told)
+
+
 @contextmanager
-def _reported(
-    settings: Settings, *, month: str | None, station: str | None, set_code: str | None,
-    as_of: datetime | None, known_at: KnownAt | None,
-) -> Iterator[MonthlyReport]:
-    """The report asked for, from read models that are up to date."""
+def _reported(settings: Settings, **asked: Any) -> Iterator[MonthlyReport]:
+    """The report asked for."""
+    with _asked(settings, None, **asked) as (_ledger, _then, found):
+        yield found
+
+
+@contextmanager
+def _asked(
+    settings: Settings, since: KnownAt | None, *, month: str | None, station: str | None,
+    set_code: str | None, as_of: datetime | None, known_at: KnownAt | None,
+) -> Iterator[tuple[Ledger, Summed, MonthlyReport]]:
+    """The report asked for, from read models that are up to date, and what it is read from."""
     period = _named(month)
     with opened(settings) as runtime:
-        refuse_ahead(known_at, runtime.ledger.head())
+        for moment_asked in (known_at, since):
+            refuse_ahead(moment_asked, runtime.ledger.head())
         moment = Moment(as_of.date() if as_of else None, known_at)
         with summed(runtime.read_models, moment) as then:
             chosen = station or only_station(station_codes(then.connection))
-            yield report_then(then, runtime.ledger, chosen, period, moment, set_code=set_code)
+            found = report_then(then, runtime.ledger, chosen, period, moment, set_code=set_code)
+            yield runtime.ledger, then, found
 
 
 def _named(month: str | None) -> str:

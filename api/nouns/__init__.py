@@ -7,6 +7,7 @@ from typing import Final
 from api.nouns.casework import CASEWORK
 from api.nouns.erasures import ERASURES
 from api.nouns.households import HOUSEHOLDS
+from api.nouns.merges import MERGES
 from api.nouns.programme import PROGRAMME
 from api.nouns.services import SERVICES
 from api.nouns.stations import STATIONS
@@ -14,6 +15,6 @@ from api.nouns.volunteers import VOLUNTEERING
 from api.recording import Noun
 
 NOUNS: Final[tuple[Noun, ...]] = (
-    STATIONS, HOUSEHOLDS, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME,
+    STATIONS, HOUSEHOLDS, MERGES, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME,
     ERASURES,
 )

@@ -25,8 +25,8 @@ from api.identity import (
 )
 from api.moments import moment_of, standing_at, summed_at
 from api.paging import make_cursor, next_url, read_cursor
-from api.personal import reading, rows_shown, shown
-from api.queries import one_station, report_at
+from api.personal import reading, rows_shown
+from api.queries import one_station, report_at, status_shown
 from api.services import services
 from domain.code_lists import code_list, label_of
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
@@ -241,6 +241,7 @@ def _evidence_row(row: Evidence) -> dict[str, Any]:
         "kind_label": KINDS[stream_kind(row.stream)].label,
         "kind": stream_kind(row.stream), "id": stream_subject(row.stream), "entry": row.entry,
         "community": row.community, "actor": row.actor, "amount": row.amount,
+        "merged_into": row.counts_as if row.counts_as not in {"", row.entity} else None,
     }
 
 
@@ -302,9 +303,8 @@ def household_page(household: str) -> str:
     if status is None:
         raise UnknownRecord(id=household, kind=KINDS["household"].label)
     last = rows[PAGE - 1] if len(rows) > PAGE else None
-    status = shown(status, stream_id(station, "household", household))
     return render_template(
-        "pages/household.html", status=status, timeline=rows[:PAGE],
+        "pages/household.html", status=status_shown(station, status), timeline=rows[:PAGE],
         labels=Labels("assistance_categories"), relations=Labels("relations"),
         needs=Labels("needs"), position=then.position, **_times(),
         next_url=last and _next_url((last.occurred_on, last.position)),

@@ -12,6 +12,7 @@ from domain.ledger.application import (
     StaleVersion,
     StoreUnavailable,
     by_stream,
+    leaves_nothing,
     recorded_from,
     referred_streams,
 )
@@ -21,6 +22,7 @@ from domain.ledger.postgres_recorder import (
     is_disturbed,
 )
 from domain.ledger.recorders import BadDatabaseUrlError
+from domain.ledger.references import ReferenceIndex, ReferencesUnknown, Subject, references
 from domain.ledger.request_keys import Answered, RequestKey, StoredRow
 
 __all__ = [
@@ -35,12 +37,17 @@ __all__ = [
     "NewEntry",
     "Notification",
     "Receipt",
+    "ReferenceIndex",
+    "ReferencesUnknown",
     "RequestKey",
     "StaleVersion",
     "StoreUnavailable",
     "StoredRow",
+    "Subject",
     "by_stream",
     "is_disturbed",
+    "leaves_nothing",
     "recorded_from",
+    "references",
     "referred_streams",
 ]

@@ -7,6 +7,7 @@ as they are. This is the only module through which the rest of the program write
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast
@@ -33,6 +34,7 @@ from domain.kernel import (
     Event,
     Occurrence,
     Recorded,
+    Reference,
     Refused,
     Related,
     Statement,
@@ -42,8 +44,17 @@ from domain.kernel import (
     stream_kind,
 )
 from domain.ledger.recorders import Recorder, library_settings
+from domain.ledger.references import (
+    MOST_BEHIND,
+    ReferenceIndex,
+    ReferencesUnknown,
+    Subject,
+    referable_kinds,
+    references,
+)
 from domain.ledger.request_keys import RequestKey, StoredRow
-from domain.record_keeping import Command, Correct, Record, decide, fold
+from domain.merging import MERGE, merges_asked
+from domain.record_keeping import Command, Correct, Record, Void, decide, fold, is_last_standing
 from domain.vault import DataKey, Stated, Vault
 
 MAX_ATTEMPTS: Final = 20
@@ -51,6 +62,9 @@ MAX_ATTEMPTS: Final = 20
 PAGE: Final = 5_000
 """How many events are read at once."""
 CACHED_STREAMS: Final = "2000"
+HELD_SECONDS: Final = 0.1
+"""How long another process's merge may go unnoticed by a new record."""
+MOST_HELD: Final = 1_000
 
 T = TypeVar("T")
 
@@ -190,13 +204,18 @@ class Ledger(Application[str]):
 
     name = "taizhang"
 
-    def __init__(self, database_url: str, vault: Vault) -> None:
+    def __init__(
+        self, database_url: str, vault: Vault, index: ReferenceIndex | None = None
+    ) -> None:
         """Open (and on first use create) the log of a database.
 
         What it stores of persons is sealed, and what is read from it is sealed as well:
-        ``vault`` opens it for whoever may read it.
+        ``vault`` opens it for whoever may read it. ``index`` finds records by whom they
+        name; without one, only a short log can be looked through.
         """
         self.vault = vault
+        self._index = index
+        self._merges: dict[str, tuple[float, Stream[Any] | None]] = {}
         super().__init__(
             library_settings(database_url)
             | {
@@ -375,9 +394,42 @@ class Ledger(Application[str]):
     ) -> Related:
         """The streams that a command's statement, or a stream it changes, refers to."""
         names = referred_streams(instruction.command, stream, context.station)
-        found = {name: self._stream(name) for name in names}
+        read = self._read_lately if isinstance(instruction.command, Record) else self._stream
+        found = {
+            name: read(name) if stream_kind(name) == MERGE.name else self._stream(name)
+            for name in names
+        }
         streams = {name: s for name, s in found.items() if s is not None}
-        return Related(context, streams, instruction.subject)
+        named_by: tuple[Reference, ...] = ()
+        if leaves_nothing(instruction.command, stream):
+            subject = Subject(context.station, instruction.kind.name, instruction.subject)
+            named_by = references(subject, self.streams_naming(subject), self._stream)
+        return Related(context, streams, instruction.subject, named_by)
+
+    def _read_lately(self, name: str) -> Stream[Any] | None:
+        """A stream of merges, as it stood a moment ago: nearly every record asks for it.
+
+        What is recorded of a merged household within that moment counts as its survivor's.
+        """
+        now = time.monotonic()
+        since, stream = self._merges.get(name, (-HELD_SECONDS, None))
+        if now - since >= HELD_SECONDS:
+            stream = self._stream(name)
+            if len(self._merges) > MOST_HELD:
+                self._merges.clear()
+            self._merges[name] = (now, stream)
+        return stream
+
+    def streams_naming(self, subject: Subject) -> list[str]:
+        """Streams that name, or named, a subject; perhaps others as well.
+
+        :raises ReferencesUnknown: where too much was recorded since the index was written.
+        """
+        found, position = self._index.streams_naming(subject) if self._index else ((), 0)
+        later = self.notifications(position, MOST_BEHIND + 1)
+        if len(later) > MOST_BEHIND:
+            raise ReferencesUnknown(behind=self.head() - position)
+        return [*found, *(str(n.originator_id) for n in later)]
 
     def append(
         self, entries: Sequence[NewEntry], request_keys: Sequence[tuple[RequestKey, int]]
@@ -401,6 +453,8 @@ class Ledger(Application[str]):
         """Hand stored entries to the recorder."""
         positions = self.store.insert_events(stored, request_keys=request_keys)
         assert positions is not None
+        for event in stored:
+            self._merges.pop(str(event.originator_id), None)
         return positions
 
 
@@ -415,9 +469,19 @@ def referred_streams(
         statements += [entry.statement for entry in stream.entries.values()]
     names = {stream_id(station, "station", station)}
     for statement in statements:
+        names |= merges_asked(statement, station)
         for _path, kind, subject in marked_values(statement.event, REFERS_TO):
             names.add(stream_id(station, kind, subject))
     return names
+
+
+def leaves_nothing(command: Command, stream: Stream[Any] | None) -> bool:
+    """Whether a command voids all that counts of a stream that others may name."""
+    return (
+        isinstance(command, Void) and stream is not None
+        and stream_kind(stream.id) in referable_kinds()
+        and is_last_standing(stream, command.entry)
+    )
 
 
 def _receipt(stored: StoredEvent, position: int) -> Receipt:

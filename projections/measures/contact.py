@@ -33,6 +33,11 @@ households_visited = Measure(
     by=COMMUNITY | CATEGORY | {"kind": "visit_purposes", "mode": "visit_modes"},
     entities="household",
 )
+known_persons_visited = Measure(
+    "visit.distinct_persons", "走访到的人员", "Persons visited by name", Unit.PERSON, Kind.DISTINCT,
+    by=COMMUNITY | CATEGORY | {"kind": "visit_purposes", "mode": "visit_modes"},
+    entities="person",
+)
 households_contacted = Measure(
     "contact.households", "联系到的家庭", "Households in contact", Unit.HOUSEHOLD, Kind.DISTINCT,
     by=COMMUNITY | CATEGORY | {"mode": "visit_modes"}, entities="household",
@@ -113,6 +118,12 @@ def household_in_casework(event: Casework, _entry: Recorded) -> Posting | None:
     return Posting(
         entity=event.household, community=event.community or "", category=event.category or ""
     )
+
+
+@known_persons_visited.posted_by(VisitRecorded)
+def distinct_persons_met(visit: VisitRecorded, _entry: Recorded) -> list[Posting]:
+    """Each person met and named, however often."""
+    return [_of_visit(visit, 1, person) for person in visit.persons if visit.persons_met]
 
 
 @surveys.posted_by(SurveyHeld)

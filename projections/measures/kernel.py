@@ -60,7 +60,8 @@ class Measure:
     """A named figure: what is counted, in which unit, and how postings add up.
 
     ``by`` says which dimensions its postings have, and where their values come from;
-    ``entities`` of what kind those are that they name.
+    ``entities`` of what kind those are that they name: ``household``, whose merges a
+    distinct count follows.
     """
 
     code: str
@@ -74,6 +75,7 @@ class Measure:
     def __post_init__(self) -> None:
         """Register the measure under its code."""
         assert self.code not in MEASURES, f"two measures have the code {self.code}"
+        assert self.entities or self.kind is not Kind.DISTINCT, self.code
         MEASURES[self.code] = self
 
     def posted_by(self, *events: type[Event]) -> Callable[[P], P]:

@@ -85,6 +85,19 @@ def test_a_history_is_checked_imported_and_reported(run: Run, history: Path, tmp
     assert "七、下个月计划" in run("report", "--month", "2024-11").stdout
     early = run("figures", "--month", "2024-11", "--known-at", "2024-11-10", "--json").stdout
     assert json.loads(early)["indicators"][0]["value"] < 125
+    # and what was recorded since some day
+    since = ("figures", "--month", "2024-11", "--since", "2024-11-10")
+    changed = json.loads(run(*since, "--json").stdout)
+    updated = next(r for r in changed["indicators"] if r["code"] == "households_updated")
+    assert updated["before"]["value"] == json.loads(early)["indicators"][0]["value"]
+    assert updated["after"]["value"] == 125
+    recorded = {event["recorded_at"][:10] for r in changed["records"] for event in r["events"]}
+    assert min(recorded) > "2024-11-10"
+    printed = run(*since).stdout
+    assert "由以下记录引起" in printed
+    assert "更新困难群体服务信息" in printed
+    assert "没有变化" in run("figures", "--month", "2024-11", "--since", "2025-12-31").stdout
+    assert run("figures", "--month", "2024-11", "--since", "gestern").exit_code == 2
 
 
 def test_a_faulty_history_names_its_lines_and_writes_nothing(run: Run, history: Path) -> None:

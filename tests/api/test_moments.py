@@ -199,9 +199,12 @@ def test_a_moment_reads_back_as_it_is_stated() -> None:
 
 def test_every_reading_route_documents_both_times(api: Api) -> None:
     paths = api.get("openapi.json", role=None).get_json()["paths"]
+    between = {"as_of", "from_known_at", "to_known_at"}  # a difference is about two moments
     documented = {
         path for path, item in paths.items()
-        if {"as_of", "known_at"} <= {p.get("name") for p in item.get("get", {}).get("parameters", ())}
+        if {"as_of", "known_at"} <= (
+            names := {p.get("name") for p in item.get("get", {}).get("parameters", ())}
+        ) or (path.endswith("/difference") and between <= names)
     }
     reads = {
         path for path, item in paths.items()

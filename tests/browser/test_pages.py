@@ -174,17 +174,6 @@ def test_the_task_book_leads_from_the_overview_to_the_records_of_a_month(page: P
     page.locator("a[href*='2024-11/figures/person_visits']").click()
     assert page.get_by_role("heading", name="走访：25").is_visible()
 
-def test_the_task_book_leads_from_the_overview_to_the_records_of_a_month(page: Page) -> None:
-    page.get_by_role("link", name="2024-2025 年度任务书").click()
-    visits = page.locator("#person_visits")
-    assert "不少于 300" in visits.inner_text()
-    assert "278" in visits.inner_text()
-    assert visits.locator(".light").inner_text() == "偏慢"
-    assert "人工评定" in page.locator("#finance").inner_text()
-    assert fits(page)
-    page.locator("a[href*='2024-11/figures/person_visits']").click()
-    assert page.get_by_role("heading", name="走访：25").is_visible()
-
 
 def test_every_page_in_the_menu_opens(page: Page, site: tuple[str, str]) -> None:
     for name in ("首页", "月报", "困难家庭", "审计", "运行", "接口"):

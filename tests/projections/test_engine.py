@@ -27,6 +27,7 @@ from domain.household import (
 from domain.household import Member as HouseholdMember
 from domain.kernel import Refused
 from domain.ledger import Ledger
+from domain.merging import HOUSEHOLDS, HouseholdMergeProposed, MergeApproved, MergeEnded
 from domain.referral import ReferralAccepted, ReferralMade
 from domain.supervision import SupervisionReceived
 from domain.survey import NeedsAssessed, NeedStated
@@ -83,6 +84,11 @@ def _some_work(desk: Desk, chance: random.Random, name: str, prefix: str, step: 
     covered = AssistanceAssigned(unit="u", category="dibao", covered=(f"{name}-a",))
     referral = ReferralMade(household=name, to_agency="医院", need="medical", basis="consent")
     assessed = NeedsAssessed(household=name, needs=(NeedStated(need="care"),))
+    other, lead = f"{prefix}h{chance.randint(0, 3)}", {"actor": "lead-1"}
+    proposed = HouseholdMergeProposed(merged=name, survivor=other, reason="重复建档")
+    approved, ended = (kind(entry=1 + earlier % 9, **why) for kind, why in (
+        (MergeApproved, {}), (MergeEnded, {"reason": "两户"})
+    ))
     supervised = SupervisionReceived(supervisor="督导甲", kind="peer", mode="online")
     actions: list[Callable[[], object]] = [
         lambda: desk.record(f"{prefix}v{step}", visit, day),
@@ -101,6 +107,9 @@ def _some_work(desk: Desk, chance: random.Random, name: str, prefix: str, step: 
         lambda: desk.record(f"{prefix}r{earlier}", ReferralAccepted(), day),
         lambda: desk.record(f"{prefix}n{step}", assessed, day),
         lambda: desk.record(f"{prefix}s{step}", supervised, day),
+        lambda: desk.record(HOUSEHOLDS, proposed, day),
+        lambda: desk.record(HOUSEHOLDS, approved, day, **lead),
+        lambda: desk.record(HOUSEHOLDS, ended, day, **lead),
     ]
     chance.choice(actions)()
 

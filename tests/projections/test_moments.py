@@ -32,6 +32,12 @@ from domain.household import (
 )
 from domain.kernel import KIND_OF_TOPIC, Refused
 from domain.ledger import Ledger, NewEntry
+from domain.merging import (
+    HouseholdMergeProposed,
+    MergeApproved,
+    MergeEnded,
+    PersonMergeProposed,
+)
 from domain.record_keeping import EntryVoided, RecordKeeping
 from domain.referral import ReferralAccepted, ReferralCompleted, ReferralMade
 from domain.station import StationRevised
@@ -113,6 +119,20 @@ class Work:
         household = self.chance.choice(HOUSEHOLDS)
         return ReferralMade(household=household, to_agency="医院", need="medical", basis="consent")
 
+    def propose(self, merged: str, survivor: str) -> None:
+        """A merge of two households, or of a person of each."""
+        if self.chance.random() < 0.6:
+            self.record("households", HouseholdMergeProposed(
+                merged=merged, survivor=survivor, reason="重复建档"))
+        else:
+            self.record("persons", PersonMergeProposed(
+                merged=f"{merged}-a", merged_household=merged, survivor=f"{survivor}-a",
+                survivor_household=survivor, reason="同一人"))
+
+    def decide(self, event: Any) -> None:
+        """Somebody else's decision on a merge."""
+        self.record(self.chance.choice(("households", "persons")), event, actor="lead-1")
+
     def some(self, kind: str) -> str:
         """The subject of an earlier record of a kind."""
         return self.chance.choice([s for k, s in self.done if k == kind] or ["none"])
@@ -153,6 +173,9 @@ class Work:
             lambda: self.record(f"t{step}", TrainingReceived(title="培训", mode="online")),
             lambda: self.record(f"a{step}", ActivityHeld(
                 title="活动", kind="festival", role="host", attendance=Quantity(value=9))),
+            *[lambda: self.propose(home, chance.choice(HOUSEHOLDS))] * 2,
+            *[lambda: self.decide(MergeApproved(entry=chance.randint(1, 6)))] * 3,
+            lambda: self.decide(MergeEnded(entry=chance.randint(1, 6), reason="是两户")),
             lambda: self.record("2024-11", ReflectionWritten(text=f"反思{step}")),
             lambda: desk.record(STATION, StationRevised(**{
                 name: getattr(a_station(introduction=f"简介{step}"), name)
@@ -466,8 +489,10 @@ def test_where_read_models_have_not_come_equally_far_the_least_of_them_is_answer
     behind = ledger.head()
     expected = answers(read_models, ledger, Moment())
     desk.household("h9", day="2024-09-01")
+    merges = ledger.stream(STATION, "merge", "households")
+    survivor = merges.state.survivor_of("h1") if merges else "h1"
     desk.record("v-new", VisitRecorded(
-        mode="home", purpose="routine", persons_met=3, household="h1"), "2024-11-28")
+        mode="home", purpose="routine", persons_met=3, household=survivor), "2024-11-28")
     read_models.advance(ledger)
     with read_models.engine.begin() as connection:
         connection.execute(

@@ -672,3 +672,34 @@ def test_what_is_imported_goes_beside_what_was_recorded_by_hand(ledger: Ledger) 
 
     assert ledger.head() == 3
     assert [r.envelope.imported_at is not None for r in ledger.recorded()] == [True, False, True]
+
+
+# ---- merges ----
+
+
+def test_merges_are_taken_over_with_both_persons(ledger: Ledger) -> None:
+    lead = {"actor": "乙", "role": "lead", "subject": "households"}
+    lines = [
+        the_station(), a_household("h1"), a_household("h2"), a_household("h3"),
+        a_line("m", "merge.household_proposed", {
+            "merged": "h2", "survivor": "h1", "reason": "重复建档",
+        }, subject="households", recorded_at="2024-07-03T09:00:00+08:00"),
+        a_line("m-yes", "merge.approved", {"entry": "m"}, **lead | {
+            "recorded_at": "2024-07-04T09:00:00+08:00",
+        }),
+        keeping("k3", "voided", "h3"),
+    ]
+    take_in(ledger, *lines)
+    # a proposer does not approve, and a household that others name is not voided
+    refused_lines = [
+        a_line("m2", "merge.household_proposed", {
+            "merged": "h5", "survivor": "h4", "reason": "重复建档",
+        }, subject="households", recorded_at="2024-07-03T09:00:00+08:00"),
+        a_line("m2-yes", "merge.approved", {"entry": "m2"}, subject="households",
+               recorded_at="2024-07-04T09:00:00+08:00"),
+        a_household("h4"), a_household("h5"), a_household("h6"), a_visit("v6", "h6"),
+        keeping("k6", "voided", "h6"), a_visit("v2", "h2"),
+    ]
+    assert sorted(faults_of(ledger, *refused_lines)) == [
+        (2, "second_person_needed"), (7, "still_referred_to"), (8, "household_merged"),
+    ]

@@ -21,6 +21,7 @@ from domain.fields import Quantity
 from domain.household import AssistanceAssigned, HouseholdInfoUpdated
 from domain.kernel import Refused
 from domain.ledger import Ledger, Receipt
+from domain.merging import HouseholdMergeProposed, MergeApproved, MergeEnded
 from domain.publication import REPORT, Change, TreeHead
 from domain.record_keeping import Correct, Reinstate, Void
 from domain.resource import ResourceDelivered, ResourceLinked
@@ -452,6 +453,34 @@ def test_a_remainder_and_a_distinct_count_name_what_turned_them(newsroom: Newsro
     streams = {record.stream for record in found["households_updated"].records}
     assert streams == {f"{STATION}/household/h2"}
     assert found["other_households"].records[0].position == position
+
+
+def test_a_merge_that_a_figure_follows_is_named_and_so_is_its_end(newsroom: Newsroom) -> None:
+    desk, lead = newsroom.desk, {"actor": "lead-1", "role": "lead"}
+    desk.record("h2", HouseholdInfoUpdated(fields=("phone",)), "2024-11-07")
+    newsroom.publish()
+    desk.household("h9")
+    for merged in ("h2", "h9"):  # of which the other one was not updated in the month
+        proposal = HouseholdMergeProposed(merged=merged, survivor="h1", reason="重复建档")
+        entry = desk.record("households", proposal, "2024-12-02").version
+        approved = desk.record("households", MergeApproved(entry=entry), "2024-12-02", **lead)
+        if merged == "h2":
+            position, of_merge = approved.position, entry
+    found = {figure.code: figure for figure in newsroom.differences().figures}
+    (record,) = found["households_updated"].records
+    assert (record.change, record.position, record.amount) == (Change.MERGED, position, -1)
+    newsroom.restate("合并重复的档案")
+    target = newsroom.folder / "restatement.docx"
+    write_restatement(newsroom.chain(), 2, newsroom.sources(), target)
+    text = "\n".join(read_text(target.read_bytes()).paragraphs)
+    assert "“更新困难群体服务信息”由2改为1：" in text
+    assert "1.合并（2024年12月" in text
+    ended = MergeEnded(entry=of_merge, reason="确是两户")
+    apart = desk.record("households", ended, "2024-12-03", **lead).position
+    found = {figure.code: figure for figure in newsroom.differences().figures}
+    (record,) = found["households_updated"].records
+    assert (record.change, record.position, record.amount) == (Change.UNMERGED, apart, 1)
+    assert newsroom.sources().reasons(list(found.values())) == {apart: "确是两户"}
 
 
 def test_money_is_told_in_the_unit_of_its_figure(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:

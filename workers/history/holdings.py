@@ -54,6 +54,10 @@ class Holdings:
             self.load_streams([name])
         return self._streams[name]
 
+    def begun(self) -> list[str]:
+        """The streams at hand."""
+        return list(self._streams)
+
     def version(self, name: str) -> int:
         """The version of a stream with all that was decided so far."""
         stream = self.stream(name)

@@ -21,6 +21,7 @@ from domain.kernel import (
     KINDS,
     Context,
     Recorded,
+    Reference,
     Refused,
     Related,
     Statement,
@@ -29,7 +30,17 @@ from domain.kernel import (
     stream_kind,
     stream_subject,
 )
-from domain.ledger import Answered, KeyReused, Ledger, NewEntry, RequestKey, referred_streams
+from domain.ledger import (
+    Answered,
+    KeyReused,
+    Ledger,
+    NewEntry,
+    RequestKey,
+    Subject,
+    leaves_nothing,
+    references,
+    referred_streams,
+)
 from domain.record_keeping import Command, Correct, Record, Reinstate, Void, decide
 from workers.history.holdings import Holdings
 from workers.history.lines import (
@@ -162,6 +173,7 @@ class _Importer:
 
     def __init__(self, ledger: Ledger, station: str, source: str, now: datetime) -> None:
         self._station, self._source, self._now = station, source, now
+        self._ledger = ledger
         self._names = Names(station, source)
         self._fingerprint = ledger.vault.keys.fingerprint
         self._scope = f"{station}/import:{source}"
@@ -301,11 +313,18 @@ class _Importer:
         stream = self._holdings.stream(name)
         names = referred_streams(command, stream, self._station)
         found = {other: self._holdings.stream(other) for other in names}
-        related = Related(
-            context, {n: s for n, s in found.items() if s is not None}, stream_subject(name)
-        )
         kind: StreamKind[Any] = KINDS[stream_kind(name)]
+        related = Related(
+            context, {n: s for n, s in found.items() if s is not None}, stream_subject(name),
+            self._named_by(name) if leaves_nothing(command, stream) else (),
+        )
         return [(s, context) for s in decide(kind, command, stream, related)]
+
+    def _named_by(self, name: str) -> tuple[Reference, ...]:
+        """Records that name a stream, in the ledger and in the file so far."""
+        subject = Subject(self._station, stream_kind(name), stream_subject(name))
+        candidates = [*self._ledger.streams_naming(subject), *self._holdings.begun()]
+        return references(subject, candidates, self._holdings.stream)
 
     def _context(self, line: Line, number: int) -> Context:
         return Context(
