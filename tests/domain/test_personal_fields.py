@@ -48,7 +48,19 @@ DEFINITION = {
         "without.measure", "without.filter", "part_of", "remainder_of", "minus",
     )
 }
+SNAPSHOT = {
+    f"snapshot.{name}" for name in (
+        "checkpoint.root", "figures.code", "figures.display", "figures.label", "figures.label_en",
+        "figures.part_of", "format", "imprint", "indicator_set", "period", "profile",
+        "sections.number", "sections.parts.title", "sections.title", "station", "summary",
+        "template", "title",
+    )
+}
 PUBLISHED = {
+    "report.published": SNAPSHOT | {"acknowledged"},
+    "report.restated": SNAPSHOT | {
+        f"differences.{name}" for name in ("after", "before", "code", "label", "records.stream")
+    },
     "activity.held": {"title", "organisers", "venue"}, "brand.registered": {"name"},
     "competition.awarded": {"award"}, "competition.entered": {"title", "organiser", "entry"},
     "community_survey.held": {"topics"}, "group.opened": {"title"},

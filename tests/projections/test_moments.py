@@ -30,7 +30,7 @@ from domain.household import (
     HouseholdInfoUpdated,
     HouseholdMoved,
 )
-from domain.kernel import KIND_OF_TOPIC, Refused
+from domain.kernel import KIND_OF_TOPIC, Refused, StreamKind
 from domain.ledger import Ledger, NewEntry
 from domain.merging import (
     HouseholdMergeProposed,
@@ -86,6 +86,7 @@ class Work:
     def __init__(self, desk: Desk, seed: int) -> None:
         self.desk, self.chance, self.now = desk, random.Random(seed), START
         self.done: list[tuple[str, str]] = []
+        self.voided: list[tuple[StreamKind[Any], str, int]] = []
 
     def run(self, steps: int) -> None:
         desk = self.desk
@@ -133,6 +134,15 @@ class Work:
         """Somebody else's decision on a merge."""
         self.record(self.chance.choice(("households", "persons")), event, actor="lead-1")
 
+    def void(self, kind: StreamKind[Any], subject: str, entry: int) -> None:
+        self.desk.void(kind, subject, entry, now=self.now)
+        self.voided.append((kind, subject, entry))
+
+    def reinstate(self) -> None:
+        """What was voided once, of whatever kind."""
+        kind, subject, entry = self.chance.choice(self.voided or [(VISIT, "none", 1)])
+        self.desk.reinstate(kind, subject, entry, now=self.now)
+
     def some(self, kind: str) -> str:
         """The subject of an earlier record of a kind."""
         return self.chance.choice([s for k, s in self.done if k == kind] or ["none"])
@@ -148,15 +158,15 @@ class Work:
             lambda: self.record(f"old{step}", self.visit(), imported_at=self.now),
             lambda: desk.correct(self.some("visit"), 1, self.visit(), self.day(), **now),
             lambda: desk.correct(self.some("visit"), 1, self.visit(), self.day(), **now),
-            lambda: desk.void(VISIT, self.some("visit"), 1, **now),
-            lambda: desk.reinstate(VISIT, self.some("visit"), 1, **now),
+            lambda: self.void(VISIT, self.some("visit"), 1),
+            self.reinstate,
             lambda: self.record(home, HouseholdInfoUpdated(fields=("care",), phone="13800000000")),
             lambda: self.record(home, CaseFileOpened(file_number=f"D{step}")),
             lambda: self.record(home, AssistanceAssigned(unit="u", category="dibao", covered=(f"{home}-a",))),
             lambda: self.record(home, AssistanceEnded(unit="u", reason="voluntary")),
             lambda: self.record(home, HouseholdMoved(community="西路社区")),
-            lambda: desk.void(HOUSEHOLD, home, entry, **now),
-            lambda: desk.reinstate(HOUSEHOLD, home, entry, **now),
+            lambda: self.void(HOUSEHOLD, home, entry),
+            self.reinstate,
             lambda: self.record(f"r{step}", self.referral()),
             lambda: self.record(self.some("referral"), ReferralAccepted()),
             lambda: self.record(self.some("referral"), ReferralCompleted(outcome="好转")),
@@ -165,7 +175,7 @@ class Work:
             lambda: self.record(self.some("needs_assessment"), NeedMet(need="care")),
             lambda: self.record(volunteer, VolunteerServiceRecorded(title="探访", minutes=60)),
             lambda: self.record(volunteer, VolunteerServiceConfirmed(entry=entry)),
-            lambda: desk.void(VOLUNTEER, volunteer, entry, **now),
+            lambda: self.void(VOLUNTEER, volunteer, entry),
             lambda: self.record(f"s{step}", SupervisionReceived(supervisor="督导甲", kind="peer", mode="online")),
             lambda: self.record(f"p{step}", SupervisionScheduled(
                 supervisor="督导乙", kind="individual", mode="on_site", planned_on=planned)),
