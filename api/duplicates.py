@@ -61,7 +61,7 @@ class SoughtSchema(Schema):
     )
 
 
-class FoundSchema(Schema):
+class DuplicateSchema(Schema):
     """Somebody on record, with what matched; ``merged_into`` where merged since."""
 
     kind = fields.String()
@@ -73,10 +73,10 @@ class FoundSchema(Schema):
     href = fields.String(allow_none=True)
 
 
-class FoundListSchema(Schema):
+class DuplicateListSchema(Schema):
     """Whoever was found, the surest first."""
 
-    items = fields.List(fields.Nested(FoundSchema))
+    items = fields.List(fields.Nested(DuplicateSchema))
 
 
 def _searching(plural: str, kind: str) -> None:
@@ -88,7 +88,7 @@ def _searching(plural: str, kind: str) -> None:
 
     search.__name__ = f"search_{plural}"
     search.__doc__ = f"登记前查重：按姓名、身份证号、电话、地址查找已有的{LABELS[kind]}。"
-    view = duplicates.response(200, FoundListSchema)(search)
+    view = duplicates.response(200, DuplicateListSchema)(search)
     view = duplicates.arguments(SoughtSchema)(view)
     path, endpoint = f"/{plural}/duplicates", search.__name__
     duplicates.route(path, methods=["POST"], endpoint=endpoint)(action(READ_CASES)(view))
