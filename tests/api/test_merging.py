@@ -7,9 +7,6 @@ from typing import Any
 import pytest
 from callers import HOUSEHOLD, VISIT, Api, refusal_of
 
-from api.nouns import NOUNS
-from domain.kernel import KINDS
-
 ID = "370102189402030012"
 TODAY = "2024-12-02"
 PERSON = {"person": "p1", "name": "测试一", "relation": "head"}
@@ -253,7 +250,7 @@ def test_a_search_stays_within_the_station_and_says_nothing_in_its_address(api: 
     refusal_of(api.post("households/duplicates", {}), 422, "nothing_to_search")
     refusal_of(api.post("households/duplicates", {"nam": "x"}), 422, "unknown_field")
     refusal_of(api.post("persons/duplicates", {"name": "甲"}, role="hub"), 403, "not_allowed")
-    assert api.get(f"households/duplicates?id_number={ID}").status_code == 404
+    refusal_of(api.get(f"households/duplicates?id_number={ID}"), 422, "unknown_field")
 
 
 def test_what_was_voided_is_no_duplicate_and_what_was_merged_says_into_what(api: Api) -> None:
@@ -324,7 +321,3 @@ def test_a_volunteer_team_and_a_station_are_kept_while_they_are_named(api: Api) 
         role="administrator",
     )
     refusal_of(answer, 409, "still_referred_to")
-
-
-def test_every_kind_of_record_has_the_routes_of_record_keeping() -> None:
-    assert {noun.kind.name for noun in NOUNS} == set(KINDS)

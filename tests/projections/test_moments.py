@@ -562,7 +562,7 @@ def test_a_late_entry_lands_in_the_month_it_is_about_and_is_marked(
 def test_record_keeping_events_are_those_that_this_file_s_work_makes(
     desk: Desk, ledger: Ledger
 ) -> None:
-    Work(desk, seed=5).run(220)
+    Work(desk, seed=5).run(320)
     topics = {type(e.event).__name__ for e in ledger.recorded()}
     assert {kind.__name__ for kind in RecordKeeping.__args__} <= topics
     assert {"HouseholdMoved", "ReferralCompleted", "SupervisionCancelled", "NeedMet"} <= topics
