@@ -188,12 +188,10 @@ def test_a_bundle_that_is_none_is_refused(house: House, tmp_path: Path) -> None:
     assert "590" in house.run("bundle", file, "--station", STATION).output
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # backups of PostgreSQL are tested elsewhere
 def test_a_restored_log_is_verified_against_its_checkpoints(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if not house.log.is_sqlite:
-        pytest.skip("the backup's own tests restore PostgreSQL")
-
     def restored(name: str, *brought: str) -> Result:
         monkeypatch.setenv("TAIZHANG_HOME", str(tmp_path / name))
         (tmp_path / name).mkdir()
