@@ -89,7 +89,7 @@ def _sealed(found: Services) -> dict[str, Any]:
         state = found.runtime.sealer.state()
     except Exception as error:  # noqa: BLE001 - whatever keeps it from answering
         return _check("seal", ok=False, detail=type(error).__name__, is_needed=False)
-    detail = state.alarm or f"封存到 {state.position}，未封存 {state.unsealed}"
+    detail = state.alarm or f"存证到 {state.position}，未存证 {state.unsealed}"
     return _check("seal", ok=state.alarm is None, detail=detail, is_needed=False)
 
 

@@ -29,7 +29,7 @@ from domain.tiles import HEIGHT, TILE_BYTES, WIDTH, Tile, tile_of
 from workers.proving import Inclusion, NotYetSealed, Prover, consistency
 from workers.seals import Sealed
 
-proofs = Blueprint("proofs", __name__, url_prefix="/api/v1/log", description="封存与证明")
+proofs = Blueprint("proofs", __name__, url_prefix="/api/v1/log", description="存证与证明")
 
 FOR_EVER: Final = "public, max-age=31536000, immutable"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -44,7 +44,7 @@ class UnknownCheckpoint(
 
 class UnknownTile(
     Refused, code="unknown_tile", status=404, title="没有这块散列",
-    detail="封存的台账中没有 tile/{level}/{index}。",
+    detail="存证的台账中没有 tile/{level}/{index}。",
 ):
     """A tile that the newest checkpoint's tree does not have."""
 

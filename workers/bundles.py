@@ -72,7 +72,7 @@ Progress = Callable[[int, int], None]
 
 class NothingSealed(
     Refused, code="nothing_sealed", status=409, title="尚无检查点",
-    detail="台账尚未封存，没有检查点可以导出；请稍后再试。",
+    detail="台账尚未存证，没有检查点可以导出；请稍后再试。",
 ):
     """There is no checkpoint yet."""
 

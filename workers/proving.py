@@ -14,15 +14,15 @@ from workers.seals import Sealed, Seals
 
 
 class NotYetSealed(
-    Refused, code="not_yet_sealed", status=503, title="尚未封存",
-    detail="位置 {position} 的记录尚未封存（现封存到 {sealed}），请稍后重试。",
+    Refused, code="not_yet_sealed", status=503, title="尚未存证",
+    detail="位置 {position} 的记录尚未存证（现存证到 {sealed}），请稍后重试。",
 ):
     """An event after the newest checkpoint."""
 
 
 class RecordAltered(
-    Refused, code="record_altered", status=409, title="记录与封存时不符",
-    detail="位置 {position} 的记录与封存时不符：台账可能被改动，请运行 taizhang verify。",
+    Refused, code="record_altered", status=409, title="记录与存证时不符",
+    detail="位置 {position} 的记录与存证时不符：台账可能被改动，请运行 taizhang verify。",
 ):
     """A stored event that is not the one that was sealed."""
 

@@ -265,7 +265,7 @@ def _refuse_unless_equal(
         raise SealBrokenError(f"第 {newest.size} 条时的检查点缺少散列")
     for leaf, event in zip(known, events, strict=False):
         if leaf_of(event) != leaf:
-            raise SealBrokenError(f"位置 {event[0]} 的记录与封存时不符")
+            raise SealBrokenError(f"位置 {event[0]} 的记录与存证时不符")
     if len(events) < len(known):
         raise SealBrokenError(f"台账比检查点短：位置 {newest.position} 之前的记录不见了")
     if events[-1][0] != newest.position:

@@ -166,17 +166,17 @@ class Settings:
         :raises BadSettingError: where something was signed and there is no key, or no key is.
         """
         if self.sealing_key_text:
-            return _as_key(self.sealing_key_text, "TAIZHANG_SEALING_KEY", "封存密钥")
+            return _as_key(self.sealing_key_text, "TAIZHANG_SEALING_KEY", "签名密钥")
         file = self.home / SEALING_KEY_FILE
         if not file.exists():
             if self.noted_file.exists():
                 raise BadSettingError(
-                    f"TAIZHANG_SEALING_KEY：找不到封存密钥 {file}，已签署的检查点要靠它延续"
+                    f"TAIZHANG_SEALING_KEY：找不到签名密钥 {file}，已签署的检查点要靠它延续"
                 )
             with suppress(FileExistsError):  # another process was faster
                 write_key(file, secrets.token_bytes(MASTER_KEY_BYTES))
         text = file.read_text(encoding="ascii", errors="replace")
-        return _as_key(text, str(file), "封存密钥")
+        return _as_key(text, str(file), "签名密钥")
 
     def prepare_home(self) -> None:
         """Create the folders, for this user alone: a ledger holds personal data."""

@@ -240,9 +240,9 @@ class _Comparison:
             detail = f"第 {last} 条之后、第 {page[row][0]} 条之前缺 {count} 条记录"
             self._verdict.add("missing", last + 1, detail)
         for row in result.changed:
-            self._verdict.add("changed", page[row][0], f"第 {page[row][0]} 条与封存时不符")
+            self._verdict.add("changed", page[row][0], f"第 {page[row][0]} 条与存证时不符")
         for row in result.added:
-            self._verdict.add("added", page[row][0], f"第 {page[row][0]} 条是封存后插入的")
+            self._verdict.add("added", page[row][0], f"第 {page[row][0]} 条是存证后插入的")
 
     def _skip(self, position: int) -> int:
         """Pass over the leaves of whole tiles that are missing; answers how many."""

@@ -77,7 +77,7 @@ def _verify(settings: Settings) -> None:
     :raises CommandFailedError: where it is not; what was restored is left to be looked at.
     """
     if not settings.has_sealing_key:
-        talk.print("没有封存密钥，未核对检查点；请运行 taizhang verify --key 公钥")
+        talk.print("没有签名密钥，未核对检查点；请运行 taizhang verify --key 公钥")
         return
     verdict = verified(settings, signer_of(settings.sealing_key()).verifier)
     if not verdict.is_ok:

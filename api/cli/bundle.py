@@ -23,7 +23,7 @@ a_day = click.DateTime(["%Y-%m-%d"])
 @click.option("--station", required=True, help="社工站编号。")
 @click.option("--from", "first", type=a_day, help="从哪一天的服务（省略为最早）。")
 @click.option("--to", "last", type=a_day, help="到哪一天的服务（省略为最近）。")
-@click.option("--at", "size", type=int, help="按某一条数时的检查点（省略为先封存再取最新的）。")
+@click.option("--at", "size", type=int, help="按某一条数时的检查点（省略为先存证再取最新的）。")
 @json_option
 def bundle(
     file: Path, station: str, first: datetime | None, last: datetime | None,

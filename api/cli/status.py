@@ -108,9 +108,9 @@ def show(found: Status) -> None:
 
 def _show_seal(console: Console, seal: SealState) -> None:
     if seal.alarm is not None:
-        console.print(f"封存      ✗ 已停止：{seal.alarm}；请运行 taizhang verify", markup=False)
+        console.print(f"存证      ✗ 已停止：{seal.alarm}；请运行 taizhang verify", markup=False)
     elif seal.sealed_at is None:
-        console.print(f"封存      尚无检查点，未封存 {seal.unsealed}")
+        console.print(f"存证      尚无检查点，未存证 {seal.unsealed}")
     else:
         when = seal.sealed_at.astimezone(STATION_TIME).strftime("%Y-%m-%d %H:%M:%S")
-        console.print(f"封存      第 {seal.size} 条（{when}），未封存 {seal.unsealed}")
+        console.print(f"存证      第 {seal.size} 条（{when}），未存证 {seal.unsealed}")

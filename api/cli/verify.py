@@ -98,7 +98,7 @@ def verified(settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = (
 
 def _own(settings: Settings) -> Verifier:
     if not settings.has_sealing_key:
-        raise CommandFailedError("这里没有封存密钥；请用 --key 给出公钥", REFUSED)
+        raise CommandFailedError("这里没有签名密钥；请用 --key 给出公钥", REFUSED)
     return signer_of(settings.sealing_key()).verifier
 
 
@@ -107,7 +107,7 @@ def _say_log(verdict: LogVerdict) -> None:
     unsealed = max(verdict.events - verdict.sealed, 0)
     click.echo(
         f"核对了 {verdict.events} 条记录、{verdict.checkpoints} 个检查点"
-        f"和 {verdict.noted} 个数据库外记下的检查点；{unsealed} 条尚未封存。"
+        f"和 {verdict.noted} 个数据库外记下的检查点；{unsealed} 条尚未存证。"
     )
     if verdict.is_ok and verdict.noted == 0:
         talk.print("没有数据库外的检查点可比：看不出整个数据库是否换成了旧的副本。")

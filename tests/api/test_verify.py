@@ -130,7 +130,7 @@ def test_without_a_key_it_is_asked_for_and_none_is_made(house: House) -> None:
     # and the sealer does not make another one either
     said = house.run("key")
     assert said.exit_code == 2
-    assert "封存密钥" in said.output
+    assert "签名密钥" in said.output
 
 
 def test_the_key_is_for_its_owner_alone(house: House) -> None:
@@ -145,7 +145,7 @@ def test_status_shows_the_newest_checkpoint_and_an_alarm(house: House) -> None:
     house.log.append(5)
     said = json.loads(house.run("status", "--json").stdout)["seal"]
     assert (said["size"], said["unsealed"], said["alarm"]) == (600, 5, None)
-    assert "封存      第 600 条" in house.run("status").stdout
+    assert "存证      第 600 条" in house.run("status").stdout
     house.log.change("= 590")
     assert "已停止" in house.run("status").stdout
 
