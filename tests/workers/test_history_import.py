@@ -19,6 +19,7 @@ from domain.household import HouseholdInfoVerified
 from domain.kernel import Refused
 from domain.ledger import Ledger
 from domain.meeting import MeetingHeld
+from domain.merging import HouseholdMergeProposed, MergeApproved
 from workers.history import ImportResult, import_history
 from workers.history.lines import LINE_LIMIT, Names
 from workers.history.reading import FileDamaged, FileTooLarge, history_lines
@@ -677,29 +678,18 @@ def test_what_is_imported_goes_beside_what_was_recorded_by_hand(ledger: Ledger) 
 # ---- merges ----
 
 
-def test_merges_are_taken_over_with_both_persons(ledger: Ledger) -> None:
-    lead = {"actor": "乙", "role": "lead", "subject": "households"}
-    lines = [
-        the_station(), a_household("h1"), a_household("h2"), a_household("h3"),
+def test_what_the_rules_say_of_merges_and_references_holds_for_a_file(ledger: Ledger) -> None:
+    take_in(ledger, the_station(), *(a_household(name) for name in ("h1", "h2", "h3", "h4")))
+    merged, survivor = NAMES.own("h2", "household"), NAMES.own("h1", "household")
+    desk, lead = Desk(ledger), {"actor": "lead-1", "role": "lead"}
+    proposal = HouseholdMergeProposed(merged=merged, survivor=survivor, reason="重复建档")
+    desk.record("households", proposal, "2024-07-03")
+    desk.record("households", MergeApproved(entry=1), "2024-07-03", **lead)
+    # nothing is imported of a merged household, and none is voided that the file itself names
+    assert sorted(faults_of(
+        ledger, a_visit("v2", "h2"), a_visit("v4", "h4"), keeping("k4", "voided", "h4"),
         a_line("m", "merge.household_proposed", {
-            "merged": "h2", "survivor": "h1", "reason": "重复建档",
-        }, subject="households", recorded_at="2024-07-03T09:00:00+08:00"),
-        a_line("m-yes", "merge.approved", {"entry": "m"}, **lead | {
-            "recorded_at": "2024-07-04T09:00:00+08:00",
+            "merged": "h3", "survivor": "h1", "reason": "重复建档",
         }),
-        keeping("k3", "voided", "h3"),
-    ]
-    take_in(ledger, *lines)
-    # a proposer does not approve, and a household that others name is not voided
-    refused_lines = [
-        a_line("m2", "merge.household_proposed", {
-            "merged": "h5", "survivor": "h4", "reason": "重复建档",
-        }, subject="households", recorded_at="2024-07-03T09:00:00+08:00"),
-        a_line("m2-yes", "merge.approved", {"entry": "m2"}, subject="households",
-               recorded_at="2024-07-04T09:00:00+08:00"),
-        a_household("h4"), a_household("h5"), a_household("h6"), a_visit("v6", "h6"),
-        keeping("k6", "voided", "h6"), a_visit("v2", "h2"),
-    ]
-    assert sorted(faults_of(ledger, *refused_lines)) == [
-        (2, "second_person_needed"), (7, "still_referred_to"), (8, "household_merged"),
-    ]
+    )) == [(1, "household_merged"), (3, "still_referred_to"), (4, "bad_line")]
+    take_in(ledger, a_visit("v1", "h1"), keeping("k3", "voided", "h3"))

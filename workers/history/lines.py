@@ -31,8 +31,8 @@ from domain.vocabulary import Role
 LINE_LIMIT: Final = 64 * 1024
 """Bytes of the longest line."""
 NAMESPACE: Final = UUID("6b1f0a52-3d7e-4d0e-9a86-5f3c2d1e7a90")
-KEPT_SUBJECTS: Final = ("station", "month", "indicator", "merge")
-"""Kinds whose subjects mean the same everywhere: a station's code, a month, what is merged."""
+KEPT_SUBJECTS: Final = ("station", "month", "indicator")
+"""Kinds whose subjects mean the same everywhere: a station's code, a month."""
 RECORD_KEEPING: Final = ("record.corrected", "record.voided", "record.reinstated")
 
 
