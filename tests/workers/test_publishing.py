@@ -388,7 +388,7 @@ def test_nothing_that_is_recorded_later_changes_what_was_published(
     )
     # another definition of the same figure
     redefined = _redefined(indicator_set("lixia-2024"), "person_visits", measure="training.received")
-    monkeypatch.setattr(monthly_reports, "indicator_set", lambda _code: redefined)
+    monkeypatch.setattr(monthly_reports, "station_set", lambda *_asked, **_at: redefined)
     # the station's own Word template
     template = newsroom.press.templates / "monthly-report.docx"
     document = Document(str(template))
@@ -484,7 +484,7 @@ def test_a_merge_that_a_figure_follows_is_named_and_so_is_its_end(newsroom: News
 
 
 def test_money_is_told_in_the_unit_of_its_figure(newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(monthly_reports, "indicator_set", lambda _code: indicator_set("casework-2024"))
+    monkeypatch.setattr(monthly_reports, "station_set", lambda *_asked, **_at: indicator_set("casework-2024"))
     newsroom.publish()
     newsroom.desk.record("r1", ResourceLinked(kind="goods", provider="慈善总会", title="米面"), "2024-11-02")
     newsroom.desk.record("r1", ResourceDelivered(value_fen=12_345), "2024-11-03")
@@ -545,7 +545,7 @@ def test_another_definition_is_listed_apart_and_restates_nothing(
 ) -> None:
     newsroom.publish()
     redefined = _redefined(indicator_set("lixia-2024"), "person_visits", measure="training.received")
-    monkeypatch.setattr(monthly_reports, "indicator_set", lambda _code: redefined)
+    monkeypatch.setattr(monthly_reports, "station_set", lambda *_asked, **_at: redefined)
     found = newsroom.differences()
     assert found.is_empty
     assert [(r.code, r.published, r.today) for r in found.redefined] == [("person_visits", "3", "0")]
