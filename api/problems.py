@@ -38,7 +38,7 @@ class NotAuthenticated(
 
 class NotAllowed(
     Refused, code="not_allowed", status=403, title="没有权限",
-    detail="角色“{role}”不能做这件事（{verb}）。",
+    detail="角色“{role}”不能做这件事。",
 ):
     """The role may not do this."""
 

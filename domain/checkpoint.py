@@ -66,9 +66,9 @@ def entry_of(row: tuple[int, str, int, str, bytes]) -> bytes:
 
     A line of JSON without spaces, ``[position,"stream",version,"topic"]``, and the stored
     state, which holds the envelope. JSON escapes line feeds, so the first one ends the line
-    and no two events have the same entry.
+    and no two events have the same entry. A damaged database may answer a row without a state.
     """
-    return _encode(row[:4]) + b"\n" + row[4]
+    return _encode(row[:4]) + b"\n" + (row[4] or b"")
 
 
 def leaf_of(row: tuple[int, str, int, str, bytes]) -> bytes:

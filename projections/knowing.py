@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import assert_never
+from typing import Final, assert_never
 
 from sqlalchemy import ColumnElement, FromClause, bindparam, or_
 
@@ -12,12 +12,20 @@ from projections.moments import KnownAt, instant_of, position_of
 
 
 class KnownBy(Enum):
-    """Which columns ``known_at`` is counted by."""
+    """Which columns ``known_at`` is counted by.
 
-    NOW = ()
-    INSTANT = ("recorded_at",)
-    POSITION = ("position",)
-    BOTH = ("recorded_at", "position")
+    Names and not the columns themselves: Python 3.11.2 takes no empty tuple for a value.
+    """
+
+    NOW = "now"
+    INSTANT = "instant"
+    POSITION = "position"
+    BOTH = "both"
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return _COLUMNS[self]
 
     @classmethod
     def of(cls, known_at: KnownAt | None) -> KnownBy:
@@ -36,7 +44,13 @@ class KnownBy(Enum):
 
     def conditions(self, source: FromClause) -> list[ColumnElement[bool]]:
         """The conditions on a table's rows; :func:`bounds` are the values to go with them."""
-        return [source.c[column] <= bindparam(column) for column in self.value]
+        return [source.c[column] <= bindparam(column) for column in self.columns]
+
+
+_COLUMNS: Final = {
+    KnownBy.NOW: (), KnownBy.INSTANT: ("recorded_at",), KnownBy.POSITION: ("position",),
+    KnownBy.BOTH: ("recorded_at", "position"),
+}
 
 
 def bounds(known_at: KnownAt | None) -> dict[str, object]:

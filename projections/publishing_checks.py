@@ -179,6 +179,7 @@ def _plans(ledger: Ledger, report: MonthlyReport) -> Iterator[Item]:
         planned_in = month_before(month)
         stream = ledger.stream(report.station, "month", planned_in)
         state = stream.state if stream else StationMonth()
+        stream = stream and ledger.vault.opened_stream(stream, to_show=True)
         texts = {
             entry.statement.event.item: entry.statement.event.text
             for entry in (stream.active() if stream else ())

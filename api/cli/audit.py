@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -16,6 +16,9 @@ from api.cli.common import Function, json_option, print_json, talk
 from api.cli.looking import about_options, looking, stated
 from api.tables import MOST_EXPORTED, csv_text, refuse_too_many
 from projections.audit_trail import audit_events_of
+
+MOST_SHOWN: Final = 80
+"""How much of a cell is printed for people."""
 
 
 def file_options(function: Function) -> Function:
@@ -76,7 +79,14 @@ def access_log(
     table = access_rows.table(rows)
     if not _given(rows, csv, as_json, access_rows.HEADER, table):
         for line in table:
-            click.echo("  ".join(str(cell) for cell in line))
+            click.echo("  ".join(_short(str(cell)) for cell in line))
+        if not table:
+            talk.print("没有符合条件的访问记录。")
+
+
+def _short(cell: str) -> str:
+    """A cell for people: a page of a list names a hundred ids, which only files hold whole."""
+    return cell if len(cell) <= MOST_SHOWN else f"{cell[:MOST_SHOWN]}…"
 
 
 def _given(

@@ -92,7 +92,8 @@ def rotate_command(*, as_json: bool) -> None:
     if found.file is None:
         talk.print("请把 TAIZHANG_MASTER_KEY 改为新的主密钥，重新启动服务。")
     else:
-        talk.print(f"新的主密钥在 {found.file}，请重新备份；旧的主密钥不再有用。")
+        talk.print(f"新的主密钥在 {found.file}，旧的已删除。")
+        talk.print("此前的备份仍要旧的主密钥才能恢复：请立即另做一次备份，并把新的主密钥另行保存。")
 
 
 @keys.command("reconcile")

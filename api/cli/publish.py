@@ -42,6 +42,10 @@ def publish_command(
             chosen = station or only_station(station_codes(connection))
         press, context = press_of(runtime), lead_context(actor, chosen)
         if reason is not None:
+            if not is_acknowledged:
+                raise CommandFailedError(
+                    f"请先看过 /months/{month}/differences 上的差别；确认发布更正说明请加 --yes"
+                )
             receipt = restate(press, month, context, reason)
         else:
             found = preview(press, chosen, month, context.today)
@@ -54,7 +58,8 @@ def publish_command(
     if as_json:
         print_json(publication_summary(published))
     else:
-        talk.print(f"已发布《{published.snapshot.title}》，台账位置 {published.snapshot.position}")
+        what = "更正说明" if reason is not None else f"《{published.snapshot.title}》"
+        talk.print(f"已发布{what}，台账位置 {published.snapshot.position}")
         click.echo(published.short_code)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from api.cli.common import json_option, print_json
+from api.cli.common import json_option, print_json, talk
 from api.cli.looking import DAY, looking
 from api.signals import signal_row, signals_between
 from projections.integrity import SignalKind
@@ -35,6 +35,8 @@ def signals(
     if as_json:
         print_json({"items": [signal_row(signal) for signal in found]})
         return
+    if not found:
+        talk.print("没有可疑之处。")
     for signal in found:
         click.echo(f"{signal.on}  {signal.kind.label}：{signal.text}")
         for record in signal.records:
