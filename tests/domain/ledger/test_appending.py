@@ -103,7 +103,7 @@ def test_a_server_that_dropped_its_connections_is_met_by_new_ones(
     ledger.store.insert_events(events("a", 1, 1))
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     ledger.store.insert_events(events("a", 2, 1))
