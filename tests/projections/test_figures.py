@@ -71,6 +71,23 @@ def test_persons_met_are_summed_and_not_met_counts_none(desk: Desk, book: Book) 
     assert book.value("person_visits") == 5
 
 
+def test_a_household_updated_under_two_categories_is_in_both_parts(desk: Desk, book: Book) -> None:
+    """The limit that docs/indicators.md states of a remainder of distinct counts."""
+    for name in ("h1", "h2", "h3"):
+        desk.household(name)
+    for name in ("h1", "h2"):
+        granted = AssistanceAssigned(unit="u", category="dibao", covered=(f"{name}-1",))
+        desk.record(name, granted, "2024-08-01")
+    for name in ("h1", "h2", "h3"):
+        desk.record(name, HouseholdInfoUpdated(fields=("phone",)), "2024-11-04")
+    rows = "households_updated", "households_updated_dibao", "households_updated_edge"
+    assert [book.value(code) for code in (*rows, "other_households")] == [3, 2, 0, 1]
+    changed = AssistanceChanged(unit="u", category="dibao_edge", covered=("h1-1",))
+    desk.record("h1", changed, "2024-11-10")
+    desk.record("h1", HouseholdInfoUpdated(fields=("care",)), "2024-11-14")
+    assert [book.value(code) for code in (*rows, "other_households")] == [3, 2, 1, 0]
+
+
 def test_a_household_updated_twice_and_given_a_file_counts_once(desk: Desk, book: Book) -> None:
     desk.household("h1")
     desk.record("h1", HouseholdInfoUpdated(fields=("phone",)), "2024-11-04")
