@@ -1,7 +1,4 @@
-"""Who is this? Persons found by what identifies them, which never stands in an address.
-
-Every match is exact: the keyring keeps keyed hashes, and no text that could be compared.
-"""
+"""Who is this, and whose information is to be erased?"""
 
 from __future__ import annotations
 
@@ -10,135 +7,54 @@ from datetime import datetime
 from typing import Any, Final
 
 from flask import Response
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 from sqlalchemy import Connection
 
-from api.access_log import AccessAction
 from api.answers import local_time
 from api.bodies import Blueprint
 from api.identity import READ_CASES, action
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
-from api.personal import noted
 from api.queries import one_station, status_shown
+from api.searching import Found, FoundSchema, SoughtSchema, asked
 from api.services import services
 from domain.erasure import ErasureStatus
-from domain.kernel import Refused, stream_kind, stream_subject
 from domain.vault import KeyState
 from projections.erasures import ErasureRow, erasure_list
-from projections.household_status import household_status, households_of_person
+from projections.household_status import household_status
 from workers.erasing import CHANGES
 
 persons: Final = Blueprint("persons", __name__, url_prefix="/api/v1", description="查找个人")
-MOST_FOUND: Final = 50
 
 
-class NothingToFind(
-    Refused, code="nothing_to_find", title="没有写明查找条件",
-    detail="请至少填写 name（姓名）、id_number（证件号码）、phone（电话）、address（住址）之一。",
-):
-    """A search for nothing would answer everybody."""
-
-
-def _text(most: int, label: str) -> fields.String:
-    return fields.String(
-        validate=validate.Length(1, most, error=coded("text_too_long", f"应为 1 到 {most} 个字符")),
-        metadata={"description": label},
-    )
-
-
-class SearchSchema(Schema):
-    """What is known of somebody; all that is named must match."""
-
-    class Meta:
-        """A mistyped condition is refused: ignored, it would find others."""
-
-        unknown = RAISE
-
-    name = _text(50, "姓名")
-    id_number = _text(40, "证件号码")
-    phone = _text(20, "电话")
-    address = _text(200, "住址")
-
-
-class FoundSchema(Schema):
+class PersonFoundSchema(FoundSchema):
     """A household with the persons who matched, or a volunteer."""
 
-    kind = fields.String(metadata={"description": "household 或 volunteer"})
-    id = fields.String()
-    persons = fields.List(fields.String(), metadata={"description": "相符的成员"})
     status = fields.Dict(allow_none=True, metadata={"description": "该户的现状"})
 
 
-class FoundListSchema(Schema):
+class PersonFoundListSchema(Schema):
     """What was found."""
 
-    items = fields.List(fields.Nested(FoundSchema))
+    items = fields.List(fields.Nested(PersonFoundSchema))
 
 
 @persons.route("/persons/search", methods=["POST"])
 @action(READ_CASES)
-@persons.arguments(SearchSchema)
-@persons.response(200, FoundListSchema)
+@persons.arguments(SoughtSchema)
+@persons.response(200, PersonFoundListSchema)
 def search_persons(conditions: dict[str, str]) -> dict[str, Any]:
-    """按姓名、证件号码、电话或住址查找本站的人和户（完全相符；已删除或封存的查不到）。"""
+    """按姓名、证件号码、电话或住址查找本站的户和志愿者（各项都须完全相符；已删除或封存的查不到）。"""
     station = one_station()
-    noted(action=AccessAction.SEARCH)
     with services().read_models.engine.connect() as connection:
-        found = sorted(_found(connection, station, conditions).items())
-        return {"items": [
-            _item(connection, station, kind, subject, matching)
-            for (kind, subject), matching in found[:MOST_FOUND]
-        ]}
+        found = asked(connection, station, ["household", "volunteer"], conditions, is_every=True)
+        return {"items": [_item(connection, station, one) for one in found]}
 
 
-Subject = tuple[str, str]
-"""A kind of stream and an id."""
-
-
-def _found(
-    connection: Connection, station: str, conditions: dict[str, str]
-) -> dict[Subject, set[str]]:
-    """What matches every condition, with the members who do.
-
-    :raises NothingToFind: without any condition.
-    """
-    if not conditions:
-        raise NothingToFind
-    matches = [_matching(connection, station, *condition) for condition in conditions.items()]
-    found: dict[Subject, set[str]] = {}
-    for subject in set.intersection(*(set(match) for match in matches)):
-        named = [match[subject] for match in matches if match[subject]]
-        members = set.intersection(*named) if named else set()
-        if members or not named:
-            found[subject] = members
-    return found
-
-
-def _matching(
-    connection: Connection, station: str, mark: str, said: str
-) -> dict[Subject, set[str]]:
-    """What matches one condition; a household itself has its address and phone."""
-    found: dict[Subject, set[str]] = {}
-    for owner in services().runtime.keyring.owners_by(station, mark, said):
-        kind, subject = stream_kind(owner), stream_subject(owner)
-        if kind != "person":
-            found.setdefault((kind, subject), set())
-            continue
-        for household in households_of_person(connection, station, subject):
-            found.setdefault(("household", household), set()).add(subject)
-    return found
-
-
-def _item(
-    connection: Connection, station: str, kind: str, subject: str, matching: set[str]
-) -> dict[str, Any]:
-    noted(f"{kind}:{subject}")
-    status = household_status(connection, station, subject) if kind == "household" else None
-    return {
-        "kind": kind, "id": subject, "persons": sorted(matching),
-        "status": status and asdict(status_shown(station, status)),
-    }
+def _item(connection: Connection, station: str, found: Found) -> dict[str, Any]:
+    is_household = found.kind == "household"
+    status = household_status(connection, station, found.id) if is_household else None
+    return found.as_data() | {"status": status and asdict(status_shown(station, status))}
 
 
 # ---- whose information is to be erased ----

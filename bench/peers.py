@@ -18,7 +18,6 @@ from typing import Any, Final, Protocol
 import psycopg
 
 from bench.deciding import open_station, register
-from bench.django_visits import DjangoVisits
 from bench.places import Place, Servers, bytes_in
 from bench.ratios import Peer, seconds
 from domain.kernel import Context, Occurrence, Statement
@@ -204,13 +203,17 @@ class AuditTable:
         self._connection.close()
 
 
-KEEPERS: Final[tuple[type[Visits], ...]] = (TaizhangVisits, DjangoVisits, AuditTable)
+def keepers() -> tuple[type[Visits], ...]:
+    """All that are compared."""
+    from bench.django_visits import DjangoVisits  # noqa: PLC0415 - Django only where it is measured
+
+    return TaizhangVisits, DjangoVisits, AuditTable
 
 
 def compare(servers: Servers, database: str, *, is_quick: bool) -> list[Peer]:
     """Let each keep the same visits, one after the other, in places of their own."""
     count = 2_000 if is_quick else 20_000
-    return [_figures_of(keeper, servers.place(database), count) for keeper in KEEPERS]
+    return [_figures_of(keeper, servers.place(database), count) for keeper in keepers()]
 
 
 def _figures_of(keeper: type[Visits], place: Place, count: int) -> Peer:

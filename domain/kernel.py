@@ -312,7 +312,8 @@ class StreamKind(Generic[S]):
     ``decide(statement, state, related)`` answers the event to record, completed with
     its derived fields, or raises :class:`Refused`. ``evolve(state, entry)`` never
     refuses: what is recorded has happened. Of a kind that ``is_final`` no entry is
-    corrected, voided or reinstated.
+    corrected, voided or reinstated; an event that it is ``settled_by`` settles what came
+    before it, as long as it counts, and does not count again once it was voided.
     """
 
     name: str
@@ -323,6 +324,7 @@ class StreamKind(Generic[S]):
     events: tuple[type[Event], ...]
     also_opening: tuple[type[Event], ...] = ()
     is_final: bool = False
+    settled_by: tuple[type[Event], ...] = ()
     is_stated: bool = True
     """Whether people state it; what they do not follows from the log itself."""
 

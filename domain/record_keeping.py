@@ -227,6 +227,21 @@ class NotCorrectable(
     """What was carried out cannot be taken back by a correction."""
 
 
+class EntrySettled(
+    Refused, code="entry_settled", status=409, title="该记录已经定下",
+    detail="第 {entry} 条记录已由第 {later} 条记录（{label}）定下，不能更正、作废或恢复；"
+    "须改内容的，请先作废第 {later} 条，改好后重新办理。",
+):
+    """What somebody answers for by a later event is not changed under that event."""
+
+
+class NotSettledAgain(
+    Refused, code="not_settled_again", status=409, title="不能恢复，须重新办理",
+    detail="第 {entry} 条记录（{label}）已经作废，此后内容可能有改动，不能恢复，请重新办理。",
+):
+    """A voided approval is given anew, by whoever may give it, and not brought back."""
+
+
 class StillReferredTo(
     Refused, code="still_referred_to", status=409, title="其他记录仍以它为对象",
     detail="还有其他记录以它为对象：{records}。请先更正或作废这些记录。",
@@ -323,7 +338,7 @@ def decide(
             return _corrected(kind, command, _existing(kind, stream, subject), related)
         case Void():
             stream = _existing(kind, stream, subject)
-            entry = _entry(kind, stream, command.entry)
+            entry = _unsettled(kind, stream, command)
             if entry.is_voided:
                 raise AlreadyVoided(entry=entry.version)
             event: Event = EntryVoided(
@@ -337,7 +352,7 @@ def decide(
             return statements
         case Reinstate():
             stream = _existing(kind, stream, subject)
-            entry = _entry(kind, stream, command.entry)
+            entry = _unsettled(kind, stream, command)
             if not entry.is_voided:
                 raise NotVoided(entry=entry.version)
             event = EntryReinstated(
@@ -390,6 +405,21 @@ def _entry(kind: StreamKind[S], stream: Stream[S], version: int) -> Entry:
     return entry
 
 
+def _unsettled(
+    kind: StreamKind[S], stream: Stream[S], command: Correct | Void | Reinstate
+) -> Entry:
+    """The entry that is to be kept right, where no later event settles it."""
+    entry = _entry(kind, stream, command.entry)
+    settling = (e for e in stream.active() if isinstance(e.statement.event, kind.settled_by))
+    for later in settling:
+        if later.version > entry.version:
+            label = later.statement.event.label
+            raise EntrySettled(entry=entry.version, later=later.version, label=label)
+    if isinstance(command, Reinstate) and isinstance(entry.statement.event, kind.settled_by):
+        raise NotSettledAgain(entry=entry.version, label=entry.statement.event.label)
+    return entry
+
+
 def _recorded(
     kind: StreamKind[S], statement: Statement, stream: Stream[S] | None,
     related: Related,
@@ -408,7 +438,7 @@ def _recorded(
 def _corrected(
     kind: StreamKind[S], command: Correct, stream: Stream[S], related: Related
 ) -> tuple[Statement, ...]:
-    entry = _entry(kind, stream, command.entry)
+    entry = _unsettled(kind, stream, command)
     if entry.is_voided:
         raise AlreadyVoided(entry=entry.version)
     if type(command.statement.event) is not type(entry.statement.event):

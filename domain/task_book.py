@@ -1,7 +1,8 @@
 """What did the station promise for a project cycle (任务书), and who agreed to it?
 
 A task book is drafted, revised and submitted by the station, and approved by the bureau
-that pays: another person than the one who submitted it. Approved, it is final; a cycle
+that pays: another person than the one who submitted it. Approved, it is final; what was
+submitted or approved is not corrected under those who stand for it, but revised. A cycle
 may cross calendar years.
 """
 
@@ -233,4 +234,5 @@ def _months(book: TaskBookDrafted | None) -> int | None:
 TASK_BOOK = StreamKind(
     "task_book", "任务书", TaskBook(), evolve, decide,
     (TaskBookDrafted, TaskBookRevised, TaskBookSubmitted, TaskBookApproved),
+    settled_by=(TaskBookSubmitted, TaskBookApproved),
 )

@@ -8,6 +8,7 @@ count of postings and an absence need the postings themselves.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Final, NamedTuple, assert_never
@@ -173,7 +174,7 @@ def _amounts(
     """The amounts of one indicator; of a distinct measure, how many entities there are."""
     code, none = literal(row.code, String), literal("", String)
     if row.absent is not None:
-        return select(code, none, func.count()).select_from(_absent(row, moment, found).subquery())
+        return select(code, none, func.count()).select_from(absent(row, moment, found).subquery())
     where, amount = conditions(source, row, moment, found), source.c.amount
     match row.aggregation:
         case Aggregation.DISTINCT:
@@ -215,14 +216,11 @@ def _entities(
     return select(entity).select_from(tables).where(*where).group_by(entity).having(positive)
 
 
-def _absent(row: Sought, moment: KnownBy, found: CTE | None) -> Select[str]:
+def absent(row: Sought, moment: KnownBy, found: CTE | None) -> Select[str]:
     """The entities on file that have no posting to the other measure for so many days."""
-    assert row.absent is not None
     source, amount = postings, postings.c.amount
     tables, entity = _resolved(source, row, found)
-    on_file = _term(source, row.terms[0])
-    seen = _term(source, row.absent)
-    seen = and_(seen, source.c.effective_on >= bindparam(f"last_{row.days}_days"))
+    on_file, seen = _term(source, row.terms[0]), _seen(source, row)
     where = [*_asked(source, moment), or_(on_file, seen)]
     return (
         select(entity).select_from(tables).where(*where).group_by(entity)
@@ -231,14 +229,33 @@ def _absent(row: Sought, moment: KnownBy, found: CTE | None) -> Select[str]:
     )
 
 
+def _seen(source: Table, row: Sought) -> ColumnElement[bool]:
+    """The postings that end an absence."""
+    assert row.absent is not None
+    lately = source.c.effective_on >= bindparam(f"last_{row.days}_days")
+    return and_(_term(source, row.absent), lately)
+
+
+def added(source: Table, row: Sought) -> ColumnElement[int]:
+    """What a posting adds to an indicator: what ends an absence takes away from it."""
+    amount = source.c.amount
+    return amount if row.absent is None else case((_seen(source, row), -amount), else_=amount)
+
+
 def conditions(
-    source: Table, row: Sought, moment: KnownBy, found: CTE | None
+    source: Table, row: Sought, moment: KnownBy, found: CTE | None, *,
+    among: Collection[str] | None = None,
 ) -> list[ColumnElement[bool]]:
     """Which postings an indicator counts: the same for the figure and for its evidence.
 
     The values of :func:`parameters` go with them; ``found`` are the roots of what is merged.
+    Of an absence they are those that put the absent on file; ``among`` some entities
+    instead also those that end it (see ``absences.py``).
     """
-    wanted = [*_asked(source, moment), or_(*(_term(source, term) for term in row.terms))]
+    counted = or_(*(_term(source, term) for term in row.terms))
+    if among is not None:
+        counted = or_(counted, _seen(source, row))
+    wanted = [*_asked(source, moment), counted]
     if row.absent is not None:
         entity: ColumnElement[str] = source.c.entity
         if found is not None:
@@ -246,7 +263,7 @@ def conditions(
             is_alias, _entity = resolved(source, kind, found)
             root = select(found.c.root).where(is_alias).correlate(source).scalar_subquery()
             entity = func.coalesce(root, source.c.entity)
-        wanted.append(entity.in_(_absent(row, moment, found)))
+        wanted.append(entity.in_(absent(row, moment, found) if among is None else among))
     return wanted
 
 

@@ -14,8 +14,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Row, literal, select, union_all
 
+from projections.absences import turned
 from projections.aliases import AliasChange, alias_changes, aliases_at, roots
-from projections.counting import conditions, parameters, sought
+from projections.counting import added, conditions, parameters, sought
 from projections.figures import Figure, Period, figures
 from projections.indicators import IndicatorSet
 from projections.knowing import KnownBy, unknown_until
@@ -90,15 +91,21 @@ def _posted_between(
     columns = [
         postings.c[name]
         for name in (
-            "stream", "entry", "approximation", "entity", "position", "effective_on", "amount",
+            "stream", "entry", "approximation", "entity", "position", "effective_on",
         )
     ]
     after, moment = unknown_until(postings, since), KnownBy.of(until)
     found = roots(moment) if aliases_at(connection, station, until).into else None
     wanted = tuple(sought(row, indicators, cut) for row in indicators.indicators if row.measure)
     asked = [
-        select(literal(row.code).label("code"), *columns).where(
-            *conditions(postings, row, moment, found), after
+        select(
+            literal(row.code).label("code"), *columns, added(postings, row).label("amount")
+        ).where(
+            *conditions(
+                postings, row, moment, found,
+                among=turned(connection, station, row, cut, since=since, until=until),
+            ),
+            after,
         )
         for row in wanted
     ]

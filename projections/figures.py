@@ -8,7 +8,7 @@ what a distinct measure counts is always looked up in the postings.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as as_counted
 from datetime import date, datetime
@@ -22,9 +22,9 @@ from domain.indicators import Aggregation, Indicator
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
 from domain.vocabulary import Approximation
 from projections.aliases import aliases_at, roots
-from projections.counting import conditions, parameters, sought, statement
+from projections.counting import added, conditions, parameters, sought, statement
 from projections.indicator_checks import aggregation_of
-from projections.indicators import IndicatorSet
+from projections.indicators import IndicatorSet, alone
 from projections.knowing import KnownBy
 from projections.lateness import days_late, is_late
 from projections.measures import MEASURES, TIMED, UNSTATED
@@ -245,25 +245,25 @@ def evidence(
     after: int = 0,
     limit: int = EVIDENCE_LIMIT,
     indicators: IndicatorSet | None = None,
+    among: Collection[str] | None = None,
 ) -> Sequence[Evidence]:
     """The postings that make a figure, in the order in which they were recorded.
 
-    ``indicators`` is the set with its earlier versions, where the period touches several.
+    ``indicators`` is the set with its earlier versions, where the period touches several;
+    ``among`` the entities of an absence of which is asked what ended it, too.
     """
     if indicator.measure is None:
         return ()
     cut = period.until(as_of)
-    history = indicators or IndicatorSet(
-        code="", label="", label_en="", version=1, valid_from=date.min, indicators=(indicator,)
-    )
-    row, moment = sought(indicator, history, cut), KnownBy.of(known_at)
+    row, moment = sought(indicator, indicators or alone(indicator), cut), KnownBy.of(known_at)
     merged = aliases_at(connection, station, known_at)
-    own = [postings.c[name] for name in Evidence.__dataclass_fields__ if name in postings.c]
+    fields = (name for name in Evidence.__dataclass_fields__ if name in postings.c)
+    own = [added(postings, row).label(n) if n == "amount" else postings.c[n] for n in fields]
     first = records.c.recorded_at.label("first_recorded_at")
     query = select(*own, first, records.c.imported_at).join_from(
         postings, records, OF_RECORD
     ).where(
-        *conditions(postings, row, moment, roots(moment) if merged.into else None),
+        *conditions(postings, row, moment, roots(moment) if merged.into else None, among=among),
         postings.c.position > after,
         postings.c.approximation != TIMED,
     )

@@ -44,7 +44,6 @@ from projections.household_members import (
 )
 from projections.kernel import FoldProjection, Rows, metadata
 from projections.referrals import OPEN_STATUSES, referrals
-from projections.timeline import record_subjects
 
 households: Final = Table(
     "households",
@@ -330,13 +329,3 @@ def household_status(
         files[0] if files[0] != household else None,
         covered_twice(listed, found),
     )
-
-
-def households_of_person(connection: Connection, station: str, person: str) -> list[str]:
-    """The households in which a person is, or ever was."""
-    named = record_subjects.c.stream
-    query = select(named).distinct().where(
-        record_subjects.c.station == station, record_subjects.c.subject == f"person:{person}",
-        named.startswith(f"{station}/household/", autoescape=True),
-    )
-    return sorted(stream_subject(stream) for stream in connection.execute(query).scalars())

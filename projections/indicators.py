@@ -47,6 +47,13 @@ class IndicatorSet(Value):
         return msgspec.structs.replace(self, indicators=(*rows, *given.values()))
 
 
+def alone(row: Indicator) -> IndicatorSet:
+    """A set of nothing but a row, as if it had always been so."""
+    return IndicatorSet(
+        code="", label="", label_en="", version=1, valid_from=date.min, indicators=(row,)
+    )
+
+
 class UnknownIndicatorSet(
     Refused, code="unknown_indicator_set", status=404, title="没有这套指标",
     detail="没有名为“{got}”的指标集，可用：{choices}。",

@@ -6,7 +6,7 @@ always a record's doing; what is defined otherwise today is listed apart from th
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import zip_longest
@@ -20,9 +20,11 @@ from domain.ledger import Ledger, recorded_from
 from domain.merging import MergeEnded
 from domain.publication import Change, ChangedRecord, PublishedFigure, RestatedFigure
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
+from projections.absences import absentees, turned
 from projections.aliases import AliasChange, alias_changes, aliases_at
+from projections.counting import sought
 from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
-from projections.indicators import IndicatorSet
+from projections.indicators import IndicatorSet, alone
 from projections.measures import MEASURES, Kind
 from projections.monthly_report import MonthlyReport, Part, Section, monthly_report
 from projections.published_reports import Publication, indicators_of
@@ -115,14 +117,28 @@ class _Since:
     after: int
     until: int
 
-    def postings(self, indicator: Indicator) -> list[Evidence]:
+    def absent(self, indicator: Indicator, known_at: int) -> set[str]:
+        """Whom an absence counts, as known at a position."""
+        row = sought(indicator, alone(indicator), self.period)
+        return absentees(self.connection, self.station, row, self.period, known_at)
+
+    def turned(self, indicator: Indicator) -> set[str] | None:
+        """Whose absence began or ended since."""
+        row = sought(indicator, alone(indicator), self.period)
+        return turned(
+            self.connection, self.station, row, self.period, since=self.after, until=self.until
+        )
+
+    def postings(
+        self, indicator: Indicator, among: Collection[str] | None = None
+    ) -> list[Evidence]:
         """Every posting of an indicator, in the order of recording."""
         found: list[Evidence] = []
         after = 0
         while len(found) < MOST_POSTINGS:
             page = evidence(
                 self.connection, self.station, indicator, self.period, known_at=self.until,
-                after=after,
+                after=after, among=among,
             )
             if len(page) < EVIDENCE_LIMIT:
                 return [*found, *page]
@@ -163,7 +179,7 @@ def _changed(
             for code in parts for row in _changed(since, rows, rows[code])
         }
         return list(found.values())
-    all_postings = since.postings(indicator)
+    all_postings = since.postings(indicator, since.turned(indicator))
     new = [row for row in all_postings if row.position > since.after]
     if indicator.measure and MEASURES[indicator.measure].kind is Kind.DISTINCT:
         turned = _entities(all_postings) ^ _entities(
@@ -193,7 +209,7 @@ def _merges(
     entities = MEASURES[indicator.measure].entities if indicator.measure else ""
     if not entities:
         return []
-    counted = _entities(since.postings(indicator), by="entity")
+    is_felt = _felt_by(since, indicator)
     return [
         ChangedRecord(
             change=Change.MERGED if change.amount > 0 else Change.UNMERGED,
@@ -202,18 +218,29 @@ def _merges(
             amount=-change.amount,
         )
         for change in alias_changes(since.connection, since.station, since.after, since.until)
-        if change.kind == entities and _is_felt(since, change, counted)
+        if change.kind == entities and is_felt(change)
     ][:MOST_RECORDS]
 
 
-def _is_felt(since: _Since, change: AliasChange, counted: set[str]) -> bool:
-    """Whether both sides of a merge are counted by themselves while they are apart."""
-    apart_at = change.position - 1 if change.amount > 0 else change.position
-    apart = aliases_at(since.connection, since.station, apart_at)
-    return all(
-        counted.intersection(apart.family(change.kind, subject))
-        for subject in (change.alias, change.survivor)
-    )
+def _felt_by(since: _Since, indicator: Indicator) -> Callable[[AliasChange], bool]:
+    """Whether a merge, or its end, changes how many entities a figure counts."""
+    if indicator.without is not None:
+        return lambda change: (
+            len(since.absent(indicator, change.position - 1))
+            != len(since.absent(indicator, change.position))
+        )
+    counted = _entities(since.postings(indicator), by="entity")
+
+    def are_both_counted(change: AliasChange) -> bool:
+        """Both sides are counted by themselves while they are apart."""
+        apart_at = change.position - 1 if change.amount > 0 else change.position
+        apart = aliases_at(since.connection, since.station, apart_at)
+        return all(
+            counted.intersection(apart.family(change.kind, subject))
+            for subject in (change.alias, change.survivor)
+        )
+
+    return are_both_counted
 
 
 def _records(

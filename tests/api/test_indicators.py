@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 from callers import VISIT, Api, refusal_of
+from werkzeug.test import TestResponse
+
+from api.identity import issue_token
 
 TRAININGS: dict[str, Any] = {
     "code": "trainings_received", "label": "培训", "label_en": "Trainings", "unit": "times",
@@ -138,6 +141,24 @@ def test_a_task_book_is_approved_by_the_bureau_and_not_by_who_submitted_it(api: 
     refusal_of(api.post(path, approval), 403, "not_allowed")
     api.recorded(path, approval, role="reviewer")
     assert api.get(f"task-books/{book}/progress").get_json()["status"] == "approved"
+
+
+def test_another_lead_does_not_change_what_was_approved(api: Api) -> None:
+    book, token = submitted(api), issue_token(api.services.tokens, "lead-2", "lead", api.station, 1)
+    api.recorded(f"task-books/{book}/approval", {"occurred_on": "2024-07-05"}, role="reviewer")
+    changed = BOOK | {"reason": "填错了", "indicators": [BOOK["indicators"][0] | {"target": 1}]}
+
+    def keep(method: str, entry: str, body: Any, version: int) -> TestResponse:
+        headers = {"Authorization": f"Bearer {token}", "If-Match": f'"{version}"'}
+        path = f"task-books/{book}/entries/{entry}"
+        return api.call(method, path, body, role=None, headers=headers)
+
+    refusal_of(keep("PUT", "1/drafted", changed, 3), 409, "entry_settled")
+    refusal_of(keep("DELETE", "2", {"reason": "填错了"}, 3), 409, "entry_settled")
+    assert keep("DELETE", "3", {"reason": "审定有误"}, 3).status_code == 201
+    refusal_of(keep("PUT", "1/drafted", changed, 4), 409, "entry_settled")
+    again = keep("POST", "3/reinstatement", {"reason": "误作废"}, 4)
+    refusal_of(again, 409, "not_settled_again")
 
 
 def test_a_hub_approves_at_the_station_that_it_names(api: Api) -> None:

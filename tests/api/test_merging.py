@@ -247,7 +247,7 @@ def test_a_search_stays_within_the_station_and_says_nothing_in_its_address(api: 
     api.project()
     there = api.post("households/duplicates", {"id_number": ID}, station="other")
     assert there.get_json()["items"] == []
-    refusal_of(api.post("households/duplicates", {}), 422, "nothing_to_search")
+    refusal_of(api.post("households/duplicates", {}), 422, "nothing_to_find")
     refusal_of(api.post("households/duplicates", {"nam": "x"}), 422, "unknown_field")
     refusal_of(api.post("persons/duplicates", {"name": "甲"}, role="hub"), 403, "not_allowed")
     refusal_of(api.get(f"households/duplicates?id_number={ID}"), 422, "unknown_field")

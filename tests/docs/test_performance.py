@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,3 +48,15 @@ def test_the_plots_are_there() -> None:
     for name in ("sqlite", "postgresql"):
         assert f"performance/{name}.svg" in DOCUMENT
         assert (ROOT / "docs" / "performance" / f"{name}.svg").stat().st_size > 10_000
+
+
+def test_a_part_is_measured_without_what_only_others_need() -> None:
+    """Given an environment without the compared packages, when a part is asked for, then it is known."""
+    without = (
+        "import sys; sys.modules.update(dict.fromkeys(('django', 'waitress', 'granian')));"
+        "from bench.__main__ import main; main(['nothing'])"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert "bench: unknown nothing; parts are" in run.stderr

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from domain_spec import CONTEXT, Given, given, refused
+from domain_spec import CONTEXT, Given, correct, given, refused, reinstate, void
 from msgspec.structs import replace
 
-from domain.kernel import Event
+from domain.kernel import Context, Event
 from domain.programme import (
     BrandRegistered,
     CompetitionAwarded,
@@ -19,6 +19,7 @@ from domain.programme import (
     ProjectReviewPresented,
     ServiceProjectDrafted,
 )
+from domain.record_keeping import Command
 from domain.scoring import Scoring, ScoringRule, Step
 from domain.task_book import (
     TaskBookApproved,
@@ -90,6 +91,51 @@ def test_a_revised_task_book_is_submitted_again_before_it_is_approved() -> None:
 def test_an_approved_task_book_is_final(event: Event) -> None:
     with refused("task_book_approved"):
         by_the_bureau(given(DRAFTED, TaskBookSubmitted())).when(event)
+
+
+LEAD_2 = msgspec.structs.replace(CONTEXT, actor="lead-2", role="lead")
+OTHERWISE = replace(DRAFTED, indicators=(replace(VISITS, target=1),))
+
+
+@pytest.mark.parametrize("context", [CONTEXT, LEAD_2, BUREAU], ids=lambda c: c.actor)
+@pytest.mark.parametrize("command", [correct(1, OTHERWISE), void(1), void(2)], ids=repr)
+def test_what_was_approved_is_not_changed_under_its_approval(
+    context: Context, command: Command
+) -> None:
+    approved = by_the_bureau(given(DRAFTED, TaskBookSubmitted()))
+    with refused("entry_settled") as caught:
+        in_context(approved, context=context).when(command)
+    assert caught.value.facts["label"] in {"任务书提交", "任务书审定"}
+
+
+def test_what_one_submitted_is_not_changed_by_who_then_approves_it() -> None:
+    submitted = given(DRAFTED, TaskBookSubmitted())
+    with refused("entry_settled"):
+        in_context(submitted, context=BUREAU).when(correct(1, OTHERWISE))
+    assert by_the_bureau(submitted).state.indicators == (VISITS,)
+
+
+def test_a_voided_approval_is_given_anew_for_what_is_then_submitted() -> None:
+    opened = in_context(by_the_bureau(given(DRAFTED, TaskBookSubmitted())), context=LEAD_2).after(
+        void(3), void(2), correct(1, OTHERWISE)
+    )
+    assert opened.state.status is TaskBookStatus.DRAFT
+    with refused("not_settled_again"):
+        opened.when(reinstate(3))
+    with refused("task_book_not_submitted"):
+        by_the_bureau(opened)
+    again = by_the_bureau(opened.after(TaskBookSubmitted()))
+    assert (again.state.status, again.state.indicators) == (
+        TaskBookStatus.APPROVED, OTHERWISE.indicators,
+    )
+    with refused("entry_settled"):
+        again.when(reinstate(2))
+
+
+def test_an_approval_itself_is_kept_right() -> None:
+    approved = by_the_bureau(given(DRAFTED, TaskBookSubmitted()))
+    named = approved.after(correct(3, TaskBookApproved(approver="示例区民政局")))
+    assert named.state.status is TaskBookStatus.APPROVED
 
 
 @pytest.mark.parametrize(

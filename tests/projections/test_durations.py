@@ -22,13 +22,15 @@ from domain.case import (
 )
 from domain.indicators import Aggregation, Indicator, Without
 from domain.ledger import Ledger
+from domain.merging import HouseholdMergeProposed, MergeApproved
 from domain.referral import ReferralAccepted, ReferralCompleted, ReferralMade
 from domain.survey import NeedMet, NeedsAssessed, NeedStated
 from domain.visit import VISIT, VisitRecorded
 from domain.vocabulary import Unit
+from projections.difference import Difference, difference
 from projections.engine import ReadModels
 from projections.figures import Figure, Period, evidence, figures
-from projections.indicators import indicator_set
+from projections.indicators import alone, indicator_set
 
 YEAR = Period.of("2024")
 NOVEMBER = Period.of("2024-11")
@@ -54,6 +56,12 @@ class Asking:
             code="x", label="x", label_en="x", measure=measure, **{"unit": Unit.DAY} | more
         )
         return self.figure(row, period, **when).value
+
+    def changed(self, since: Any, days: int = 30) -> Difference:
+        """What changed of an absence since a moment."""
+        self.read_models.advance(self.ledger)
+        with self.read_models.engine.connect() as connection:
+            return difference(connection, STATION, alone(absence(days)), NOVEMBER, since=since)
 
     def without_contact(self, days: int, period: Period = NOVEMBER, **when: Any) -> Any:
         return self.figure(absence(days), period, **when).value
@@ -234,3 +242,47 @@ def test_the_evidence_names_the_households_that_nobody_met(desk: Desk, asking: A
     with asking.read_models.engine.connect() as connection:
         rows = evidence(connection, STATION, absence(30), NOVEMBER)
     assert {row.entity for row in rows} == {"h2", "h3"}
+
+
+@pytest.mark.parametrize("by_position", [True, False])
+def test_a_difference_names_the_contacts_that_ended_or_began_an_absence(
+    desk: Desk, asking: Asking, *, by_position: bool
+) -> None:
+    visited(desk, "v1", "h1", "2024-11-10")
+    known: Any = datetime(2024, 12, 6, tzinfo=UTC)
+    if by_position:
+        known = asking.ledger.head()
+    visited(desk, "v2", "h2", "2024-11-11", now=LATER)
+    visited(desk, "v3", "h1", "2024-11-12", now=LATER)  # was in contact before
+    visited(desk, "v4", "h3", "2024-09-12", now=LATER)  # too long ago
+    found = asking.changed(known)
+    (figure,) = found.figures
+    assert (figure.before.value, figure.after.value) == (2, 1)
+    (record,) = found.records
+    assert (record.stream, record.amounts) == (f"{STATION}/visit/v2", {"x": -1})
+    desk.void(VISIT, "v1", 1, now=LATER)
+    desk.void(VISIT, "v3", 1, now=LATER)
+    desk.household("h4", now=LATER)
+    found = asking.changed(known)
+    (figure,) = found.figures
+    assert (figure.before.value, figure.after.value) == (2, 3)
+    assert {(r.stream.partition("/")[2], r.amounts["x"]) for r in found.records} == {
+        ("visit/v1", 1), ("visit/v2", -1), ("household/h4", 1),
+    }
+
+
+def test_an_absence_that_a_merge_ended_is_named_by_contacts_of_either_file(
+    desk: Desk, asking: Asking
+) -> None:
+    proposal = HouseholdMergeProposed(merged="h2", survivor="h1", reason="重复建档")
+    entry = desk.record("households", proposal, "2024-12-02").version
+    known = asking.ledger.head()
+    lead = {"actor": "lead-1", "role": "lead"}
+    visited(desk, "v2", "h2", "2024-11-11")
+    desk.record("households", MergeApproved(entry=entry), "2024-12-02", **lead)
+    found = asking.changed(known)
+    assert [(f.before.value, f.after.value) for f in found.figures] == [(3, 1)]
+    assert [(r.stream.partition("/")[2], r.amounts) for r in found.records] == [
+        ("visit/v2", {"x": -1})
+    ]
+    assert len(found.merges) == 1

@@ -15,6 +15,7 @@ from domain.household import (
     AssistanceAssigned,
     AssistanceChanged,
     AssistanceEnded,
+    CaseFileClosed,
     CaseFileOpened,
     HouseholdInfoUpdated,
     HouseholdMoved,
@@ -27,7 +28,7 @@ from domain.visit import VISIT, VisitRecorded
 from domain.vocabulary import Approximation
 from projections.engine import ReadModels
 from projections.figures import Figure, Period, evidence, figures
-from projections.indicators import check_indicators, indicator_set, indicator_set_codes
+from projections.indicators import alone, check_indicators, indicator_set, indicator_set_codes
 
 NOVEMBER = Period.of_month("2024-11")
 
@@ -69,6 +70,44 @@ def test_persons_met_are_summed_and_not_met_counts_none(desk: Desk, book: Book) 
     desk.record("v3", visit(0), "2024-11-30")
     desk.record("v4", visit(9), "2024-12-01")
     assert book.value("person_visits") == 5
+
+
+def test_a_closed_case_file_takes_away_what_its_opening_added(desk: Desk, book: Book) -> None:
+    kept = msgspec.convert(A_ROW | {"unit": "file", "measure": "case_file.kept"}, Indicator)
+
+    def stands(period: str) -> tuple[Any, set[str]]:
+        book.read_models.advance(book.ledger)
+        with book.read_models.engine.connect() as connection:
+            month = Period.of_month(period)
+            (found,) = figures(connection, STATION, alone(kept), month)
+            behind = evidence(connection, STATION, kept, month)
+        return found.value, {row.community for row in behind}
+
+    desk.household("h1")
+    desk.record("h1", CaseFileOpened(file_number="D-1"), "2024-10-08")
+    desk.record("h1", HouseholdMoved(community="西路社区"), "2024-10-20")
+    desk.record("h1", CaseFileClosed(reason="moved_away"), "2024-11-20")
+    assert stands("2024-10") == (1, {""})
+    assert stands("2024-11") == (0, {""})  # neither posts a community: it is no dimension of it
+    with pytest.raises(BadIndicator, match="community"):
+        check_indicators([msgspec.structs.replace(kept, filter={"community": "东路社区"})])
+
+
+def test_a_household_updated_under_two_categories_is_in_both_parts(desk: Desk, book: Book) -> None:
+    """The limit that docs/indicators.md states of a remainder of distinct counts."""
+    for name in ("h1", "h2", "h3"):
+        desk.household(name)
+    for name in ("h1", "h2"):
+        granted = AssistanceAssigned(unit="u", category="dibao", covered=(f"{name}-1",))
+        desk.record(name, granted, "2024-08-01")
+    for name in ("h1", "h2", "h3"):
+        desk.record(name, HouseholdInfoUpdated(fields=("phone",)), "2024-11-04")
+    rows = "households_updated", "households_updated_dibao", "households_updated_edge"
+    assert [book.value(code) for code in (*rows, "other_households")] == [3, 2, 0, 1]
+    changed = AssistanceChanged(unit="u", category="dibao_edge", covered=("h1-1",))
+    desk.record("h1", changed, "2024-11-10")
+    desk.record("h1", HouseholdInfoUpdated(fields=("care",)), "2024-11-14")
+    assert [book.value(code) for code in (*rows, "other_households")] == [3, 2, 1, 0]
 
 
 def test_a_household_updated_twice_and_given_a_file_counts_once(desk: Desk, book: Book) -> None:

@@ -19,6 +19,7 @@ from domain.activity import ActivityHeld
 from domain.catalog import to_builtins
 from domain.fields import Quantity
 from domain.household import AssistanceAssigned, HouseholdInfoUpdated
+from domain.indicators import Without
 from domain.kernel import Refused
 from domain.ledger import Ledger, Receipt
 from domain.merging import HouseholdMergeProposed, MergeApproved, MergeEnded
@@ -29,7 +30,7 @@ from domain.station import StationRevised
 from domain.station_month import NarrativeWritten, PlanItemAdded, PlanItemCompleted
 from domain.supervision import SupervisionCancelled, SupervisionScheduled
 from domain.visit import VISIT, VisitRecorded
-from domain.vocabulary import ReportSection
+from domain.vocabulary import ReportSection, Unit
 from domain.volunteer import (
     VolunteerRegistered,
     VolunteerServiceConfirmed,
@@ -453,6 +454,30 @@ def test_a_remainder_and_a_distinct_count_name_what_turned_them(newsroom: Newsro
     streams = {record.stream for record in found["households_updated"].records}
     assert streams == {f"{STATION}/household/h2"}
     assert found["other_households"].records[0].position == position
+
+
+def test_an_absence_names_the_contacts_and_the_merge_that_turned_it(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absence = Indicator(
+        code="no_contact", label="未联系", label_en="No contact", unit=Unit.HOUSEHOLD,
+        measure="household.kept", without=Without(measure="contact.households", days=30),
+    )
+    chosen = indicator_set("lixia-2024").defining((absence,))
+    monkeypatch.setattr(monthly_reports, "station_set", lambda *_asked, **_at: chosen)
+    desk, lead = newsroom.desk, {"actor": "lead-1", "role": "lead"}
+    for home in ("h8", "h9"):
+        desk.household(home)
+    newsroom.publish()
+    met = desk.record("v8", visit(1, household="h8"), "2024-11-20").position
+    proposal = HouseholdMergeProposed(merged="h9", survivor="h8", reason="重复建档")
+    entry = desk.record("households", proposal, "2024-12-02").version
+    merged = desk.record("households", MergeApproved(entry=entry), "2024-12-02", **lead).position
+    found = {figure.code: figure for figure in newsroom.differences().figures}
+    assert int(found["no_contact"].before) - int(found["no_contact"].after) == 2
+    assert [(r.position, r.change, r.amount) for r in found["no_contact"].records] == [
+        (met, Change.LATE, -1), (merged, Change.MERGED, -1),
+    ]
 
 
 def test_a_merge_that_a_figure_follows_is_named_and_so_is_its_end(newsroom: Newsroom) -> None:
