@@ -23,7 +23,7 @@ from api.identity import (
 )
 from api.messages import coded
 from api.paging import ReadSchema
-from api.personal import noted, shown
+from api.personal import noted, reading, shown
 from api.publication_data import (
     checked_data,
     differences_data,
@@ -114,7 +114,9 @@ def sources() -> Sources:
 @publishing.response(200)
 def get_checklist(_query: dict[str, Any], period: str) -> dict[str, Any]:
     """发布前的核对清单：须先处理的、请确认的，各在何处处理。"""
-    return checklist_data(preview(press(), one_station(), period, context().today))
+    return checklist_data(
+        preview(press(), one_station(), period, context().today, opened=reading().opened)
+    )
 
 
 def checklist_data(found: Preview) -> dict[str, Any]:
@@ -287,7 +289,7 @@ def found_differences(number: int | None, period: str) -> Differences:
     chosen = chosen_of(published_chain(period), number, period)
     working = press()
     with working.read_models.engine.connect() as connection:
-        return differences_since(connection, working, chosen)
+        return differences_since(connection, working, chosen, opened=reading().opened)
 
 
 # ---- checking a file ----

@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from api.access_log import Access, AccessAction
-from domain.kernel import stream_kind, stream_subject
-from domain.owners import FREE_TEXT
+from domain.kernel import Stream, stream_kind, stream_subject
+from domain.owners import FREE_TEXT, texts_of
 from domain.vault import Vault, sealed_places
 
 T = TypeVar("T")
@@ -41,6 +41,14 @@ class Reading:
         owners = {owner for row in rows for owner, _version in sealed_places(row)}
         self.vault.keys.read_ahead(owners)
         return [self.shown(row, stream) for row, stream in zip(rows, streams, strict=True)]
+
+    def opened(self, stream: Stream[Any]) -> Stream[Any]:
+        """A stream with its sealed texts opened; one that says nothing personal is not read."""
+        said = [text for entry in stream.entries.values()
+                for _owner, _mark, text in texts_of(entry.statement.event, stream.id, None)]
+        if said:
+            self.saw([stream.id, *(owner for owner, _version in sealed_places(said))])
+        return self.vault.opened_stream(stream, to_show=True)
 
     def saw(self, streams: Iterable[str]) -> None:
         """Streams, or owners of texts, of which something personal is read."""
