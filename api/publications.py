@@ -18,6 +18,7 @@ from api.identity import (
     READ_FIGURES,
     RECORD,
     action,
+    allowed,
     caller,
     context,
 )
@@ -326,4 +327,6 @@ def checked(content: bytes) -> Checked:
         return [(row.station, row.period, row.number) for row in rows]
 
     noted(action=AccessAction.SEARCH)
-    return check(content, find, sources())
+    return check(
+        content, find, sources(), tells_reasons=allowed(caller().role, READ_CASES, "")
+    )

@@ -206,7 +206,7 @@ def check_file(file: Path, *, as_json: bool) -> None:
                 rows = publications_coded(connection, list(codes), None)
             return [(row.station, row.period, row.number) for row in rows]
 
-        found = check(content, find, sources_of(look))
+        found = check(content, find, sources_of(look), tells_reasons=True)
         if found.publication is not None:
             replace(look, station=found.publication.snapshot.station).log(AccessAction.SEARCH)
     if as_json:

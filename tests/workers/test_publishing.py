@@ -128,7 +128,7 @@ class Newsroom:
                 rows = publications_coded(connection, list(codes), None)
             return [(row.station, row.period, row.number) for row in rows]
 
-        return check(content, find, self.sources())
+        return check(content, find, self.sources(), tells_reasons=True)
 
 
 @pytest.fixture
@@ -366,7 +366,7 @@ def test_parts_that_are_more_than_their_total_are_shown(newsroom: Newsroom) -> N
     with newsroom.press.read_models.engine.connect() as connection:
         items = checklist(
             connection, newsroom.ledger, replace(found.report, figures=swollen),
-            Surroundings(date(2024, 12, 5), 0, 0),
+            Surroundings(date(2024, 12, 5), 0, 0), opened=newsroom.opened,
         )
     codes = {item.code: item.severity for item in items}
     assert codes["negative_remainder.other_households"] is Severity.WARNS
