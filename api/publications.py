@@ -33,10 +33,10 @@ from api.publication_data import (
     published_row,
 )
 from api.queries import one_station, word_file
-from api.recording import expected_version
 from api.report_places import place_href
 from api.schemas import reason_field
 from api.services import services
+from api.versions import expected_version, tagged
 from domain.catalog import to_builtins
 from domain.ledger import Receipt
 from domain.publication import ReportNotPublished
@@ -199,11 +199,8 @@ def get_publication(query: dict[str, Any], period: str) -> Response:
     """已发布的报告，一如发布之时。"""
     chain = published_chain(period)
     chosen = chosen_of(chain, query.get("number"), period)
-    answer = jsonify(
-        publication_data(chosen, shown(to_builtins(chosen.snapshot), chosen.stream))
-    )
-    answer.headers["ETag"] = f'"{len(chain)}"'
-    return answer
+    snapshot = shown(to_builtins(chosen.snapshot), chosen.stream)
+    return tagged(jsonify(publication_data(chosen, snapshot)), len(chain))
 
 
 @publishing.route("/<period>/publications")

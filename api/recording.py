@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Response, make_response, request, url_for
+from flask import Response, make_response, url_for
 from marshmallow import Schema, fields, validate
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,7 +41,7 @@ from api.messages import coded
 from api.moments import MomentPageSchema, MomentSchema, moment_of, standing_at
 from api.paging import page_answer, read_cursor
 from api.personal import noted, reading, shown
-from api.problems import BadIfMatch, IfMatchRequired, OtherStation
+from api.problems import OtherStation
 from api.schemas import (
     ENVELOPE,
     OCCURRENCE,
@@ -51,6 +51,7 @@ from api.schemas import (
     statement_schema,
 )
 from api.services import services
+from api.versions import expected_version, tagged
 from domain.catalog import to_builtins
 from domain.kernel import (
     Context,
@@ -238,15 +239,9 @@ class Noun:
             """一条记录的状况（按更正、作废后的内容），可问截至某日、当时所知。"""
             moment = moment_of(query, is_projected=False)
             history = _history(kind, subject, moment)
-            found = record_data(history, moment)
-            tag = f'"{history[-1].version}"'
-            if moment.as_of is None and request.headers.get("If-None-Match") == tag:
-                answer = make_response("", 304)
-            else:
-                answer = make_response(shown(found, history[-1].stream))
-            if moment.as_of is None:
-                answer.headers["ETag"] = tag
-            return answer
+            found = shown(record_data(history, moment), history[-1].stream)
+            answer = make_response(found)
+            return tagged(answer, history[-1].version) if moment.as_of is None else answer
 
         def get_audit(subject: str) -> dict[str, Any]:
             """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
@@ -306,23 +301,6 @@ def _occurrence(body: dict[str, Any]) -> Occurrence:
     until = body.get("occurred_until")
     stated = body.get("precision") or (Precision.RANGE if until else Precision.DAY)
     return msgspec.structs.replace(found, until=until, precision=Precision(stated))
-
-
-def expected_version(*, required: bool) -> int | None:
-    """The version that the caller saw, from ``If-Match``.
-
-    :raises IfMatchRequired: where it is required and missing.
-    :raises BadIfMatch: where it is no version.
-    """
-    given = request.headers.get("If-Match")
-    if given is None:
-        if required:
-            raise IfMatchRequired
-        return None
-    text = given.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise BadIfMatch(got=given[:40])
-    return int(text)
 
 
 def _recorded(
