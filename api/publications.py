@@ -323,7 +323,8 @@ def checked(content: bytes) -> Checked:
             rows = publications_coded(connection, list(codes), station)
         return [(row.station, row.period, row.number) for row in rows]
 
-    noted(action=AccessAction.SEARCH)
-    return check(
+    found = check(
         content, find, sources(), tells_reasons=allowed(caller().role, READ_CASES, "")
     )
+    noted(action=AccessAction.SEARCH)
+    return found

@@ -36,6 +36,12 @@ class Reading:
         self.saw([stream, *(owner for owner, _version in sealed_places(value))])
         return self.vault.shown(value, stream)
 
+    def said_back(self, value: T, stream: str, *, earlier: object = None) -> T:
+        """What a call has stated just now: no reading, but for what ``earlier`` repeats in it."""
+        if owners := [owner for owner, _version in sealed_places(earlier)]:
+            self.saw([stream, *owners])
+        return self.vault.shown(value, stream)
+
     def rows_shown(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
         """The same for rows of several streams, whose keys are read at once."""
         owners = {owner for row in rows for owner, _version in sealed_places(row)}

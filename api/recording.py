@@ -68,6 +68,9 @@ from domain.kernel import (
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import (
     Correct,
+    EntryCorrected,
+    EntryReinstated,
+    EntryVoided,
     Record,
     Reinstate,
     Void,
@@ -326,12 +329,24 @@ def _recorded(
     if isinstance(instruction.command, Record):
         stated = instruction.command.statement.event
         data["warnings"] += registration_warnings(stated, receipt.stream, said.station)
-    answer = make_response(shown(data, receipt.stream), 201)
+    said_back = reading().said_back(data, receipt.stream, earlier=_earlier(receipt))
+    answer = make_response(said_back, 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
     answer.headers["Location"] = f"/api/v1/{noun.plural}/{receipt.recorded.id}"
     if receipt.is_repeated:
         answer.headers["Idempotency-Replayed"] = "true"
     return answer
+
+
+def _earlier(receipt: Receipt) -> list[Any]:
+    """What a receipt repeats that was stated before, perhaps by somebody else."""
+    match receipt.recorded.event:
+        case EntryCorrected(before=said) | EntryVoided(voided=said) | EntryReinstated(
+            reinstated=said
+        ):
+            return [to_builtins(said.event)]
+        case _:
+            return []
 
 
 def _receipt_data(receipt: Receipt) -> dict[str, Any]:

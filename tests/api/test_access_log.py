@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
 from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
+from api.forms import COOKIE
 from projections.store import writing
 
 NAME, NOTE = "测试一", "老人独居，需要陪同就医"
@@ -183,6 +184,51 @@ def test_a_command_that_opens_a_file_is_written_down(api: Api) -> None:
     assert (row["route"], row["role"], row["action"]) == ("taizhang audit", "administrator", "read")
     said = CliRunner().invoke(main, ["access-log", "--household", household], env=home)
     assert "taizhang audit" in said.stdout
+
+
+# ---- writes and refusals ----
+
+
+def test_a_receipt_that_repeats_what_was_stated_before_is_a_reading(api: Api) -> None:
+    """Given another's visit with a note, when it is corrected, voided and reinstated."""
+    household = api.household()
+    visit = api.recorded("visits", VISIT | {"household": household, "note": NOTE})["id"]
+    assert calls(api) == []  # what one states oneself is no reading
+    edits: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("PUT", "/recorded", VISIT | {"household": household, "note": "另一段话"}), ("DELETE", "", {}),
+        ("POST", "/reinstatement", {}),
+    )
+    for version, (method, path, body) in enumerate(edits, start=1):
+        answer = api.call(
+            method, f"visits/{visit}/entries/1{path}", body | {"reason": "核对"}, role="lead",
+            headers={"If-Match": f'"{version}"'},
+        )
+        assert (answer.status_code, "话" in answer.text) == (201, True), answer.text
+        row, *others = calls(api, "reviewer", actor="lead-1")
+        assert len(others) == version - 1
+        assert row["route"].endswith(f"/entries/<int:version>{path}")
+        assert subjects(row) == {f"visit:{visit}", f"household:{household}"}
+
+
+def test_an_edit_of_what_says_nothing_personal_is_no_reading(api: Api) -> None:
+    visit = api.recorded("visits", VISIT)["id"]
+    answer = api.call(
+        "DELETE", f"visits/{visit}/entries/1", {"reason": "重复登记"}, headers={"If-Match": '"1"'}
+    )
+    assert answer.status_code == 201
+    assert calls(api) == []
+
+
+def test_a_report_shown_with_a_refusal_is_a_reading(reported: Api) -> None:
+    browser = reported.app.test_client()
+    browser.set_cookie(COOKIE, reported.token("lead"), domain="localhost")
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get("/verify").text)
+    assert token is not None
+    assert calls(reported) == []
+    refused = browser.post("/months/2024-11/publish", data={"form_token": token.group(1)})
+    assert (refused.status_code, SAID in refused.text) == (422, True)
+    (row,) = calls(reported, actor="lead-1")
+    assert (row["route"], subjects(row)) == ("/months/<month>/publish", {"month:2024-11"})
 
 
 # ---- reports ----
