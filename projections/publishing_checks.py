@@ -181,7 +181,6 @@ def _plans(ledger: Ledger, report: MonthlyReport, opened: Opener) -> Iterator[It
         sealed = ledger.stream(report.station, "month", planned_in)
         stream = sealed and opened(sealed)
         state = stream.state if stream else StationMonth()
-        stream = stream and ledger.vault.opened_stream(stream, to_show=True)
         texts = {
             entry.statement.event.item: entry.statement.event.text
             for entry in (stream.active() if stream else ())
