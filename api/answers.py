@@ -28,7 +28,9 @@ class RecordedSchema(Schema):
     """The answer to a write."""
 
     id = fields.String(metadata={"description": "记录的编号"})
-    version = fields.Integer(metadata={"description": "版本，同时在 ETag 中"})
+    version = fields.Integer(
+        metadata={"description": "版本，同时在 ETag 中；读取时的 ETag 还有内容的摘要"}
+    )
     position = fields.Integer(
         metadata={"description": "台账位置；查询时用 at_least 读到自己的写入"}
     )

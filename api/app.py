@@ -149,7 +149,8 @@ def _headers(path: str, method: str) -> list[dict[str, Any]]:
     is_edit = "/entries/" in path
     match = {
         "name": "If-Match", "in": "header", "required": is_edit, "schema": {"type": "string"},
-        "description": "所见的版本（ETag）；更正、作废和恢复必填",
+        "description": '所见的版本，如 "3"，或读到的 ETag，如 "3-5d41402abc4b"（只比较版本）；'
+        "更正、作废和恢复必填",
     }
     key = {
         "name": "Idempotency-Key", "in": "header", "required": False,

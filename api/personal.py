@@ -24,7 +24,8 @@ log = structlog.get_logger(__name__)
 
 class AccessNotLogged(
     Refused, code="access_not_logged", status=503, title="访问记录无法写入",
-    detail="这次查看无法记入访问记录，因此没有给出个人信息；请稍后重试，或告知管理员。",
+    detail="这次查看无法记入访问记录，因此没有给出个人信息；请稍后重试，或告知管理员。"
+    "若是更正、作废或恢复，则已经记入台账，请先查看再重做。",
 ):
     """What is personal is not shown without a row that says so."""
 
@@ -64,15 +65,10 @@ def install(app: Flask) -> None:
 
 
 def _logged(answer: Response) -> Response:
-    """A write's answer says what its sender stated; the event itself names who that was.
-
-    A search is no write, though its conditions come in a body.
-    """
+    """Whatever was opened is written down, also where the answer is a refusal or a receipt."""
     found: Reading | None = g.get("reading")
     who: Caller | None = g.get("caller")
-    if found is None or who is None or answer.status_code >= 400:
-        return answer
-    if request.method != "GET" and found.action is AccessAction.READ:
+    if found is None or who is None:
         return answer
     access = found.access(
         at=now(), actor=who.actor, role=who.role.value, station=_station(who),

@@ -59,7 +59,7 @@ class IfMatchRequired(
 
 class BadIfMatch(
     Refused, code="bad_if_match", status=400, title="版本写法不正确",
-    detail="If-Match“{got}”不是版本号，应为 ETag 中的数字。",
+    detail="If-Match“{got}”不是版本号，应为版本的数字或读到的 ETag。",
 ):
     """An If-Match that is no version."""
 

@@ -18,12 +18,13 @@ from api.identity import (
     READ_FIGURES,
     RECORD,
     action,
+    allowed,
     caller,
     context,
 )
 from api.messages import coded
 from api.paging import ReadSchema
-from api.personal import noted, shown
+from api.personal import noted, reading, shown
 from api.publication_data import (
     checked_data,
     differences_data,
@@ -32,10 +33,10 @@ from api.publication_data import (
     published_row,
 )
 from api.queries import one_station, word_file
-from api.recording import expected_version
 from api.report_places import place_href
 from api.schemas import reason_field
 from api.services import services
+from api.versions import expected_version, tagged
 from domain.catalog import to_builtins
 from domain.ledger import Receipt
 from domain.publication import ReportNotPublished
@@ -114,7 +115,9 @@ def sources() -> Sources:
 @publishing.response(200)
 def get_checklist(_query: dict[str, Any], period: str) -> dict[str, Any]:
     """发布前的核对清单：须先处理的、请确认的，各在何处处理。"""
-    return checklist_data(preview(press(), one_station(), period, context().today))
+    return checklist_data(
+        preview(press(), one_station(), period, context().today, opened=reading().opened)
+    )
 
 
 def checklist_data(found: Preview) -> dict[str, Any]:
@@ -196,11 +199,8 @@ def get_publication(query: dict[str, Any], period: str) -> Response:
     """已发布的报告，一如发布之时。"""
     chain = published_chain(period)
     chosen = chosen_of(chain, query.get("number"), period)
-    answer = jsonify(
-        publication_data(chosen, shown(to_builtins(chosen.snapshot), chosen.stream))
-    )
-    answer.headers["ETag"] = f'"{len(chain)}"'
-    return answer
+    snapshot = shown(to_builtins(chosen.snapshot), chosen.stream)
+    return tagged(jsonify(publication_data(chosen, snapshot)), len(chain))
 
 
 @publishing.route("/<period>/publications")
@@ -287,7 +287,7 @@ def found_differences(number: int | None, period: str) -> Differences:
     chosen = chosen_of(published_chain(period), number, period)
     working = press()
     with working.read_models.engine.connect() as connection:
-        return differences_since(connection, working, chosen)
+        return differences_since(connection, working, chosen, opened=reading().opened)
 
 
 # ---- checking a file ----
@@ -323,5 +323,8 @@ def checked(content: bytes) -> Checked:
             rows = publications_coded(connection, list(codes), station)
         return [(row.station, row.period, row.number) for row in rows]
 
+    found = check(
+        content, find, sources(), tells_reasons=allowed(caller().role, READ_CASES, "")
+    )
     noted(action=AccessAction.SEARCH)
-    return check(content, find, sources())
+    return found

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Response, send_file
 from marshmallow import Schema, fields, validate
 
+from api.access_log import AccessAction
 from api.answers import local_time, record_row, stated
 from api.bodies import Blueprint
 from api.identity import (
@@ -31,7 +32,7 @@ from api.moments import (
     summed_at,
 )
 from api.paging import page_answer, read_cursor
-from api.personal import noted, rows_shown, shown
+from api.personal import noted, reading, rows_shown, shown
 from api.problems import OtherStation
 from api.report_data import area_data, as_data, figure_data
 from api.services import services
@@ -54,7 +55,7 @@ from projections.looking_back import (
     volunteer_hours_then,
 )
 from projections.moments import Moment
-from projections.monthly_report import MonthlyReport, report_then
+from projections.monthly_report import MonthlyReport, Opener, report_then
 from workers.reports import write_docx
 
 queries = Blueprint("queries", __name__, url_prefix="/api/v1", description="查询")
@@ -269,7 +270,7 @@ def get_report(query: dict[str, Any], month: str) -> dict[str, Any]:
     scope = Scope.of(query["scope"])
     if scope is not Scope.STATION:
         return _area_report(scope, query, month)
-    return as_data(report_at(moment_of(query), month))
+    return as_data(report_at(moment_of(query), month, opened=reading().opened))
 
 
 def _area_report(scope: Scope, query: dict[str, Any], period: str) -> dict[str, Any]:
@@ -294,7 +295,8 @@ def _area_report(scope: Scope, query: dict[str, Any], period: str) -> dict[str, 
 @queries.arguments(MomentSchema, location="query")
 def get_report_docx(query: dict[str, Any], month: str) -> Response:
     """月报的 Word 文件。"""
-    found = report_at(moment_of(query), month)
+    found = report_at(moment_of(query), month, opened=reading().opened)
+    noted(action=AccessAction.EXPORT)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "report.docx"
         write_docx(found, target, services().settings.home / "templates")
@@ -302,10 +304,12 @@ def get_report_docx(query: dict[str, Any], month: str) -> Response:
     return word_file(content, f"{found.title}.docx")
 
 
-def report_at(moment: Moment, month: str) -> MonthlyReport:
+def report_at(moment: Moment, month: str, *, opened: Opener) -> MonthlyReport:
     """The station's report of a month at a moment."""
     with summed_at(moment) as then:
-        return report_then(then, services().ledger, one_station(), month, moment)
+        return report_then(
+            then, services().ledger, one_station(), month, moment, opened=opened
+        )
 
 
 def word_file(content: bytes, name: str) -> Response:

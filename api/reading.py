@@ -10,11 +10,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from api.access_log import Access, AccessAction
-from domain.kernel import stream_kind, stream_subject
-from domain.owners import FREE_TEXT
+from domain.kernel import Stream, stream_kind, stream_subject
+from domain.owners import FREE_TEXT, texts_of
 from domain.vault import Vault, sealed_places
 
 T = TypeVar("T")
@@ -36,11 +36,25 @@ class Reading:
         self.saw([stream, *(owner for owner, _version in sealed_places(value))])
         return self.vault.shown(value, stream)
 
+    def said_back(self, value: T, stream: str, *, earlier: object = None) -> T:
+        """What a call has stated just now: no reading, but for what ``earlier`` repeats in it."""
+        if owners := [owner for owner, _version in sealed_places(earlier)]:
+            self.saw([stream, *owners])
+        return self.vault.shown(value, stream)
+
     def rows_shown(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
         """The same for rows of several streams, whose keys are read at once."""
         owners = {owner for row in rows for owner, _version in sealed_places(row)}
         self.vault.keys.read_ahead(owners)
         return [self.shown(row, stream) for row, stream in zip(rows, streams, strict=True)]
+
+    def opened(self, stream: Stream[Any]) -> Stream[Any]:
+        """A stream with its sealed texts opened; one that says nothing personal is not read."""
+        said = [text for entry in stream.entries.values()
+                for _owner, _mark, text in texts_of(entry.statement.event, stream.id, None)]
+        if said:
+            self.saw([stream.id, *(owner for owner, _version in sealed_places(said))])
+        return self.vault.opened_stream(stream, to_show=True)
 
     def saw(self, streams: Iterable[str]) -> None:
         """Streams, or owners of texts, of which something personal is read."""

@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Response, make_response, request, url_for
+from flask import Response, make_response, url_for
 from marshmallow import Schema, fields, validate
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,7 +41,7 @@ from api.messages import coded
 from api.moments import MomentPageSchema, MomentSchema, moment_of, standing_at
 from api.paging import page_answer, read_cursor
 from api.personal import noted, reading, shown
-from api.problems import BadIfMatch, IfMatchRequired, OtherStation
+from api.problems import OtherStation
 from api.schemas import (
     ENVELOPE,
     OCCURRENCE,
@@ -51,6 +51,7 @@ from api.schemas import (
     statement_schema,
 )
 from api.services import services
+from api.versions import expected_version, tagged
 from domain.catalog import to_builtins
 from domain.kernel import (
     Context,
@@ -67,6 +68,9 @@ from domain.kernel import (
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import (
     Correct,
+    EntryCorrected,
+    EntryReinstated,
+    EntryVoided,
     Record,
     Reinstate,
     Void,
@@ -238,15 +242,9 @@ class Noun:
             """一条记录的状况（按更正、作废后的内容），可问截至某日、当时所知。"""
             moment = moment_of(query, is_projected=False)
             history = _history(kind, subject, moment)
-            found = record_data(history, moment)
-            tag = f'"{history[-1].version}"'
-            if moment.as_of is None and request.headers.get("If-None-Match") == tag:
-                answer = make_response("", 304)
-            else:
-                answer = make_response(shown(found, history[-1].stream))
-            if moment.as_of is None:
-                answer.headers["ETag"] = tag
-            return answer
+            found = shown(record_data(history, moment), history[-1].stream)
+            answer = make_response(found)
+            return tagged(answer, history[-1].version) if moment.as_of is None else answer
 
         def get_audit(subject: str) -> dict[str, Any]:
             """一条记录的审计轨迹：谁、何时、经哪个请求，记了什么、改了什么。"""
@@ -308,23 +306,6 @@ def _occurrence(body: dict[str, Any]) -> Occurrence:
     return msgspec.structs.replace(found, until=until, precision=Precision(stated))
 
 
-def expected_version(*, required: bool) -> int | None:
-    """The version that the caller saw, from ``If-Match``.
-
-    :raises IfMatchRequired: where it is required and missing.
-    :raises BadIfMatch: where it is no version.
-    """
-    given = request.headers.get("If-Match")
-    if given is None:
-        if required:
-            raise IfMatchRequired
-        return None
-    text = given.strip().removeprefix("W/").strip('"')
-    if not (text.isascii() and text.isdigit()) or len(text) > 9:
-        raise BadIfMatch(got=given[:40])
-    return int(text)
-
-
 def _recorded(
     noun: Noun, instruction: Instruction, body: dict[str, Any] | None = None
 ) -> Response:
@@ -348,12 +329,24 @@ def _recorded(
     if isinstance(instruction.command, Record):
         stated = instruction.command.statement.event
         data["warnings"] += registration_warnings(stated, receipt.stream, said.station)
-    answer = make_response(shown(data, receipt.stream), 201)
+    said_back = reading().said_back(data, receipt.stream, earlier=_earlier(receipt))
+    answer = make_response(said_back, 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
     answer.headers["Location"] = f"/api/v1/{noun.plural}/{receipt.recorded.id}"
     if receipt.is_repeated:
         answer.headers["Idempotency-Replayed"] = "true"
     return answer
+
+
+def _earlier(receipt: Receipt) -> list[Any]:
+    """What a receipt repeats that was stated before, perhaps by somebody else."""
+    match receipt.recorded.event:
+        case EntryCorrected(before=said) | EntryVoided(voided=said) | EntryReinstated(
+            reinstated=said
+        ):
+            return [to_builtins(said.event)]
+        case _:
+            return []
 
 
 def _receipt_data(receipt: Receipt) -> dict[str, Any]:

@@ -8,7 +8,7 @@ own, in their order. What was not stated prints 未填报.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
@@ -24,6 +24,7 @@ from domain.kernel import (
     Entry,
     Event,
     Occurrence,
+    Stream,
     UnknownStation,
     stream_id,
     stream_kind,
@@ -66,6 +67,13 @@ REPORTED_KINDS: Final = (
 NUMERALS: Final = "一二三四五六七八九十"
 
 E = TypeVar("E", bound=Event)
+Opener = Callable[[Stream[Any]], Stream[Any]]
+"""How a report's texts are opened: by whoever reads them, so that the reading is known."""
+
+
+def unopened(stream: Stream[Any]) -> Stream[Any]:
+    """For whoever asks for figures only: the texts stay sealed."""
+    return stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +161,7 @@ def monthly_report(
     station: str,
     month: str,
     *,
+    opened: Opener,
     as_of: date | None = None,
     known_at: KnownAt | None = None,
     position: int | None = None,
@@ -161,7 +170,8 @@ def monthly_report(
 ) -> MonthlyReport:
     """The report of a station's month, or of a longer period (``report_periods.py``).
 
-    ``position`` is how far the read models have come, where that is known. ``indicators``
+    ``opened`` opens the texts. ``position`` is how far the read models have come, where that
+    is known. ``indicators``
     are the definitions to count by, ``set_code`` the set to take them from; without either
     they are the station's own.
 
@@ -179,7 +189,8 @@ def monthly_report(
     found = figures(connection, station, chosen, period, **asked)
     cut = period.until(as_of)
     said = _Said(named.months)
-    said.entries.extend(_entries(connection, ledger, station, named, period=cut, heard=heard))
+    streams = _streams(connection, ledger, station, named, period=cut, heard=heard)
+    said.entries.extend(_entries(map(opened, streams), named, cut))
     values = {figure.indicator.code: figure for figure in found}
     return MonthlyReport(
         station, profile, month, period, cut.last, known_at, position_of(heard) or 0, chosen,
@@ -190,12 +201,12 @@ def monthly_report(
 
 def report_then(
     then: Summed, ledger: Ledger, station: str, month: str, moment: Moment,
-    *, set_code: str | None = None,
+    *, opened: Opener, set_code: str | None = None,
 ) -> MonthlyReport:
     """The report of a station's month at a moment, which it states as it was asked."""
     found = monthly_report(
         then.connection, ledger, station, month, as_of=then.as_of, known_at=then.known_at,
-        position=then.position, set_code=set_code,
+        position=then.position, set_code=set_code, opened=opened,
     )
     return replace(found, known_at=moment.known_at)
 
@@ -218,11 +229,11 @@ def station_profile(
     return profile
 
 
-def _entries(
+def _streams(
     connection: Connection, ledger: Ledger, station: str, asked: ReportPeriod, *,
     period: Period, heard: KnownAt,
-) -> Iterator[tuple[str, Entry]]:
-    """What was said of a period, as it was known: folded from the streams concerned."""
+) -> Iterator[Stream[Any]]:
+    """The streams in which something was said of a period, as they were known."""
     query = (
         select(postings.c.stream)
         .where(postings.c.station == station)
@@ -235,12 +246,21 @@ def _entries(
     own = [stream_id(station, "month", month) for month in asked.months]
     for name, notifications in by_stream(_in_chunks(ledger, [*streams, *own])).items():
         events = known(map(recorded_from, notifications), heard)
-        sealed = fold(KINDS[stream_kind(name)], None, events)
-        stream = sealed and ledger.vault.opened_stream(sealed, to_show=True)
-        for entry in stream.active() if stream else ():
+        stream = fold(KINDS[stream_kind(name)], None, events)
+        if stream is not None:
+            yield stream
+
+
+def _entries(
+    streams: Iterable[Stream[Any]], asked: ReportPeriod, period: Period
+) -> Iterator[tuple[str, Entry]]:
+    """What was said of a period: all that was written about its months, and what occurred."""
+    for stream in streams:
+        is_own = stream_kind(stream.id) == "month" and stream_subject(stream.id) in asked.months
+        for entry in stream.active():
             on = entry.statement.occurred.on
-            if name in own or period.first <= on <= period.last:
-                yield name, entry
+            if is_own or period.first <= on <= period.last:
+                yield stream.id, entry
 
 
 @cache

@@ -20,7 +20,7 @@ from domain.ledger import Ledger
 from domain.station_month import PlanItemAdded, PlanItemStatus, StationMonth
 from domain.vocabulary import UNSTATED, Labelled
 from projections.figures import Figure, Period
-from projections.monthly_report import MonthlyReport, Section
+from projections.monthly_report import MonthlyReport, Opener, Section
 from projections.report_periods import month_before, report_period
 from projections.staff_growth import staff_growth_list
 from projections.timeline import RecordRow, records_of_kind
@@ -69,12 +69,13 @@ class Surroundings:
 
 
 def checklist(
-    connection: Connection, ledger: Ledger, report: MonthlyReport, around: Surroundings
+    connection: Connection, ledger: Ledger, report: MonthlyReport, around: Surroundings,
+    *, opened: Opener,
 ) -> list[Item]:
     """Everything to look at before publishing, what blocks first."""
     found = [
         *_ledger(report, around), *_sums(report.figures), *_unstated(report.figures),
-        *_texts(report), *_plans(ledger, report), *_scheduled(connection, report),
+        *_texts(report), *_plans(ledger, report, opened), *_scheduled(connection, report),
         *_attendance(connection, report), *_hours(connection, report),
         *_duplicates(connection, report),
     ]
@@ -173,13 +174,13 @@ def _number(report: MonthlyReport, section: Section) -> int:
     return report.sections.index(section) + 1
 
 
-def _plans(ledger: Ledger, report: MonthlyReport) -> Iterator[Item]:
+def _plans(ledger: Ledger, report: MonthlyReport, opened: Opener) -> Iterator[Item]:
     """What was planned for the period's months, and has no outcome yet."""
     for month in report_period(report.month).months:
         planned_in = month_before(month)
-        stream = ledger.stream(report.station, "month", planned_in)
+        sealed = ledger.stream(report.station, "month", planned_in)
+        stream = sealed and opened(sealed)
         state = stream.state if stream else StationMonth()
-        stream = stream and ledger.vault.opened_stream(stream, to_show=True)
         texts = {
             entry.statement.event.item: entry.statement.event.text
             for entry in (stream.active() if stream else ())

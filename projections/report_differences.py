@@ -26,7 +26,13 @@ from projections.counting import sought
 from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
 from projections.indicators import IndicatorSet, alone
 from projections.measures import MEASURES, Kind
-from projections.monthly_report import MonthlyReport, Part, Section, monthly_report
+from projections.monthly_report import (
+    MonthlyReport,
+    Opener,
+    Part,
+    Section,
+    monthly_report,
+)
 from projections.published_reports import Publication, indicators_of
 
 MOST_RECORDS: Final = 100
@@ -82,7 +88,8 @@ class Differences:
 
 
 def differences(
-    connection: Connection, ledger: Ledger, published: Publication, position: int
+    connection: Connection, ledger: Ledger, published: Publication, position: int,
+    *, opened: Opener,
 ) -> Differences:
     """What differs between a publication (with its texts opened) and a position of the log."""
     snapshot, chosen = published.snapshot, indicators_of(published.snapshot)
@@ -90,7 +97,7 @@ def differences(
     as_published, as_defined_today = (
         monthly_report(
             connection, ledger, snapshot.station, snapshot.period, known_at=position,
-            indicators=indicators,
+            indicators=indicators, opened=opened,
         )
         for indicators in (chosen, None)
     )

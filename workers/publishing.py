@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from domain.publication import (
 )
 from domain.record_keeping import Record
 from projections.engine import ReadModels
-from projections.monthly_report import MonthlyReport, monthly_report
+from projections.monthly_report import MonthlyReport, Opener, monthly_report
 from projections.published_reports import Publication, publication, publications_for
 from projections.publishing_checks import Item, Severity, Surroundings, checklist
 from projections.report_differences import Differences, differences
@@ -84,8 +85,12 @@ class Preview:
         return tuple(i.code for i in self.items if i.severity is Severity.WARNS)
 
 
-def preview(press: Press, station: str, period: str, today: date) -> Preview:
+def preview(
+    press: Press, station: str, period: str, today: date, *, opened: Opener
+) -> Preview:
     """The report of a period as known at the position that the figures have reached.
+
+    ``opened`` opens its texts for whoever looks at it.
 
     :raises BadReportPeriod: where it is no period.
     """
@@ -95,9 +100,10 @@ def preview(press: Press, station: str, period: str, today: date) -> Preview:
     around = Surroundings(today, behind=max(head - reached, 0), parked=len(mine))
     with press.read_models.engine.connect() as connection:
         report = monthly_report(
-            connection, press.ledger, station, period, known_at=min(head, reached)
+            connection, press.ledger, station, period, known_at=min(head, reached),
+            opened=opened,
         )
-        items = checklist(connection, press.ledger, report, around)
+        items = checklist(connection, press.ledger, report, around, opened=opened)
     return Preview(report, tuple(items))
 
 
@@ -120,7 +126,9 @@ def publish(
         raise ReportAlreadyPublished(period=period[:20], code=short_code(chain[-1].code))
     if expected_version:
         raise StaleVersion(got=expected_version, current=0)
-    found = preview(press, context.station, period, context.today)
+    found = preview(
+        press, context.station, period, context.today, opened=_to_freeze(press.ledger)
+    )
     _refuse_unready(found, acknowledged)
     seen = tuple(code for code in found.warnings if code in set(acknowledged))
     event = ReportPublished(
@@ -147,7 +155,7 @@ def _refuse_unready(found: Preview, acknowledged: Collection[str]) -> None:
 
 
 def differences_since(
-    connection: Connection, press: Press, published: Publication
+    connection: Connection, press: Press, published: Publication, *, opened: Opener
 ) -> Differences:
     """What has changed since a publication (with its texts opened).
 
@@ -156,7 +164,7 @@ def differences_since(
     head, reached = press.ledger.head(), press.read_models.position()
     if reached < head:
         raise FiguresBehind(behind=head - reached)
-    return differences(connection, press.ledger, published, head)
+    return differences(connection, press.ledger, published, head, opened=opened)
 
 
 def restate(
@@ -172,9 +180,11 @@ def restate(
     asked = _asked("restate", period, reason)
     if (earlier := press.ledger.answered(asked, context)) is not None:
         return earlier
-    newest = opened(press.ledger, publication(press.ledger, context.station, period))
+    newest = _opened(press.ledger, publication(press.ledger, context.station, period))
     with press.read_models.engine.connect() as connection:
-        found = differences_since(connection, press, newest)
+        found = differences_since(
+            connection, press, newest, opened=_to_freeze(press.ledger)
+        )
     if found.is_empty:
         raise NothingToRestate(period=period)
     event = ReportRestated(
@@ -188,8 +198,13 @@ def restate(
     )
 
 
-def opened(ledger: Ledger, published: Publication) -> Publication:
-    """A publication with its texts as they were stated, for a decision or a comparison."""
+def _to_freeze(ledger: Ledger) -> Opener:
+    """Opens texts that are sealed once more in what is published, and shown to nobody."""
+    return partial(ledger.vault.opened_stream, to_show=True)
+
+
+def _opened(ledger: Ledger, published: Publication) -> Publication:
+    """A publication with its texts as they were stated, for the decision to restate it."""
     return ledger.vault.shown(published, published.stream)
 
 

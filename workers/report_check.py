@@ -156,8 +156,11 @@ Find = Callable[[Sequence[str]], Sequence[tuple[str, str, int]]]
 """Which publications have a printed code: station, period, number; those of the first first."""
 
 
-def check(content: bytes, find: Find, sources: Sources) -> Checked:
+def check(content: bytes, find: Find, sources: Sources, *, tells_reasons: bool) -> Checked:
     """Whether a Word file says what was published under the code that it prints.
+
+    A restatement is compared with its records' reasons; they are told only where
+    ``tells_reasons``.
 
     :raises NotAWordFile: where it cannot be read.
     """
@@ -167,54 +170,69 @@ def check(content: bytes, find: Find, sources: Sources) -> Checked:
     places = find(given.codes)
     if not places:
         return Checked(Verdict.UNKNOWN_CODE, given.codes)
-    return min((_compared(place, given, sources) for place in places), key=_how_far)
+    return min(
+        (_compared(place, given, sources, tells_reasons=tells_reasons) for place in places),
+        key=_how_far,
+    )
 
 
 def _how_far(found: Checked) -> int:
     return len(found.differing)
 
 
-def _compared(place: tuple[str, str, int], given: Text, sources: Sources) -> Checked:
+def _compared(
+    place: tuple[str, str, int], given: Text, sources: Sources, *, tells_reasons: bool
+) -> Checked:
     """A file beside the nearest of a publication's own files."""
     station, period, number = place
     chain = sources.chain(station, period)
     found: list[Checked] = []
-    for text in _rendered(chain, number, sources):
-        differing = tuple(_differing(text, given))
+    for text, told in _rendered(chain, number, sources, tells_reasons=tells_reasons):
+        differing = tuple(_differing(text, given, told))
         verdict = Verdict.DIFFERS if differing else Verdict.IDENTICAL
         found.append(Checked(verdict, given.codes, chain[number - 1], differing))
     return min(found, key=_how_far)
 
 
 def _rendered(
-    chain: Sequence[Publication], number: int, sources: Sources
-) -> Iterator[Text]:
-    """The texts of a publication's files: the report, and of a restatement the explanation."""
+    chain: Sequence[Publication], number: int, sources: Sources, *, tells_reasons: bool
+) -> Iterator[tuple[Text, Text]]:
+    """The texts of a publication's files: the report, and of a restatement the explanation.
+
+    Each with what is told of it, paragraph by paragraph the same but for the reasons.
+    """
     published = chain[number - 1]
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "published.docx"
         write_published(published, target, sources.templates)
-        yield read_text(target.read_bytes())
+        report = read_text(target.read_bytes())
+        yield report, report
         if published.is_restatement:
             write_restatement(chain, number, sources, target)
-            yield read_text(target.read_bytes())
+            whole = told = read_text(target.read_bytes())
+            if not tells_reasons:
+                write_restatement(chain, number, sources, target, tells_reasons=False)
+                told = read_text(target.read_bytes())
+            yield whole, told
 
 
-def _differing(published: Text, given: Text) -> Iterator[Differing]:
+def _differing(published: Text, given: Text, told: Text) -> Iterator[Differing]:
     """The first places where two texts differ; paragraphs are counted from 1."""
     yield from islice(
         (
-            *_places(published.paragraphs, given.paragraphs),
-            *_places(published.footers, given.footers),
+            *_places(published.paragraphs, given.paragraphs, told.paragraphs),
+            *_places(published.footers, given.footers, told.footers),
         ),
         MOST_DIFFERENCES,
     )
 
 
-def _places(published: Sequence[str], given: Sequence[str]) -> Iterator[Differing]:
+def _places(
+    published: Sequence[str], given: Sequence[str], told: Sequence[str]
+) -> Iterator[Differing]:
     matcher = SequenceMatcher(None, published, given, autojunk=False)
     for what, first, last, begin, end in matcher.get_opcodes():
         if what != "equal":
-            pairs = zip_longest(published[first:last], given[begin:end])
+            pairs = zip_longest(told[first:last], given[begin:end])
             for number, (was, reads) in enumerate(pairs, start=first + 1):
                 yield Differing(number, was, reads)

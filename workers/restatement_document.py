@@ -49,9 +49,13 @@ class Sources:
 
 
 def write_restatement(
-    chain: Sequence[Publication], number: int, sources: Sources, target: Path
+    chain: Sequence[Publication], number: int, sources: Sources, target: Path, *,
+    tells_reasons: bool = True,
 ) -> None:
-    """Write what the publication of a number says has changed since the one before it."""
+    """Write what the publication of a number says has changed since the one before it.
+
+    A record's reason may speak of a person: ``tells_reasons`` is for those who read cases.
+    """
     published, before = chain[number - 1], chain[number - 2]
     assert published.is_restatement
     document = begin_document()
@@ -59,7 +63,8 @@ def write_restatement(
     title.alignment = WD_ALIGN_PARAGRAPH.CENTER
     for text in _opening(published):
         body_paragraph(document, text)
-    _figures(document, published, sources)
+    figures = published.differences
+    _figures(document, figures, sources.reasons(figures) if tells_reasons else {})
     document.add_paragraph("二、正文的变动", style="Heading 1")
     for text in _text_changes(changed_texts(before.sections, published.sections)):
         body_paragraph(document, text)
@@ -78,9 +83,10 @@ def _opening(published: Publication) -> list[str]:
     ]
 
 
-def _figures(document: Any, published: Publication, sources: Sources) -> None:
+def _figures(
+    document: Any, figures: Sequence[RestatedFigure], reasons: Mapping[int, str | None]
+) -> None:
     document.add_paragraph("一、数字的变动", style="Heading 1")
-    figures = published.differences
     if not figures:
         body_paragraph(document, "没有数字变动。")
         return
@@ -90,7 +96,6 @@ def _figures(document: Any, published: Publication, sources: Sources) -> None:
     texts += [(f"{f.label}（{f.unit.label}）", f.before, f.after) for f in figures]
     for row, said in zip(table.rows, texts, strict=True):
         write_row(row, said, WIDTHS_CM)
-    reasons = sources.reasons(figures)
     for figure in figures:
         for text in _because(figure, reasons):
             body_paragraph(document, text)

@@ -16,8 +16,9 @@ from api.cli.imports import progress_bar
 from api.cli.publish import lead_context, press_of
 from api.cli.serve import describe
 from api.identity import issue_token, tokens_engine
+from api.reading import Reading
 from domain.vocabulary import Role
-from projections.monthly_report import monthly_report
+from projections.monthly_report import Opener, monthly_report
 from projections.published_reports import publications_for
 from workers.demo import DEMO_MONTH, DEMO_PUBLISHED, DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
@@ -105,7 +106,9 @@ def load(settings: Settings) -> Loaded:
         head = runtime.ledger.head()
         target = settings.home / "reports" / f"{DEMO_STATION}-{DEMO_MONTH}.docx"
         with runtime.read_models.engine.connect() as connection:
-            found = monthly_report(connection, runtime.ledger, DEMO_STATION, DEMO_MONTH)
+            found = monthly_report(
+                connection, runtime.ledger, DEMO_STATION, DEMO_MONTH, opened=_invented(runtime)
+            )
         write_docx(found, target, settings.home / "templates")
         return Loaded(result.written, head, str(target))
     finally:
@@ -120,12 +123,19 @@ def _caught_up(runtime: Runtime, wakeups: Wakeups) -> None:
         raise CommandFailedError("任务进程没有在两分钟内跟上，详见 log 目录")
 
 
+def _invented(runtime: Runtime) -> Opener:
+    """Opens the demo's texts: nobody is spoken of in them, and nobody reads them yet."""
+    return Reading(runtime.ledger.vault).opened
+
+
 def _publish_earlier_months(runtime: Runtime, wakeups: Wakeups) -> None:
     """Publish the months before the one that is shown, as the lead would have; once."""
     press, context = press_of(runtime), lead_context("demo-lead", DEMO_STATION)
     for month in DEMO_PUBLISHED:
         if not publications_for(runtime.ledger, DEMO_STATION, month):
-            found = preview(press, DEMO_STATION, month, context.today)
+            found = preview(
+                press, DEMO_STATION, month, context.today, opened=_invented(runtime)
+            )
             publish(press, month, context, found.warnings)
             _caught_up(runtime, wakeups)
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from api.access_log import AccessLog
+from api.access_log import AccessAction, AccessLog
 from api.cli.common import Function, needs_ledger, only_station, read_settings
 from api.identity import new_id, now
 from api.reading import Reading
@@ -32,8 +33,14 @@ class Look:
     reading: Reading
     command: str
 
-    def log(self) -> None:
+    @property
+    def templates(self) -> Path:
+        """Where the templates of Word files are."""
+        return self.runtime.settings.home / "templates"
+
+    def log(self, action: AccessAction | None = None) -> None:
         """Write down what was read, before it is printed."""
+        self.reading.action = action or self.reading.action
         access = self.reading.access(
             at=now(), actor=getpass.getuser(), role=Role.ADMINISTRATOR.value,
             station=self.station, request_id=f"cli-{new_id()}", route=f"taizhang {self.command}",

@@ -10,17 +10,16 @@ import click
 from api.cli.common import (
     CommandFailedError,
     json_option,
-    only_station,
     print_json,
-    read_settings,
     talk,
 )
-from api.cli.report import PERIOD_HELP, opened, sources_of
+from api.cli.looking import looking
+from api.cli.report import PERIOD_HELP
 from api.identity import new_id
 from api.publication_data import publication_summary
 from domain.kernel import Context
 from domain.vocabulary import Role
-from projections.stations import station_codes
+from projections.published_reports import publication
 from workers.publishing import Press, Preview, preview, publish, restate
 from workers.runtime import Runtime
 
@@ -37,9 +36,8 @@ def publish_command(
     as_json: bool,
 ) -> None:
     """发布月报（先列出核对清单），或用 --restate 发布更正说明。"""
-    with opened(read_settings()) as runtime:
-        with runtime.read_models.engine.connect() as connection:
-            chosen = station or only_station(station_codes(connection))
+    with looking("publish", station) as look:
+        runtime, chosen = look.runtime, look.station
         press, context = press_of(runtime), lead_context(actor, chosen)
         if reason is not None:
             if not is_acknowledged:
@@ -48,12 +46,13 @@ def publish_command(
                 )
             receipt = restate(press, month, context, reason)
         else:
-            found = preview(press, chosen, month, context.today)
+            found = preview(press, chosen, month, context.today, opened=look.reading.opened)
+            look.log()
             _print_items(found)
             if found.warnings and not is_acknowledged:
                 raise CommandFailedError("请先看过以上提示；确认发布请加 --yes")
             receipt = publish(press, month, context, found.warnings)
-        published = sources_of(runtime).chain(chosen, month)[receipt.version - 1]
+        published = publication(runtime.ledger, chosen, month, receipt.version)
         runtime.read_models.advance(runtime.ledger)
     if as_json:
         print_json(publication_summary(published))

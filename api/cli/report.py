@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -12,23 +13,22 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from api.access_log import AccessAction
 from api.cli.common import (
     REFUSED,
     CommandFailedError,
     Function,
     json_option,
-    needs_ledger,
-    only_station,
     print_json,
-    read_settings,
     talk,
 )
 from api.cli.difference import print_difference
+from api.cli.looking import Look, looking
 from api.difference_data import difference_data
+from api.identity import ANY_STATION
 from api.publication_data import checked_data, publication_data
 from api.report_data import AS_OF_HELP, KNOWN_AT_HELP, as_data, figure_data, question_of
 from domain.catalog import to_builtins
-from domain.ledger import Ledger
 from domain.publication import ReportNotPublished
 from projections.difference import difference
 from projections.moments import (
@@ -38,16 +38,13 @@ from projections.moments import (
     parse_known_at,
     refuse_ahead,
 )
-from projections.monthly_report import MonthlyReport, report_then
+from projections.monthly_report import MonthlyReport, report_then, unopened
 from projections.publications import publications_coded
 from projections.standing import Summed, summed
-from projections.stations import station_codes
 from workers.published_documents import published_by, published_fillings, write_published
 from workers.report_check import MOST_FILE_BYTES, Checked, Verdict, check
 from workers.reports import fillings, write_docx
 from workers.restatement_document import Sources
-from workers.runtime import Runtime
-from workers.settings import Settings
 
 PERIOD_HELP: Final = "月份，如 2024-11；也可 2024-Q4、2024-H2、2024、2024-2025。"
 
@@ -82,14 +79,14 @@ def report(
     """生成月报，或取已发布的月报；report check 核对一个 Word 文件。"""
     if command.invoked_subcommand is not None:
         return
-    settings = read_settings()
     if published:
-        _published(settings, asked, docx, as_json=as_json)
+        _published(asked, docx, as_json=as_json)
         return
-    with _reported(settings, **asked) as found:
+    with _asked("report", None, **asked) as (look, _then, found):
+        look.log(_how(is_export=as_json or docx is not None))
         if docx is not None:
             _check_folder(docx)
-            write_docx(found, docx, settings.home / "templates")
+            write_docx(found, docx, look.templates)
             talk.print(f"已写入 {docx}")
         if as_json:
             print_json(as_data(found))
@@ -114,7 +111,7 @@ def figures(*, as_json: bool, since: KnownAt | None, **asked: Any) -> None:
     if since is not None:
         _difference(since, as_json=as_json, **asked)
         return
-    with _reported(read_settings(), **asked) as found:
+    with _asked("figures", None, **asked) as (_look, _then, found):
         if as_json:
             rows = [figure_data(figure, found.late) for figure in found.figures]
             print_json(question_of(found) | {"indicators": rows})
@@ -124,12 +121,13 @@ def figures(*, as_json: bool, since: KnownAt | None, **asked: Any) -> None:
 
 def _difference(since: KnownAt, *, as_json: bool, **asked: Any) -> None:
     """Print what changed in a month's figures since a moment of knowing."""
-    with _asked(read_settings(), since, **asked) as (ledger, then, found):
+    with _asked("figures", since, **asked) as (look, then, found):
         changes = difference(
             then.connection, found.station, found.indicator_set, found.period, since=since,
             until=then.known_at, as_of=then.as_of,
         )
-        told = difference_data(changes, ledger, ledger.vault.shown)
+        told = difference_data(changes, look.runtime.ledger, look.reading.shown)
+        look.log(_how(is_export=as_json))
     if as_json:
         print_json(question_of(found) | {"since": known_at_text(since)} | told)
     else:
@@ -137,27 +135,27 @@ def _difference(since: KnownAt, *, as_json: bool, **asked: Any) -> None:
 
 
 @contextmanager
-def _reported(settings: Settings, **asked: Any) -> Iterator[MonthlyReport]:
-    """The report asked for."""
-    with _asked(settings, None, **asked) as (_ledger, _then, found):
-        yield found
-
-
-@contextmanager
 def _asked(
-    settings: Settings, since: KnownAt | None, *, month: str | None, station: str | None,
+    command: str, since: KnownAt | None, *, month: str | None, station: str | None,
     set_code: str | None, as_of: datetime | None, known_at: KnownAt | None,
-) -> Iterator[tuple[Ledger, Summed, MonthlyReport]]:
-    """The report asked for, from read models that are up to date, and what it is read from."""
+) -> Iterator[tuple[Look, Summed, MonthlyReport]]:
+    """The report asked for, and what it is read from; ``figures`` leaves its texts sealed."""
     period = _named(month)
-    with opened(settings) as runtime:
+    with looking(command, station) as look:
+        ledger = look.runtime.ledger
         for moment_asked in (known_at, since):
-            refuse_ahead(moment_asked, runtime.ledger.head())
+            refuse_ahead(moment_asked, ledger.head())
         moment = Moment(as_of.date() if as_of else None, known_at)
-        with summed(runtime.read_models, moment) as then:
-            chosen = station or only_station(station_codes(then.connection))
-            found = report_then(then, runtime.ledger, chosen, period, moment, set_code=set_code)
-            yield runtime.ledger, then, found
+        with summed(look.runtime.read_models, moment) as then:
+            found = report_then(
+                then, ledger, look.station, period, moment, set_code=set_code,
+                opened=unopened if command == "figures" else look.reading.opened,
+            )
+            yield look, then, found
+
+
+def _how(*, is_export: bool) -> AccessAction:
+    return AccessAction.EXPORT if is_export else AccessAction.READ
 
 
 def _named(month: str | None) -> str:
@@ -166,49 +164,32 @@ def _named(month: str | None) -> str:
     return month
 
 
-@contextmanager
-def opened(settings: Settings) -> Iterator[Runtime]:
-    """The ledger, and read models that are up to date."""
-    needs_ledger(settings)
-    runtime = Runtime(settings)
-    try:
-        runtime.read_models.advance(runtime.ledger)
-        yield runtime
-    finally:
-        runtime.close()
-
-
-def _published(
-    settings: Settings, asked: dict[str, Any], docx: Path | None, *, as_json: bool
-) -> None:
+def _published(asked: dict[str, Any], docx: Path | None, *, as_json: bool) -> None:
     """Print the newest publication of a period, or write its Word file."""
     period = _named(asked["month"])
     if any(asked[name] is not None for name in ("as_of", "known_at", "set_code")):
         raise click.UsageError("已发布的报告不能再指定 --as-of、--known-at 或 --set")
-    with opened(settings) as runtime:
-        with runtime.read_models.engine.connect() as connection:
-            station = asked["station"] or only_station(station_codes(connection))
-        found = sources_of(runtime).chain(station, period)
+    with looking("report --published", asked["station"]) as look:
+        found = sources_of(look).chain(look.station, period)
         if not found:
             raise ReportNotPublished(period=period)
         chosen = found[-1]
+        snapshot = look.reading.shown(to_builtins(chosen.snapshot), chosen.stream)
+        look.log(_how(is_export=as_json or docx is not None))
         if docx is not None:
             _check_folder(docx)
-            write_published(chosen, docx, settings.home / "templates")
+            write_published(chosen, docx, look.templates)
             talk.print(f"已写入 {docx}")
         if as_json:
-            snapshot = runtime.ledger.vault.shown(to_builtins(chosen.snapshot), chosen.stream)
             print_json(publication_data(chosen, snapshot))
         elif docx is None:
             _print_filled(published_fillings(chosen))
             click.echo(published_by(chosen))
 
 
-def sources_of(runtime: Runtime) -> Sources:
-    """Where publications are read."""
-    return Sources(
-        runtime.ledger, runtime.settings.home / "templates", runtime.ledger.vault.shown
-    )
+def sources_of(look: Look) -> Sources:
+    """Where publications are read, with the reading noted."""
+    return Sources(look.runtime.ledger, look.templates, look.reading.shown)
 
 
 @report.command("check")
@@ -218,14 +199,16 @@ def check_file(file: Path, *, as_json: bool) -> None:
     """核对一个 Word 文件是否就是发布的那份报告。"""
     with file.open("rb") as given:
         content = given.read(MOST_FILE_BYTES + 1)
-    with opened(read_settings()) as runtime:
+    with looking("report check", ANY_STATION) as look:
 
         def find(codes: Sequence[str]) -> list[tuple[str, str, int]]:
-            with runtime.read_models.engine.connect() as connection:
+            with look.runtime.read_models.engine.connect() as connection:
                 rows = publications_coded(connection, list(codes), None)
             return [(row.station, row.period, row.number) for row in rows]
 
-        found = check(content, find, sources_of(runtime))
+        found = check(content, find, sources_of(look), tells_reasons=True)
+        if found.publication is not None:
+            replace(look, station=found.publication.snapshot.station).log(AccessAction.SEARCH)
     if as_json:
         print_json(checked_data(found))
     else:

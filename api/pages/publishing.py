@@ -23,6 +23,7 @@ from api.identity import (
     new_id,
 )
 from api.pages.views import pages, publication_state
+from api.personal import reading
 from api.publications import (
     checked,
     chosen_of,
@@ -72,7 +73,9 @@ def publish_page(month: str) -> str:
 
 
 def _publish_page(month: str, problem: Refused | None) -> str:
-    found = preview(press(), one_station(), month, context().today)
+    found = preview(
+        press(), one_station(), month, context().today, opened=reading().opened
+    )
     filled = fillings(found.report)
     return render_template(
         "pages/publish.html", found=found, filled=filled, month=month, problem=problem,

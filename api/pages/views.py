@@ -41,7 +41,7 @@ from projections.looking_back import (
 )
 from projections.measures import MEASURES
 from projections.moments import Moment
-from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
+from projections.monthly_report import NUMERALS, MonthlyReport, station_profile, unopened
 from projections.publications import publications_of
 from projections.published_reports import publications_for
 from projections.stations import months_on_record
@@ -183,7 +183,7 @@ def _times() -> dict[str, str | None]:
 @action(READ_FIGURES)
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
-    report, times = report_at(_asked(), month), _times()
+    report, times = report_at(_asked(), month, opened=reading().opened), _times()
     query = {name: value for name, value in times.items() if value}
     return render_template(
         "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **times,
@@ -213,7 +213,7 @@ def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
 def evidence_page(month: str, code: str) -> str:
     """The records that make a figure."""
     moment = _asked()
-    report = report_at(moment, month)
+    report = report_at(moment, month, opened=unopened)
     figure = next((f for f in report.figures if f.indicator.code == code), None)
     if figure is None:
         raise UnknownRecord(id=code, kind="指标")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 import time
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
 from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
+from api.forms import COOKIE
 from projections.store import writing
 
 NAME, NOTE = "测试一", "老人独居，需要陪同就医"
@@ -182,6 +184,124 @@ def test_a_command_that_opens_a_file_is_written_down(api: Api) -> None:
     assert (row["route"], row["role"], row["action"]) == ("taizhang audit", "administrator", "read")
     said = CliRunner().invoke(main, ["access-log", "--household", household], env=home)
     assert "taizhang audit" in said.stdout
+
+
+# ---- writes and refusals ----
+
+
+def test_a_receipt_that_repeats_what_was_stated_before_is_a_reading(api: Api) -> None:
+    """Given another's visit with a note, when it is corrected, voided and reinstated."""
+    household = api.household()
+    visit = api.recorded("visits", VISIT | {"household": household, "note": NOTE})["id"]
+    assert calls(api, "reviewer") == []  # what one states oneself is no reading
+    edits: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("PUT", "/recorded", VISIT | {"household": household, "note": "另一段话"}), ("DELETE", "", {}),
+        ("POST", "/reinstatement", {}),
+    )
+    for version, (method, path, body) in enumerate(edits, start=1):
+        answer = api.call(
+            method, f"visits/{visit}/entries/1{path}", body | {"reason": "核对"}, role="lead",
+            headers={"If-Match": f'"{version}"'},
+        )
+        assert (answer.status_code, "话" in answer.text) == (201, True), answer.text
+        row, *others = calls(api, "reviewer", actor="lead-1")
+        assert len(others) == version - 1
+        assert row["route"].endswith(f"/entries/<int:version>{path}")
+        assert subjects(row) == {f"visit:{visit}", f"household:{household}"}
+
+
+def test_an_edit_of_what_says_nothing_personal_is_no_reading(api: Api) -> None:
+    visit = api.recorded("visits", VISIT)["id"]
+    answer = api.call(
+        "DELETE", f"visits/{visit}/entries/1", {"reason": "重复登记"}, headers={"If-Match": '"1"'}
+    )
+    assert answer.status_code == 201
+    assert calls(api) == []
+
+
+def test_a_report_shown_with_a_refusal_is_a_reading(reported: Api) -> None:
+    browser = reported.app.test_client()
+    browser.set_cookie(COOKIE, reported.token("lead"), domain="localhost")
+    token = re.search(r'name="form_token" value="([^"]+)"', browser.get("/verify").text)
+    assert token is not None
+    assert calls(reported, "reviewer") == []
+    refused = browser.post("/months/2024-11/publish", data={"form_token": token.group(1)})
+    assert (refused.status_code, SAID in refused.text) == (422, True)
+    (row,) = calls(reported, actor="lead-1")
+    assert (row["route"], subjects(row)) == ("/months/<month>/publish", {"month:2024-11"})
+
+
+# ---- reports ----
+
+SAID = "居民张测试的家属前来致谢"
+
+
+@pytest.fixture
+def reported(api: Api) -> Api:
+    """A station whose report of a month has a text that names a person."""
+    said = {"occurred_on": "2024-11-30", "section": "featured", "text": SAID}
+    api.recorded("months/2024-11/narrative", said, role="lead")
+    api.project()
+    return api
+
+
+REPORTS = {
+    "reports/2024-11": "read", "reports/2024-11/docx": "export", "/months/2024-11": "read",
+    "/months/2024-11/publish": "read", "reports/2024-11/checklist": "read",
+}
+
+
+@pytest.mark.parametrize("path", REPORTS)
+def test_every_way_to_read_a_report_is_written_down(reported: Api, path: str) -> None:
+    answer = reported.get(path, role="reviewer")
+    assert answer.status_code == 200
+    (row,) = calls(reported, actor="reviewer-1")
+    assert (row["action"], subjects(row)) == (REPORTS[path], {"month:2024-11"})
+
+
+def test_a_report_that_cannot_be_written_down_is_not_shown(reported: Api) -> None:
+    with reported.services.access_log.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE access_log RENAME TO gone"))
+    for path in REPORTS:
+        answer = reported.get(path, role="reviewer")
+        assert (answer.status_code, SAID in answer.text) == (503, False), path
+    # and the records of a figure are asked for without the report's texts
+    figure = reported.get("/months/2024-11/figures/person_visits", role="reviewer")
+    assert figure.status_code == 200
+
+
+@pytest.mark.parametrize(("command", "action"), [
+    (["report"], "read"), (["report", "--json"], "export"), (["report", "--docx", "{}"], "export"),
+])
+def test_a_command_that_reads_a_report_is_written_down(
+    reported: Api, command: list[str], action: str, tmp_path: Path
+) -> None:
+    home = {"TAIZHANG_HOME": str(reported.services.settings.home)}
+    asked = [word.format(tmp_path / "report.docx") for word in command]
+    said = CliRunner().invoke(main, [*asked, "--month", "2024-11"], env=home)
+    assert said.exit_code == 0, said.output
+    (row,) = calls(reported)
+    assert (row["route"], row["action"], subjects(row)) == ("taizhang report", action, {"month:2024-11"})
+
+
+def test_figures_alone_read_nobody(reported: Api) -> None:
+    home = {"TAIZHANG_HOME": str(reported.services.settings.home)}
+    said = CliRunner().invoke(main, ["figures", "--month", "2024-11"], env=home)
+    assert said.exit_code == 0, said.output
+    assert calls(reported) == []
+
+
+def test_nothing_opens_texts_to_show_them_but_a_reading() -> None:
+    """Else somebody would read what no row says he read; publishing freezes what it opens."""
+    root = Path(__file__).parents[2]
+    opening = re.compile(r"vault\.(shown|opened|_open)\(|to_show=True")
+    found = {
+        str(path.relative_to(root))
+        for folder in ("domain", "projections", "workers", "api")
+        for path in (root / folder).rglob("*.py")
+        if opening.search(path.read_text())
+    }
+    assert found == {"domain/vault.py", "api/reading.py", "workers/publishing.py"}
 
 
 # ---- the log itself, on both databases ----

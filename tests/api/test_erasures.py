@@ -120,6 +120,20 @@ def test_nothing_shows_an_erased_person(api: Api, home: str) -> None:
     refusal_of(api.post("households", again), 409, "person_erased")
 
 
+def test_what_was_held_before_an_erasure_is_sent_anew(api: Api, home: str) -> None:
+    held = api.get(f"households/{home}").headers["ETag"]
+    again = {"headers": {"If-None-Match": held}}
+    assert api.get(f"households/{home}", **again).status_code == 304
+    # a caller who is told to go on showing it has read it, too
+    (_first, second) = api.get(f"access-log?household={home}", role="lead").get_json()["items"]
+    assert second["action"] == "read"
+    # when the person is erased, which changes no version of the household
+    erase(api, home)
+    answer = api.get(f"households/{home}", **again)
+    assert (answer.status_code, "测试一" in answer.text) == (200, False)
+    assert answer.headers["ETag"] != held
+
+
 def test_the_tracking_says_who_and_whether_it_is_done(api: Api, home: str) -> None:
     erasure = api.recorded("erasures", proposal(home))["id"]
     api.project()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import zipfile
 from datetime import UTC, datetime
 from typing import Any
 
@@ -205,6 +206,44 @@ def test_a_file_is_checked_as_a_body_and_as_a_form(station: Api) -> None:
     assert (found["verdict"], found["publication"]) == ("unknown_code", None)
 
 
+def test_checking_a_file_tells_no_reason_to_who_may_not_read_it(station: Api) -> None:
+    """Given a restatement of a voided visit, when a file that only looks like it is checked."""
+    visit = station.recorded("visits", VISIT | {"occurred_on": "2024-11-15"})
+    station.project()
+    publish(station)
+    station.call(
+        "DELETE", f"visits/{visit['id']}/entries/1", {"reason": "张某某家重复"}, headers={"If-Match": '"1"'}
+    )
+    station.project()
+    restate(station)
+    genuine = station.get(f"reports/{MONTH}/restatement/docx").data
+    forged = _rewritten(genuine, "，原因：张某某家重复", "，原因：无")
+    hub = {"role": "hub", "station": "*"}
+    for caller, is_told in ((hub, False), ({"role": "reviewer"}, True)):
+        found = station.post("reports/verify", data=forged, **caller)
+        (place,) = found.get_json()["differences"]
+        assert place["given"].endswith("，原因：无。")
+        assert "张某某" in place["published"] if is_told else "张某某" not in found.text
+        # and the file itself is recognised by both
+        found = station.post("reports/verify", data=genuine, **caller).get_json()
+        assert found["verdict"] == "identical"
+    page = _signed_in(station, "hub", "*")
+    token = _form(page.get("/verify"))["form_token"]
+    answer = page.post("/verify", data={"form_token": token, "file": (io.BytesIO(forged), "x.docx")})
+    assert "张某某" not in answer.text
+    assert "原因：无" in answer.text
+
+
+def _rewritten(content: bytes, old: str, new: str) -> bytes:
+    """A Word file in which a text was replaced."""
+    target = io.BytesIO()
+    packed = zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED)
+    with zipfile.ZipFile(io.BytesIO(content)) as given, packed as made:
+        for name in given.namelist():
+            made.writestr(name, given.read(name).replace(old.encode(), new.encode()))
+    return target.getvalue()
+
+
 @pytest.mark.parametrize("content", [b"", b"{}", b"PK\x03\x04", b"\0" * 100], ids=repr)
 def test_what_is_no_word_file_is_refused(station: Api, content: bytes) -> None:
     refusal_of(station.post("reports/verify", data=content), 422, "not_a_word_file")
@@ -237,9 +276,9 @@ def browser(station: Api) -> FlaskClient:
     return _signed_in(station, "lead")
 
 
-def _signed_in(station: Api, role: str) -> FlaskClient:
+def _signed_in(station: Api, role: str, where: str | None = None) -> FlaskClient:
     client = station.app.test_client()
-    client.set_cookie(COOKIE, station.token(role), domain="localhost")
+    client.set_cookie(COOKIE, station.token(role, where), domain="localhost")
     return client
 
 

@@ -44,6 +44,13 @@ def test_a_record_unchanged_is_not_sent_again(api: Api) -> None:
     again = api.get(f"visits/{visit}", headers={"If-None-Match": tag})
     assert (again.status_code, again.data) == (304, b"")
     assert again.headers["ETag"] == tag
+    # and the tag, or the version alone, is what an edit names
+    for version, form in enumerate(("{tag}", "W/{tag}", '"{version}"', "{version}"), start=1):
+        tag = api.get(f"visits/{visit}").headers["ETag"]
+        answer = correct(api, visit, form.format(tag=tag, version=version), persons_met=version + 1)
+        assert answer.status_code == 201, answer.text
+    for wrong in ('"x"', '"1-"', '"1-xyz"', "-1", '"1-5d41402abc4b5"', "1" * 10):
+        refusal_of(correct(api, visit, wrong), 400, "bad_if_match")
 
 
 # ---- correcting, voiding, reinstating ----

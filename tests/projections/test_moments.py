@@ -270,7 +270,9 @@ def _sums(read_models: ReadModels, ledger: Ledger, moment: Moment) -> Iterator[t
                 for row in chosen.indicators:
                     behind = evidence(then.connection, STATION, row, period, **when)
                     yield f"evidence {row.code} {month}", behind
-        found = report_then(then, ledger, STATION, "2024-11", moment)
+        found = report_then(
+            then, ledger, STATION, "2024-11", moment, opened=ledger.vault.opened_stream
+        )
         yield "report", (found.profile, found.figures, found.late, found.sections)
 
 

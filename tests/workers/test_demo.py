@@ -63,7 +63,10 @@ class Station:
 
     def report(self) -> MonthlyReport:
         with self.read_models.engine.connect() as connection:
-            return monthly_report(connection, self.ledger, DEMO_STATION, "2024-11")
+            return monthly_report(
+                connection, self.ledger, DEMO_STATION, "2024-11",
+                opened=self.ledger.vault.opened_stream,
+            )
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from domain.catalog import to_builtins
 from domain.fields import Quantity
 from domain.household import AssistanceAssigned, HouseholdInfoUpdated
 from domain.indicators import Without
-from domain.kernel import Refused
+from domain.kernel import Refused, Stream
 from domain.ledger import Ledger, Receipt
 from domain.merging import HouseholdMergeProposed, MergeApproved, MergeEnded
 from domain.publication import REPORT, Change, TreeHead
@@ -74,13 +74,18 @@ class Newsroom:
     def ledger(self) -> Ledger:
         return self.press.ledger
 
+    def opened(self, stream: Stream[Any]) -> Stream[Any]:
+        return self.ledger.vault.opened_stream(stream, to_show=True)
+
     def advance(self) -> None:
         self.press.read_models.advance(self.ledger)
 
     def codes(self, period: str = MONTH) -> list[str]:
         """The codes of the check list."""
         self.advance()
-        found = preview(self.press, STATION, period, self.desk.context().today)
+        found = preview(
+            self.press, STATION, period, self.desk.context().today, opened=self.opened
+        )
         return [item.code for item in found.items]
 
     def publish(self, period: str = MONTH, **context: Any) -> Receipt:
@@ -114,7 +119,9 @@ class Newsroom:
     def differences(self) -> Differences:
         self.advance()
         with self.press.read_models.engine.connect() as connection:
-            return differences_since(connection, self.press, self.chain()[-1])
+            return differences_since(
+                connection, self.press, self.chain()[-1], opened=self.opened
+            )
 
     def checked(self, content: bytes) -> Checked:
         def find(codes: Any) -> list[tuple[str, str, int]]:
@@ -122,7 +129,7 @@ class Newsroom:
                 rows = publications_coded(connection, list(codes), None)
             return [(row.station, row.period, row.number) for row in rows]
 
-        return check(content, find, self.sources())
+        return check(content, find, self.sources(), tells_reasons=True)
 
 
 @pytest.fixture
@@ -349,7 +356,7 @@ def test_two_visits_that_look_the_same_are_shown_and_can_be_published(newsroom: 
 
 def test_parts_that_are_more_than_their_total_are_shown(newsroom: Newsroom) -> None:
     newsroom.advance()
-    found = preview(newsroom.press, STATION, MONTH, date(2024, 12, 5))
+    found = preview(newsroom.press, STATION, MONTH, date(2024, 12, 5), opened=newsroom.opened)
     assert not any(item.code.startswith("negative_remainder") for item in found.items)
     # as where a household is updated first as 低保 and later in the month as 低保边缘
     swollen = tuple(
@@ -360,7 +367,7 @@ def test_parts_that_are_more_than_their_total_are_shown(newsroom: Newsroom) -> N
     with newsroom.press.read_models.engine.connect() as connection:
         items = checklist(
             connection, newsroom.ledger, replace(found.report, figures=swollen),
-            Surroundings(date(2024, 12, 5), 0, 0),
+            Surroundings(date(2024, 12, 5), 0, 0), opened=newsroom.opened,
         )
     codes = {item.code: item.severity for item in items}
     assert codes["negative_remainder.other_households"] is Severity.WARNS
@@ -646,11 +653,11 @@ def test_a_longer_report_has_its_months_texts_in_their_order(newsroom: Newsroom)
         for period, visits in (
             ("2024-10", 4), ("2024-Q4", 7), ("2024-H2", 7), ("2024", 7), ("2024-2025", 7), ("2024-H1", 0),
         ):
-            found = monthly_report(connection, newsroom.ledger, STATION, period)
+            found = monthly_report(connection, newsroom.ledger, STATION, period, opened=newsroom.opened)
             values = {figure.indicator.code: figure.value for figure in found.figures}
             assert values["person_visits"] == visits, period
             assert values["households_updated"] == (1 if visits == 7 else 0)
-        quarter = monthly_report(connection, newsroom.ledger, STATION, "2024-Q4")
+        quarter = monthly_report(connection, newsroom.ledger, STATION, "2024-Q4", opened=newsroom.opened)
     assert quarter.title.endswith("2024年第4季度工作报告")
     assert quarter.sections[2].parts[0].narrative == ("10月：十月。", "11月：探访测试甲。")
 
@@ -658,14 +665,14 @@ def test_a_longer_report_has_its_months_texts_in_their_order(newsroom: Newsroom)
 @pytest.mark.parametrize("period", ["2024-13", "2024-Q5", "2024-H3", "2024-2026", "24-11", "", "二〇二四", "0000"])
 def test_a_period_that_is_none_is_refused(newsroom: Newsroom, period: str) -> None:
     with refused("bad_report_period"):
-        preview(newsroom.press, STATION, period, date(2024, 12, 5))
+        preview(newsroom.press, STATION, period, date(2024, 12, 5), opened=newsroom.opened)
 
 
 def test_a_quarter_is_published_like_a_month(newsroom: Newsroom) -> None:
     later = datetime(2025, 1, 5, tzinfo=UTC)
     newsroom.advance()
     codes = [
-        item.code for item in preview(newsroom.press, STATION, "2024-Q4", date(2025, 1, 5)).items
+        item.code for item in preview(newsroom.press, STATION, "2024-Q4", date(2025, 1, 5), opened=newsroom.opened).items
     ]
     context = newsroom.desk.context(now=later, actor="lead-1", role="lead")
     publish(newsroom.press, "2024-Q4", context, codes)
