@@ -88,7 +88,9 @@ def _verify(settings: Settings) -> None:
         talk.print("没有签名密钥，未核对检查点；请运行 taizhang verify --key 公钥")
         return
     verdict = verified(settings, signer_of(settings.sealing_key()).verifier)
-    if not verdict.is_ok:
+    if [fault.code for fault in verdict.faults] == ["nothing_sealed"]:
+        talk.print("备份时台账还没有存证，没有检查点可以核对。")
+    elif not verdict.is_ok:
         raise CommandFailedError(f"恢复的台账与检查点不符：{verdict.faults[0].detail}")
 
 
