@@ -86,7 +86,7 @@ def _checks(found: Services) -> Iterator[dict[str, Any]]:
 def _sealed(found: Services) -> dict[str, Any]:
     """The sealing: an alarm does not stop the recording, and must be seen."""
     try:
-        state = found.runtime.sealer.state()
+        state = found.runtime.sealer.kept_state()
     except Exception as error:  # noqa: BLE001 - whatever keeps it from answering
         return _check("seal", ok=False, detail=type(error).__name__, is_needed=False)
     detail = state.alarm or f"存证到 {state.position}，未存证 {state.unsealed}"
@@ -131,7 +131,7 @@ class LedgerCollector:
         yield from self._queues()
 
     def _seal(self) -> Iterator[GaugeMetricFamily]:
-        state = self._services.runtime.sealer.state()
+        state = self._services.runtime.sealer.kept_state()
         yield GaugeMetricFamily("taizhang_sealed_events", "Events in the checkpoint", state.size)
         yield GaugeMetricFamily("taizhang_seal_lag", "Positions not sealed yet", state.unsealed)
         alarm = int(state.alarm is not None)
@@ -232,7 +232,7 @@ def get_operations() -> dict[str, Any]:
             }
             for r in found.read_models.rebuilds_under_way()
         ],
-        "seal": seal_data(found.runtime.sealer.state()),
+        "seal": seal_data(found.runtime.sealer.kept_state()),
         "redis": state.server,
         "queues": [
             {"name": q.name, "waiting": q.waiting, "running": q.running, "failed": q.failed}
@@ -249,6 +249,7 @@ def seal_data(state: SealState) -> dict[str, Any]:
     return {
         "size": state.size, "position": state.position, "unsealed": state.unsealed,
         "sealed_at": state.sealed_at and local_time(state.sealed_at), "alarm": state.alarm,
+        "verified_at": state.verified_at and local_time(state.verified_at),
     }
 
 

@@ -94,8 +94,8 @@ class Keys(Protocol):
     def read_ahead(self, owners: Collection[str]) -> None:
         """Have the keys of many owners at hand for the next moment."""
 
-    def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
-        """Let owners be found by texts (owner, mark, text) that identify them."""
+    def remember(self, texts: Collection[tuple[DataKey, str, str]]) -> None:
+        """Let owners be found by texts (key, mark, text) that identify them."""
 
     def fingerprint(self, content: bytes) -> str:
         """A keyed hash: equal contents have equal ones, and it tells nothing else."""
@@ -176,12 +176,14 @@ class Vault:
         :raises PersonErased: where one of their persons was erased.
         :raises PersonLocked: where one of them is locked.
         """
-        said = [item for each in stated for item in texts_of(*each)]
-        wanted = [item for item in said if not is_sealed(item[2])]
+        stated_texts = [item for each in stated for item in texts_of(*each)]
+        wanted = [item for item in stated_texts if not is_sealed(item[2])]
         if not wanted:
             return {}
         keys = self.keys.to_seal({owner for owner, _mark, _text in wanted})
-        self.keys.remember([item for item in wanted if item[1] in SEARCHABLE])
+        self.keys.remember(
+            [(keys[owner], mark, said) for owner, mark, said in wanted if mark in SEARCHABLE]
+        )
         return keys
 
     def sealed(

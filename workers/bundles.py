@@ -42,6 +42,7 @@ from domain.multiproof import multi_path
 from domain.signed_note import Signer
 from workers.proving import Prover
 from workers.seals import Sealed, Seals
+from workers.verifying import verify_log
 
 PAGE: Final = 2_000
 TIME: Final = (1980, 1, 1, 0, 0, 0)
@@ -82,6 +83,13 @@ class NothingToBundle(
     detail="社工站 {station} 在这段时间没有记录。",
 ):
     """A station or span without any event."""
+
+
+class LogAltered(
+    Refused, code="log_altered", status=409, title="台账与存证时不符",
+    detail="台账与存证时不符，不能导出：{problem}（位置 {position}）。请运行 taizhang verify。",
+):
+    """A log in which something was changed, removed or added: no bundle of it is complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +143,16 @@ def write_bundle(
 
     :raises NothingSealed: where there is no checkpoint.
     :raises NothingToBundle: where there is no such event.
-    :raises RecordAltered: where an event is not the one that was sealed.
+    :raises LogAltered: where the log is not what was sealed: a bundle proves of each event
+        that it is in the log, and only a log without a hole has all of the station's.
     """
     sealed = sealed or seals.newest()
     if sealed is None:
         raise NothingSealed
+    verdict = verify_log(ledger, seals, signer.verifier)
+    if not verdict.is_ok:
+        fault = verdict.faults[0]
+        raise LogAltered(position=fault.position, problem=fault.detail)
     with tempfile.NamedTemporaryFile(dir=target.absolute().parent, delete=False) as file:
         try:
             with zipfile.ZipFile(file, "w") as archive:

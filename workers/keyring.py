@@ -205,31 +205,35 @@ class Keyring:
 
     # ---- finding ----
 
-    def remember(self, texts: Collection[tuple[str, str, str]]) -> None:
-        """Let owners be found by texts (owner, mark, text) that identify them."""
-        rows = {(self._digest(owner, mark, said), owner) for owner, mark, said in texts}
+    def remember(self, texts: Collection[tuple[DataKey, str, str]]) -> None:
+        """Let owners be found by texts (key, mark, text) that identify them."""
+        rows = {(self._digest(k.owner, mark, said), k.owner, k.epoch) for k, mark, said in texts}
         with self.engine.connect() as connection:
             missing = rows - known_lookups(connection, rows)
         if not missing:
             return
         with writing(self.engine) as connection:
             missing -= known_lookups(connection, missing)
-            owners = sorted({owner for _digest, owner in missing})
+            owners = sorted({owner for _digest, owner, _epoch in missing})
             alive = alive_among(connection, owners)  # whose erasure now waits for this
-            for digest, owner in sorted(missing):
-                if owner in alive:
-                    row = {"digest": digest, "owner": owner}
+            for digest, owner, epoch in sorted(missing):
+                if (owner, epoch) in alive:
+                    row = {"digest": digest, "owner": owner, "epoch": epoch}
                     connection.execute(upsert(connection, key_lookups, row))
 
     def owners_by(self, station: str, mark: str, said: str) -> set[str]:
         """The owners at a station of whom this was ever recorded, and who may be shown.
 
-        A household is named as such, whichever of its keys sealed the text.
+        A text is found by the key that sealed it: one that is locked is not, although its
+        owner has a newer key. A household is named as such, whichever of its keys it was.
         """
         digest = self._digest(f"{station}/", mark, said)
+        is_of = (data_keys.c.owner == key_lookups.c.owner) & (
+            data_keys.c.epoch == key_lookups.c.epoch
+        )
         query = (
             select(key_lookups.c.owner)
-            .join(data_keys, data_keys.c.owner == key_lookups.c.owner)
+            .join(data_keys, is_of)
             .where(key_lookups.c.digest == digest, data_keys.c.state == KeyState.ACTIVE)
         )
         with self.engine.connect() as connection:

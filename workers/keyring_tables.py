@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+import psycopg
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
     DDL,
@@ -24,13 +25,16 @@ from sqlalchemy import (
     Table,
     Text,
     event,
+    inspect,
     select,
     text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ProgrammingError
 
 from domain.kernel import stream_kind
+from domain.ledger import LedgerNotPreparedError
 from domain.vault import NONCE_BYTES, KeyState
 from projections.store import open_engine, writing
 
@@ -57,9 +61,13 @@ key_lookups: Final = Table(
     metadata,
     Column("digest", String(64), primary_key=True),
     Column("owner", Text, primary_key=True),
+    Column("epoch", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""By which keyed hashes of name, ID number, phone or address an owner is found."""
+"""By which keyed hashes of name, ID number, phone or address an owner is found.
+
+``epoch`` is that of the key which sealed the text: while it is locked, nothing is found.
+"""
 
 changes: Final = Table(
     "key_changes",
@@ -91,6 +99,12 @@ GRANTS: Final = {
 """What the application's role may do on PostgreSQL: it forgets by overwriting."""
 
 
+_WITH_FIRST_EPOCH: Final = """
+INSERT INTO {name} (digest, owner, epoch) SELECT l.digest, l.owner, min(k.epoch)
+FROM {before} l JOIN data_keys k ON k.owner = l.owner GROUP BY l.digest, l.owner
+"""
+
+
 def grant_keyring(engine: Engine, role: str) -> None:
     """Let a PostgreSQL role work with the keyring, which stays its owner's."""
     quoted = engine.dialect.identifier_preparer.quote(role)
@@ -104,9 +118,37 @@ def open_tables(database_url: str) -> Engine:
     engine = open_engine(database_url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
-    with _creating(engine) as connection:
-        metadata.create_all(connection)
+    try:
+        with _creating(engine) as connection:
+            _create(connection)
+    except BaseException:
+        engine.dispose()
+        raise
     return engine
+
+
+def _create(connection: Connection) -> None:
+    """Create what is missing; lookups that were kept without an epoch get one.
+
+    Which key sealed them is not known: the owner's first, so that none is found that is
+    locked. Every keyring that was never locked has just that.
+
+    :raises LedgerNotPreparedError: where this PostgreSQL role may not.
+    """
+    name, before = key_lookups.name, f"{key_lookups.name}_before"
+    found = inspect(connection)
+    is_old = found.has_table(name) and "epoch" not in {c["name"] for c in found.get_columns(name)}
+    try:
+        if is_old:
+            connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO {before}")
+        metadata.create_all(connection)
+        if is_old:
+            connection.exec_driver_sql(_WITH_FIRST_EPOCH.format(name=name, before=before))
+            connection.exec_driver_sql(f"DROP TABLE {before}")
+    except ProgrammingError as error:
+        if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
+            raise LedgerNotPreparedError from error
+        raise
 
 
 @contextmanager
@@ -135,26 +177,27 @@ def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> A
     return dialect.insert(table).values(row).on_conflict_do_nothing()
 
 
-Lookup = tuple[str, str]
+Lookup = tuple[str, str, int]
 
 
 def known_lookups(connection: Connection, rows: Collection[Lookup]) -> set[Lookup]:
-    """Which of some lookups (digest, owner) are there."""
+    """Which of some lookups (digest, owner, epoch) are there."""
     found: set[Lookup] = set()
-    for some in chunks({digest for digest, _owner in rows}):
+    for some in chunks({digest for digest, _owner, _epoch in rows}):
         query = select(key_lookups).where(key_lookups.c.digest.in_(some))
-        found |= {(row.digest, row.owner) for row in connection.execute(query)}
+        found |= {(row.digest, row.owner, row.epoch) for row in connection.execute(query)}
     return found
 
 
-def alive_among(connection: Connection, owners: Collection[str]) -> set[str]:
-    """The owners with a key, which nobody destroys before this transaction has ended."""
-    found: set[str] = set()
+def alive_among(connection: Connection, owners: Collection[str]) -> set[tuple[str, int]]:
+    """Owner and epoch of every key that nobody destroys before this transaction has ended."""
+    found: set[tuple[str, int]] = set()
     for some in chunks(owners):
-        query = select(data_keys.c.owner).where(
+        query = select(data_keys.c.owner, data_keys.c.epoch).where(
             data_keys.c.owner.in_(some), data_keys.c.state != KeyState.ERASED
         )
-        found |= set(connection.execute(query.with_for_update(read=True)).scalars())
+        rows = connection.execute(query.with_for_update(read=True))
+        found |= {(row.owner, row.epoch) for row in rows}
     return found
 
 

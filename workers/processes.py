@@ -29,11 +29,25 @@ from projections.engine import ProjectionFailedError
 from workers import embedded, runtime
 from workers.erasing import carry_out_all
 from workers.jobs.advance import catch_up
+from workers.jobs.seal import seal
 from workers.jobs.sweep import sweep
-from workers.queues import ADVANCE, ADVANCE_SECONDS, KEPT_SECONDS, open_queue
+from workers.jobs.verify import verify
+from workers.queues import (
+    ADVANCE,
+    ADVANCE_SECONDS,
+    KEPT_SECONDS,
+    LONG,
+    LONG_SECONDS,
+    SEAL,
+    open_queue,
+)
 from workers.settings import Settings
 
 SWEEP_SECONDS: Final = 2
+SEAL_SECONDS: Final = 60
+"""How often the sealer looks at what it signed last, also where nothing is new."""
+VERIFY_SECONDS: Final = 3600
+"""How often the verification of the whole log is handed over; it runs where it is due."""
 LEASE_SECONDS: Final = 45
 """How long a worker that has stopped reporting is believed to be at work."""
 PR_SET_PDEATHSIG: Final = 1
@@ -174,11 +188,19 @@ class Schedule(CronScheduler):
 
 
 def run_scheduler(settings: Settings) -> int:
-    """Schedule the sweep until told to stop; answers the exit code."""
+    """Schedule sweep, sealing and verification until told to stop; answers the exit code."""
     connection = _await_redis(settings)
     schedule = Schedule(connection=connection, logging_level="WARNING")
     schedule.register(
         sweep, ADVANCE, interval=SWEEP_SECONDS, job_timeout=ADVANCE_SECONDS,
+        result_ttl=0, failure_ttl=KEPT_SECONDS,
+    )
+    schedule.register(
+        seal, SEAL, interval=SEAL_SECONDS, job_timeout=ADVANCE_SECONDS,
+        result_ttl=0, failure_ttl=KEPT_SECONDS,
+    )
+    schedule.register(
+        verify, LONG, interval=VERIFY_SECONDS, job_timeout=LONG_SECONDS,
         result_ttl=0, failure_ttl=KEPT_SECONDS,
     )
     log.info("scheduler started")

@@ -3,7 +3,8 @@
 Only new events and those of the last tile are read. Before anything is signed, what was
 signed before is looked at: the last leaves against the log, the tree against the newest
 checkpoint, both against the checkpoint that was noted outside the database. A log that
-contradicts any of them is not sealed any more, and that is an alarm.
+contradicts any of them is not sealed any more, and that is an alarm. So is what the daily
+verification of the whole log found (``workers/verdicts.py``).
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from domain.ledger import Ledger, StoredRow
 from domain.merkle import HASH_BYTES, complete, mth
 from domain.signed_note import BadNote, Signer
 from domain.tiles import HEIGHT, WIDTH, hashes_in, node_from, tile_of
+from workers import verdicts
 from workers.seals import FullTile, Sealed, Seals, levels_of
+from workers.verdicts import SEALING, VERIFICATION, Kept
 
 MOST: Final = 64 * 1024
 """How many events one checkpoint takes in at most: what is held in memory, and written at once."""
@@ -36,13 +39,17 @@ class SealBrokenError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class SealState:
-    """How the sealing is doing. ``unsealed`` counts positions after the newest checkpoint."""
+    """How the sealing is doing. ``unsealed`` counts positions after the newest checkpoint.
+
+    ``verified_at`` is when the whole log was verified last.
+    """
 
     size: int
     position: int
     sealed_at: datetime | None
     unsealed: int
     alarm: str | None
+    verified_at: datetime | None = None
 
 
 @dataclass
@@ -114,10 +121,24 @@ class Sealer:
         self._noted = noted
 
     def seal(self, now: datetime) -> bool:
-        """Seal some new events; answers whether there may be more.
+        """Seal some new events; answers whether there may be more. What is wrong is kept.
 
         :raises SealBrokenError: where the log contradicts what was signed before.
         """
+        try:
+            has_more = self._seal(now)
+        except (SealBrokenError, ValueError) as error:
+            verdicts.keep(self._noted.parent, SEALING, Kept(now, str(error)))
+            raise
+        last = verdicts.read(self._noted.parent, SEALING)
+        if last is not None and last.alarm is not None:
+            verdicts.keep(self._noted.parent, SEALING, Kept(now))
+        return has_more
+
+    def _seal(self, now: datetime) -> bool:
+        verified = verdicts.read(self._noted.parent, VERIFICATION)
+        if verified is not None and verified.alarm is not None:
+            raise SealBrokenError(verified.alarm)
         newest = self._seals.newest()
         growth, rest = self._checked(newest)
         ahead = self._noted_ahead(growth.size)
@@ -148,8 +169,13 @@ class Sealer:
             growth.take(events[:most])
             most, events = most - len(events), ()
 
+    def kept_state(self) -> SealState:
+        """The newest checkpoint, and what the last jobs found wrong; costs next to nothing."""
+        last = verdicts.read(self._noted.parent, SEALING)
+        return self._state(self._seals.newest(), last.alarm if last else None)
+
     def state(self) -> SealState:
-        """The newest checkpoint, what is not sealed yet, and what is wrong, if anything."""
+        """The same, looked at now: the last tile, and all that is not sealed yet."""
         newest, alarm = self._seals.newest(), None
         try:
             growth, rest = self._checked(newest)
@@ -158,9 +184,17 @@ class Sealer:
                 self._refuse_unless_same(growth, ahead)
         except (SealBrokenError, ValueError) as error:
             alarm = str(error)
+        return self._state(newest, alarm)
+
+    def _state(self, newest: Sealed | None, alarm: str | None) -> SealState:
+        verified = verdicts.read(self._noted.parent, VERIFICATION)
+        if alarm is None and verified is not None:
+            alarm = verified.alarm
         head, position = self._ledger.head(), newest.position if newest else 0
         size, sealed_at = (newest.size, newest.sealed_at) if newest else (0, None)
-        return SealState(size, position, sealed_at, max(head - position, 0), alarm)
+        verified_at = verified.at if verified else None
+        unsealed = max(head - position, 0)
+        return SealState(size, position, sealed_at, unsealed, alarm, verified_at)
 
     # ---- what was signed before ----
 

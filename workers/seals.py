@@ -231,7 +231,7 @@ class Seals:
             return 0
         query = select(tiles.c.last_position).where(tiles.c.level == 0, tiles.c.number == number)
         with self.engine.connect() as connection:
-            return int(connection.execute(query).scalar_one())
+            return connection.execute(query).scalar() or 0  # verified elsewhere
 
     # ---- adding ----
 

@@ -8,6 +8,7 @@ of the whole database, is found by a checkpoint that was noted outside of it.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -26,6 +27,11 @@ from workers.seals import Sealed, Seals, levels_of
 PAGE: Final = 5_000
 """How many events are read at once, and how many missing ones are looked over."""
 CHECKPOINTS: Final = 1_000
+
+_NOTHING_SEALED: Final = (
+    "{count} 条记录没有一个检查点，什么也核对不了。刚开始使用：请让服务运行几秒（taizhang serve）"
+    "再核对；已用过一段时间：检查点被删去了，请用 --checkpoint 给出以前记下的检查点，或恢复备份"
+)
 
 Progress = Callable[[int, int], None]
 
@@ -53,9 +59,17 @@ def verify_log(
     tree = _Tree(seals, verdict, _claims(seals, verifier, verdict, noted))
     _Comparison(ledger, seals, tree, verdict).run(progress)
     tree.end()
+    if verdict.events and newest is None and not noted:
+        verdict.add("nothing_sealed", 1, _NOTHING_SEALED.format(count=verdict.events))
     _check_upper_tiles(seals, verdict)
     verdict.faults.sort(key=lambda fault: fault.position)
     return verdict
+
+
+def alarm_of(verdict: LogVerdict) -> str | None:
+    """What is wrong first. A log that is still to be sealed for the first time is no alarm."""
+    found = [fault for fault in verdict.faults if fault.code != "nothing_sealed"]
+    return f"{found[0].detail}（共 {verdict.fault_count} 处）" if found else None
 
 
 # ---- what was signed ----
@@ -63,11 +77,20 @@ def verify_log(
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    """What a checkpoint says: of a size, the root. ``position`` is 0 where it was noted."""
+    """What a checkpoint says: of a size, the root. One that was noted has no ``position``."""
 
     size: int
     root: bytes
-    position: int = 0
+    position: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """At which position the first ``size`` events end, as something called so has it."""
+
+    size: int
+    position: int | None
+    called: str
 
 
 def _claims(
@@ -106,6 +129,8 @@ class _Tree:
         self._range = CompactRange()
         self._claims = claims
         self._next = next(claims, None)
+        self.ends: deque[_Ends] = deque()
+        """What the tiles and checkpoints taken in so far say of positions, by size."""
         self._agreed: int | None = 0
         """The position up to which both agree; ``None`` once they do not."""
 
@@ -125,6 +150,7 @@ class _Tree:
             else:
                 self._range.append(tile.root, HEIGHT)
                 self._check()
+            self.ends.append(_Ends(number * WIDTH, tile.last_position, f"第 {number} 块散列"))
             yield from hashes
         if number < full:
             self._verdict.add("tile", 0, f"散列缺 {full - number} 块")
@@ -142,7 +168,7 @@ class _Tree:
         """Name the claims that the log did not reach."""
         events = self._verdict.events
         while (claim := self._next) is not None:
-            if claim.position == 0:
+            if claim.position is None:
                 self._verdict.add(
                     "older_copy", events + 1,
                     f"台账只有 {events} 条，数据库外记下的检查点有 {claim.size} 条："
@@ -152,6 +178,9 @@ class _Tree:
 
     def _check(self) -> None:
         while (claim := self._next) is not None and claim.size <= self._range.size:
+            if claim.position is not None:
+                called = f"第 {claim.size} 条时的检查点"
+                self.ends.append(_Ends(claim.size, claim.position, called))
             if self._agreed is not None:
                 self._compare(claim)
             self._next = next(self._claims, None)
@@ -160,9 +189,9 @@ class _Tree:
         """The signed root beside the tree's; after the first that differs all others would."""
         assert self._agreed is not None
         if claim.size == self._range.size and claim.root == self._range.root():
-            self._agreed = max(claim.position, self._agreed)
+            self._agreed = max(claim.position or 0, self._agreed)
             return
-        whose = "" if claim.position else "数据库外记下的"
+        whose = "" if claim.position is not None else "数据库外记下的"
         self._verdict.add(
             "root", self._agreed + 1,
             f"第 {self._agreed} 条之后的内容与{whose}第 {claim.size} 条时的检查点不符",
@@ -193,7 +222,7 @@ class _Comparison:
             found = [leaf_of(row) for row in page]
             self._await(len(found))
             if self._waiting[: len(found)] == found:
-                self._pass(len(found))
+                self._pass_same(page)
             else:
                 self._align(position, page, found)
             position = page[-1][0]
@@ -213,14 +242,28 @@ class _Comparison:
         del self._waiting[:count]
         self._met += count
 
+    def _pass_same(self, page: Sequence[StoredRow]) -> None:
+        """Pass events that are as they were sealed; what says where some end must agree."""
+        ends, before = self._tree.ends, self._met
+        self._pass(len(page))
+        while ends and ends[0].size <= self._met:
+            end = ends.popleft()
+            if end.size <= before:
+                continue  # among events that differ, and are named
+            position = page[end.size - before - 1][0]
+            if end.position != position:
+                detail = f"{end.called}记的末条位置是 {end.position}，应为 {position}"
+                self._verdict.add("position", position, detail)
+
     def _align(self, before: int, page: Sequence[StoredRow], found: list[bytes]) -> None:
         """A page that differs: which rows are missing, added or changed?"""
         while page:
             same = _equal(found, self._waiting)
-            self._pass(same)
+            self._pass_same(page[:same])
             before = page[same - 1][0] if same else before
             page, found = page[same:], found[same:]
-            far = self._skip(page[0][0]) if page else 0
+            is_far = bool(page) and not set(found) & set(self._waiting)
+            far = self._skip(page[0][0]) if is_far else 0
             self._await(len(found) + PAGE)  # missing rows move the rest
             if page and not self._waiting:
                 self._tree.take(found)

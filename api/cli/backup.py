@@ -52,15 +52,21 @@ def backup(file: Path, *, as_json: bool) -> None:
 
 @click.command
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--keep-keys", is_flag=True,
+    help="台账丢失而密钥库、查阅日志还在且比备份新时：保留它们，只恢复其余部分。",
+)
 @json_option
-def restore(file: Path, *, as_json: bool) -> None:
+def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
     """把备份恢复到一个空的安装中，并核对台账没有缺损。"""
     settings = read_settings()
     _need_master_key(settings)
     settings.prepare_home()
     try:
         with home_locked(settings), talk.status("正在恢复…"):
-            found = backups.restore(settings, file, lambda: _prepare(settings))
+            found = backups.restore(
+                settings, file, lambda: _prepare(settings), keep_keys=keep_keys
+            )
     except (backups.BadBackupError, backups.TargetNotEmptyError) as error:
         raise CommandFailedError(str(error)) from error
     open_keyring(settings).close()  # refuses another installation's master key
@@ -69,6 +75,8 @@ def restore(file: Path, *, as_json: bool) -> None:
         print_json(found)
     else:
         click.echo(f"已恢复：截至第 {found.head} 条（备份于 {found.made_at:%Y-%m-%d %H:%M %Z}）")
+        if found.kept:
+            talk.print("密钥库、查阅日志中原有的内容保留未动。")
 
 
 def _verify(settings: Settings) -> None:
@@ -80,7 +88,9 @@ def _verify(settings: Settings) -> None:
         talk.print("没有签名密钥，未核对检查点；请运行 taizhang verify --key 公钥")
         return
     verdict = verified(settings, signer_of(settings.sealing_key()).verifier)
-    if not verdict.is_ok:
+    if [fault.code for fault in verdict.faults] == ["nothing_sealed"]:
+        talk.print("备份时台账还没有存证，没有检查点可以核对。")
+    elif not verdict.is_ok:
         raise CommandFailedError(f"恢复的台账与检查点不符：{verdict.faults[0].detail}")
 
 

@@ -114,3 +114,6 @@ def _show_seal(console: Console, seal: SealState) -> None:
     else:
         when = seal.sealed_at.astimezone(STATION_TIME).strftime("%Y-%m-%d %H:%M:%S")
         console.print(f"存证      第 {seal.size} 条（{when}），未存证 {seal.unsealed}")
+    if seal.verified_at is not None:
+        when = seal.verified_at.astimezone(STATION_TIME).strftime("%Y-%m-%d %H:%M:%S")
+        console.print(f"          上次核对全部记录：{when}")

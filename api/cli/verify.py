@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,10 +24,11 @@ from domain.bundle import Manifest, verify_bundle
 from domain.checkpoint import Checkpoint, signer_of
 from domain.signed_note import Verifier
 from domain.verdict import Verdict
+from workers import verdicts
 from workers.runtime import opened_ledger
 from workers.seals import Seals
 from workers.settings import Settings
-from workers.verifying import LogVerdict, verify_log
+from workers.verifying import LogVerdict, alarm_of, verify_log
 
 MOST_NOTE_BYTES: Final = 100_000
 
@@ -74,11 +77,20 @@ def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool)
     settings = read_settings()
     needs_ledger(settings)
     verdict = verified(settings, _verifier(key_text) if key_text else _own(settings), notes)
+    if key_text is None:
+        _keep(settings, verdict)
     if as_json:
         print_json({"ok": verdict.is_ok} | _plain(verdict))
     else:
         _say_log(verdict)
     _end(verdict)
+
+
+def _keep(settings: Settings, verdict: LogVerdict) -> None:
+    """Let this count as the daily verification, where the home may be written to."""
+    now = datetime.now(UTC)  # noqa: TID251 - the edge: the moment of the verification
+    with suppress(OSError):
+        verdicts.keep(settings.home, verdicts.VERIFICATION, verdicts.Kept(now, alarm_of(verdict)))
 
 
 def verified(settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = ()) -> LogVerdict:

@@ -12,9 +12,11 @@ from desk import STATION
 from tampering import Log
 
 from domain.checkpoint import Checkpoint
+from domain.ledger import Ledger
 from domain.merkle import leaf_hash, mth, path, verify_consistency, verify_inclusion
 from domain.signed_note import Verifier
 from domain.tiles import HEIGHT, node_from, tile_of
+from workers.sealing import SealBrokenError
 
 NOW = datetime(2024, 12, 5, 9, tzinfo=UTC)
 
@@ -205,14 +207,33 @@ def test_operations_show_the_newest_checkpoint(sealed: Api) -> None:
     assert seal_said == {
         "size": 901, "position": 901, "unsealed": 1,
         "sealed_at": "2024-12-05T17:00:00+08:00", "alarm": None,
+        "verified_at": None,
     }
     metrics = sealed.get("/metrics", role=None).text
     assert "taizhang_sealed_events 901.0" in metrics
     assert "taizhang_seal_alarm 0.0" in metrics
 
 
+def test_public_routes_read_no_event_also_while_there_is_an_alarm(
+    sealed: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_of(sealed).change("= 890")
+    with pytest.raises(SealBrokenError):
+        seal(sealed)
+
+    def read(*_arguments: object) -> None:
+        pytest.fail("a public route reads the log")
+
+    monkeypatch.setattr(Ledger, "rows", read)
+    checks = {c["name"]: c for c in sealed.get("/readyz", role=None).get_json()["checks"]}
+    assert "890" in checks["seal"]["detail"]
+    assert "taizhang_seal_alarm 1.0" in sealed.get("/metrics", role=None).text
+
+
 def test_an_alarm_is_seen_and_stops_no_recording(sealed: Api) -> None:
     log_of(sealed).change("= 890")
+    with pytest.raises(SealBrokenError):
+        seal(sealed)
     checks = {c["name"]: c for c in sealed.get("/readyz", role=None).get_json()["checks"]}
     assert checks["seal"]["ok"] is False
     assert checks["seal"]["is_needed"] is False

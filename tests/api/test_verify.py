@@ -112,6 +112,18 @@ def test_an_older_copy_is_told_by_the_note_in_the_home(house: House) -> None:
     assert positions(said) == [("older_copy", 301)]
 
 
+def test_a_log_of_which_nothing_is_sealed_does_not_pass(house: House) -> None:
+    house.log.tamper("DELETE FROM log_tiles", "DELETE FROM log_checkpoints")
+    (house.home / "checkpoint").unlink()
+    said = house.run("verify")
+    assert said.exit_code == 1
+    assert "没有一个检查点" in said.stdout
+    assert "taizhang serve" in said.stdout
+    # and once it is sealed, it is as any other
+    house.seal()
+    assert house.run("verify").exit_code == 0
+
+
 def test_a_checkpoint_of_another_key_proves_nothing(house: House, tmp_path: Path) -> None:
     key = house.run("key").stdout.strip()
     (house.home / "sealing.key").write_text(base64.b64encode(bytes(32)).decode())

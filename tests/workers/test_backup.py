@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import json
 import os
 import resource
 import subprocess
@@ -30,7 +31,8 @@ from domain.visit import VisitRecorded
 from projections.engine import ReadModels
 from projections.figures import Period, figures
 from projections.indicators import indicator_set
-from workers.backup import BadBackupError, TargetNotEmptyError, backup, restore
+from workers.backup import BadBackupError, TargetNotEmptyError, backup, plain_files, restore
+from workers.master_key import open_keyring
 from workers.runtime import Runtime, opened_ledger
 from workers.settings import Settings, settings_for
 
@@ -230,6 +232,124 @@ def test_a_ledger_is_never_overwritten(
     assert everything(installation) == before
 
 
+# ---- what survived the ledger ----
+
+
+def erase(settings: Settings, owner: str) -> None:
+    keyring = open_keyring(settings)
+    assert keyring.destroy([owner]) == 1
+    keyring.close()
+
+
+def counts(settings: Settings) -> dict[str, int]:
+    keyring = open_keyring(settings)
+    found = keyring.counts()
+    keyring.close()
+    return found
+
+
+def note_access(settings: Settings, request_id: str) -> None:
+    log = AccessLog(settings.access_database_url)
+    log.append(Access(NOW, "张三", "lead", STATION, request_id, AccessAction.READ, "/x", ("household:h1",)))
+    log.close()
+
+
+def lose_the_ledger(settings: Settings) -> None:
+    if settings.database_url.startswith("sqlite"):
+        for file in settings.home.glob("ledger.sqlite3*"):
+            file.unlink()
+        return
+    with psycopg.connect(settings.database_url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+
+
+@pytest.fixture
+def survived(installation: Settings, tmp_path: Path) -> Settings:
+    """An installation that lost its ledger after a member of the household was erased."""
+    backup(installation, tmp_path / "backup.zip", MADE_AT)
+    erase(installation, f"{STATION}/person/a")
+    note_access(installation, "r1")
+    lose_the_ledger(installation)
+    return installation
+
+
+def test_a_keyring_that_survived_the_ledger_is_not_overwritten(
+    survived: Settings, tmp_path: Path
+) -> None:
+    then = counts(survived)
+
+    with pytest.raises(TargetNotEmptyError, match=r"密钥库.*--keep-keys"):
+        restore(survived, tmp_path / "backup.zip", lambda: prepare(survived))
+
+    assert counts(survived) == then
+    assert then["erased"] == 1
+
+
+def test_with_the_keys_kept_only_the_ledger_is_restored(
+    survived: Settings, tmp_path: Path
+) -> None:
+    then = counts(survived)
+
+    answer = taizhang(survived, "restore", str(tmp_path / "backup.zip"), "--keep-keys")
+
+    assert answer.exit_code == 0, answer.output
+    assert counts(survived) == then
+    assert notes(survived) == ["血压偏高"] * 5
+    log = AccessLog(survived.access_database_url)
+    with log.engine.connect() as connection:
+        rows = accesses_of(connection, AccessQuery(STATION, subjects=("household:h1",)))
+    log.close()
+    beside = survived.access_database_url == survived.database_url  # and so it was lost as well
+    assert [row.request_id for row in rows] == ([] if beside else ["r1"])
+
+
+def test_a_keyring_that_was_only_opened_counts_as_empty(
+    places: Places, installation: Settings, tmp_path: Path
+) -> None:
+    file, target = tmp_path / "backup.zip", places.empty()
+    backup(installation, file, MADE_AT)
+    prepare(target)
+
+    restore(target, file, lambda: prepare(target))
+
+    assert notes(target) == ["血压偏高"] * 5
+
+
+def test_a_restore_cut_short_before_the_ledger_can_be_run_again(
+    places: Places, installation: Settings, tmp_path: Path
+) -> None:
+    file, target = tmp_path / "backup.zip", places.empty()
+    note_access(installation, "r1")
+    backup(installation, file, MADE_AT)
+
+    def cut_short(name: str) -> None:
+        if name == "ledger":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        restore(target, file, lambda: _everything_prepared(target), cut_short)
+    assert everything_is_lost(target)
+
+    restore(target, file, lambda: _everything_prepared(target))
+
+    assert notes(target) == ["血压偏高"] * 5
+
+
+def _everything_prepared(settings: Settings) -> None:
+    prepare(settings)
+    AccessLog(settings.access_database_url).close()
+
+
+def everything_is_lost(settings: Settings) -> bool:
+    """Whether there is no event; asked without opening (and so changing) the keyring."""
+    if settings.database_url.startswith("sqlite"):
+        return not (settings.home / "ledger.sqlite3").exists()
+    with psycopg.connect(settings.database_url.replace("+psycopg", "")) as connection:
+        [(count,)] = connection.execute("SELECT count(*) FROM taizhang_events").fetchall()
+    return bool(count == 0)
+
+
 def damaged(file: Path, how: str) -> None:
     """Damage a backup in one of several ways."""
     whole = file.read_bytes()
@@ -279,6 +399,90 @@ def test_a_restore_that_was_refused_can_be_run_again(
     restore(target, good, lambda: prepare(target))
 
     assert everything(target) == everything(installation)
+
+
+# ---- the templates ----
+
+
+def with_templates(settings: Settings) -> dict[str, bytes]:
+    found = {"templates/monthly.docx": b"own", "templates/published/ab12.docx": b"printed"}
+    for name, content in found.items():
+        (settings.home / name).parent.mkdir(parents=True, exist_ok=True)
+        (settings.home / name).write_bytes(content)
+    return found
+
+
+def test_the_templates_come_along(places: Places, installation: Settings, tmp_path: Path) -> None:
+    expected, file, target = with_templates(installation), tmp_path / "backup.zip", places.empty()
+    backup(installation, file, MADE_AT)
+
+    restore(target, file, lambda: prepare(target))
+
+    assert {name: (target.home / name).read_bytes() for name in expected} == expected
+
+
+def test_a_template_that_is_there_already_stays(
+    places: Places, installation: Settings, tmp_path: Path
+) -> None:
+    with_templates(installation)
+    file, target = tmp_path / "backup.zip", places.empty()
+    backup(installation, file, MADE_AT)
+    (target.home / "templates").mkdir()
+    (target.home / "templates/monthly.docx").write_bytes(b"newer")
+
+    restore(target, file, lambda: prepare(target))
+
+    assert (target.home / "templates/monthly.docx").read_bytes() == b"newer"
+    assert (target.home / "templates/published/ab12.docx").read_bytes() == b"printed"
+
+
+@pytest.mark.parametrize("name", [
+    "templates/../../outside.docx", "/tmp/outside.docx", "templates/..\\outside.docx",
+    "outside.docx", "templates/master.key", "templates//x.docx", "templates/.x.docx", "templates",
+])
+def test_a_file_out_of_its_folder_is_refused(
+    places: Places, installation: Settings, tmp_path: Path, name: str
+) -> None:
+    with_templates(installation)
+    file, target = tmp_path / "backup.zip", places.empty()
+    backup(installation, file, MADE_AT)
+    _rename_member(file, "templates/monthly.docx", name)
+
+    with pytest.raises(BadBackupError, match="不在 templates/ 之内"):
+        restore(target, file, lambda: prepare(target))
+
+    assert everything(target) == []
+    assert not (target.home / "templates").exists()
+
+
+def test_a_template_is_bounded_and_checked(
+    places: Places, installation: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_templates(installation)
+    file, target = tmp_path / "backup.zip", places.empty()
+    backup(installation, file, MADE_AT)
+    with monkeypatch.context() as smaller:
+        smaller.setattr(plain_files, "MOST_BYTES", 6)
+        with pytest.raises(BadBackupError, match="最多 6"):
+            restore(target, file, lambda: prepare(target))
+        with pytest.raises(OSError, match="不像模板"):
+            backup(installation, tmp_path / "other.zip", MADE_AT)
+    _rename_member(file, b"printed".hex(), b"altered".hex())
+    with pytest.raises(BadBackupError, match=r"ab12\.docx 已损坏"):
+        restore(target, file, lambda: prepare(target))
+    assert everything(target) == []
+
+
+def _rename_member(file: Path, before: str, after: str) -> None:
+    """Name a member differently, also in the manifest; or, as hex, change its content."""
+    with zipfile.ZipFile(file) as bundle:
+        members = {name: bundle.read(name) for name in bundle.namelist()}
+    with zipfile.ZipFile(file, "w") as bundle:
+        for name, content in members.items():
+            found = bytes.fromhex(after) if content.hex() == before else content
+            if name == "manifest.json":
+                found = found.replace(json.dumps(before).encode(), json.dumps(after).encode())
+            bundle.writestr(after if name == before else name, found)
 
 
 # ---- the commands ----

@@ -177,8 +177,20 @@ def test_an_altered_event_is_not_exported(log: Log, write: Write) -> None:
     log.change("= 600")
     with pytest.raises(Refused) as refusal:
         write()
-    assert refusal.value.code == "record_altered"
+    assert refusal.value.code == "log_altered"
     assert "600" in str(refusal.value)
+
+
+@pytest.mark.parametrize("position", [2, 400, 809])
+def test_a_log_with_a_hole_is_not_exported_as_complete(
+    log: Log, write: Write, tmp_path: Path, position: int
+) -> None:
+    log.remove(f"= {position}")
+    with pytest.raises(Refused) as refusal:
+        write()
+    assert refusal.value.code == "log_altered"
+    assert f"位置 {position}）" in str(refusal.value)
+    assert not (tmp_path / "b.zip").exists()
 
 
 # ---- what is not ----

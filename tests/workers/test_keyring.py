@@ -169,9 +169,10 @@ def test_wrapping_anew_is_all_or_nothing(
 
 
 def test_remembering_twice_is_remembering_once(keyring: Keyring) -> None:
-    keyring.to_seal([PERSON, f"{HOUSEHOLD}#text"])
+    person, household = PERSON, f"{HOUSEHOLD}#text"
+    keys = keyring.to_seal([person, household])
     for _ in range(2):
-        keyring.remember([(PERSON, "name", "测试甲"), (f"{HOUSEHOLD}#text", "phone", "138 0000-0000")])
+        keyring.remember([(keys[person], "name", "测试甲"), (keys[household], "phone", "138 0000-0000")])
     assert keyring.owners_by("s", "name", "测试甲") == {PERSON}
     assert keyring.owners_by("s", "phone", "13800000000") == {HOUSEHOLD}
     with keyring.engine.connect() as connection:
@@ -182,23 +183,60 @@ def test_remembering_twice_is_remembering_once(keyring: Keyring) -> None:
     ("s2", "name", "测试甲"), ("s", "phone", "测试甲"), ("s", "name", "测试"), ("s", "name", "%"),
 ])
 def test_only_the_same_is_found(keyring: Keyring, station: str, mark: str, said: str) -> None:
-    keyring.to_seal([PERSON])
-    keyring.remember([(PERSON, "name", "测试甲")])
+    key = keyring.to_seal([PERSON])[PERSON]
+    keyring.remember([(key, "name", "测试甲")])
     assert keyring.owners_by(station, mark, said) == set()
 
 
 def test_nobody_is_found_after_being_erased_or_while_locked(keyring: Keyring) -> None:
-    keyring.to_seal([PERSON])
-    keyring.remember([(PERSON, "name", "测试甲")])
+    key = keyring.to_seal([PERSON])[PERSON]
+    keyring.remember([(key, "name", "测试甲")])
     keyring.lock([PERSON])
     assert keyring.owners_by("s", "name", "测试甲") == set()
     keyring.lock([PERSON], is_locked=False)
     assert keyring.owners_by("s", "name", "测试甲") == {PERSON}
     keyring.destroy([PERSON])
-    keyring.remember([(PERSON, "name", "测试甲")])  # by whoever was on his way meanwhile
+    keyring.remember([(key, "name", "测试甲")])  # by whoever was on his way meanwhile
     assert keyring.owners_by("s", "name", "测试甲") == set()
     with keyring.engine.connect() as connection:
         assert connection.execute(select(key_lookups)).all() == []
+
+
+def test_a_locked_text_is_not_found_by_the_newer_key_of_its_owner(keyring: Keyring) -> None:
+    # given a household whose phone was sealed with a key that is locked now
+    owner = f"{HOUSEHOLD}#text"
+    first = keyring.to_seal([owner])[owner]
+    keyring.remember([(first, "phone", "13800000001"), (first, "phone", "13800000002")])
+    keyring.lock([owner])
+    # when another of its phones is recorded, with a new key
+    second = keyring.to_seal([owner])[owner]
+    assert second.epoch != first.epoch
+    keyring.remember([(second, "phone", "13800000002"), (second, "phone", "13800000003")])
+    # then only what was recorded since is found
+    found = [keyring.owners_by("s", "phone", f"1380000000{n}") for n in (1, 2, 3)]
+    assert found == [set(), {HOUSEHOLD}, {HOUSEHOLD}]
+    # and all of it once it is unlocked
+    keyring.lock([owner], is_locked=False)
+    assert keyring.owners_by("s", "phone", "13800000001") == {HOUSEHOLD}
+
+
+def test_lookups_that_were_kept_without_an_epoch_get_that_of_the_first_key(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    key = keyring.to_seal([PERSON])[PERSON]
+    keyring.remember([(key, "name", "测试甲")])
+    with writing(keyring.engine) as connection:
+        for statement in (
+            "CREATE TABLE older (digest VARCHAR(64), owner TEXT, PRIMARY KEY (digest, owner))",
+            "INSERT INTO older SELECT digest, owner FROM key_lookups",
+            "DROP TABLE key_lookups", "ALTER TABLE older RENAME TO key_lookups",
+        ):
+            connection.exec_driver_sql(statement)
+    keyring.close()
+    again = opened()
+    assert again.owners_by("s", "name", "测试甲") == {PERSON}
+    again.lock([PERSON])
+    assert again.owners_by("s", "name", "测试甲") == set()
 
 
 # ---- destroying ----

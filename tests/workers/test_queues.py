@@ -6,6 +6,7 @@ import json
 import signal
 import zlib
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from stage import Machine
 from tampering import Log
 
 from domain.ledger import Ledger
-from workers import sealing
+from workers import sealing, verdicts
 from workers.embedded import connect
 from workers.jobs import seal as seal_job
 from workers.processes import LedgerWorker
@@ -30,6 +31,10 @@ from workers.queues import (
     open_queue,
 )
 from workers.runtime import Runtime
+from workers.sealing import SealBrokenError
+from workers.verdicts import VERIFICATION, Kept
+
+NOW = datetime(2024, 12, 5, 9, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -267,3 +272,59 @@ def test_a_broken_seal_fails_no_job_and_is_seen(
     assert open_queue(SEAL, redis).failed_job_registry.count == 0
     assert [s.size for s in here.seals.checkpoints()] == [1]
     assert "位置 1 " in (here.sealer.state().alarm or "")
+
+
+def verdict(here: Runtime, redis: Redis, work: Callable[..., None]) -> str | None:
+    """What the job that verifies the whole log has found wrong."""
+    open_queue(LONG, redis).enqueue("workers.jobs.verify.verify")
+    work(LONG)
+    assert open_queue(LONG, redis).failed_job_registry.count == 0
+    return here.sealer.kept_state().alarm
+
+
+def test_a_hole_far_back_is_found_by_the_daily_verification_and_stops_the_sealing(
+    here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    # given a sealed log
+    record_something(here)
+    assert verdict(here, redis, work) is None
+    assert verdicts.read(here.settings.home, VERIFICATION) is None  # there is nothing to verify
+    log = Log(here.ledger, here.settings.database_url)
+    log.append(600)
+    while here.sealer.seal(NOW):
+        pass
+    assert verdict(here, redis, work) is None
+    # when an event is removed that the sealer does not look at
+    log.remove("= 2")
+    log.append(1)
+    assert verdict(here, redis, work) is None  # the day is not over
+    kept = verdicts.read(here.settings.home, VERIFICATION)
+    assert kept
+    verdicts.keep(here.settings.home, VERIFICATION, Kept(kept.at - timedelta(days=1)))
+    # then the next verification says so, and nothing more is signed
+    assert "第 1 条之后" in (verdict(here, redis, work) or "")
+    with pytest.raises(SealBrokenError, match="第 1 条之后"):
+        here.sealer.seal(NOW)
+    assert "第 1 条之后" in (here.sealer.state().alarm or "")
+
+
+def test_an_alarm_ends_with_the_next_verification_that_finds_nothing(
+    here: Runtime, redis: Redis, work: Callable[..., None]
+) -> None:
+    record_something(here)
+    here.sealer.seal(NOW)
+    log = Log(here.ledger, here.settings.database_url)
+    log.set("topic = 'visit.recorded'", "= 1")
+    assert "第 1 条" in (verdict(here, redis, work) or "")
+    with pytest.raises(SealBrokenError):
+        here.sealer.seal(NOW)
+    log.set("topic = 'station.registered'", "= 1")
+    assert verdict(here, redis, work) is not None  # the sealer has not looked again yet
+    here.sealer.seal(NOW)
+    assert here.sealer.kept_state().alarm is None
+
+
+def test_a_verdict_that_cannot_be_read_is_an_alarm(here: Runtime) -> None:
+    record_something(here)
+    (here.settings.home / VERIFICATION).write_text("{")
+    assert "无法读取" in (here.sealer.kept_state().alarm or "")

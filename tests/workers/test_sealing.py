@@ -397,6 +397,45 @@ def test_a_changed_checkpoint_is_named(sealed: Log, seals: Seals) -> None:
     assert verified(sealed, seals) == [("checkpoint", 600)]
 
 
+def test_a_log_without_any_checkpoint_is_no_verified_log(
+    sealed: Log, seals: Seals, sealer: Sealer
+) -> None:
+    noted = sealer.noted()
+    assert noted
+    sealed.change("= 5")
+    sealed.tamper("DELETE FROM log_tiles", "DELETE FROM log_checkpoints")
+    assert verified(sealed, seals) == [("nothing_sealed", 1)]
+    assert verified(sealed, seals, noted) == [("root", 1)]
+
+
+@pytest.mark.parametrize("wrong", ["9000", "255", "NULL"])
+def test_a_tile_that_ends_elsewhere_is_named(sealed: Log, seals: Seals, wrong: str) -> None:
+    sealed.tamper(f"UPDATE log_tiles SET last_position = {wrong} WHERE level = 0 AND number = 0")
+    assert verified(sealed, seals) == [("position", 256)]
+    sealed.tamper("UPDATE log_tiles SET last_position = 2 WHERE level = 0 AND number = 2")
+    assert verified(sealed, seals) == [("position", 256), ("position", 768)]
+
+
+@pytest.mark.parametrize(("size", "wrong"), [(600, 0), (600, 601), (1_200, 1_210)])
+def test_a_checkpoint_that_ends_elsewhere_is_named(
+    sealed: Log, seals: Seals, size: int, wrong: int
+) -> None:
+    sealed.tamper(f"UPDATE log_checkpoints SET position = {wrong} WHERE size = {size}")
+    assert verified(sealed, seals) == [("position", size)]
+
+
+def test_a_wrong_end_is_named_beside_other_changes(
+    sealed: Log, seals: Seals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verifying, "PAGE", 100)
+    sealed.change("= 5")
+    sealed.remove("= 300")
+    sealed.tamper("UPDATE log_tiles SET last_position = 1 WHERE level = 0 AND number IN (0, 2)")
+    assert verified(sealed, seals) == [
+        ("changed", 5), ("position", 256), ("missing", 300), ("position", 768),
+    ]
+
+
 def test_an_older_copy_with_its_checkpoints_needs_a_note_from_outside(
     sealed: Log, seals: Seals, sealer: Sealer
 ) -> None:

@@ -32,7 +32,7 @@ class Writes(Protocol):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """One file of a backup: a SQLite database, or the rows of one PostgreSQL table."""
+    """One file of a backup: a SQLite database, the rows of one PostgreSQL table, a template."""
 
     name: str
     sha256: str
@@ -55,6 +55,8 @@ class Manifest(msgspec.Struct, frozen=True):
     made_at: datetime
     program: str
     databases: tuple[Database, ...]
+    files: tuple[Member, ...] = ()
+    """The templates; a backup of an older program has none."""
 
     @property
     def head(self) -> int:

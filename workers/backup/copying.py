@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from workers.backup import postgres_tables, sqlite_files
+from workers.backup import plain_files, postgres_tables, sqlite_files
 from workers.backup.archive import (
     FORMAT,
     BadBackupError,
@@ -18,17 +18,22 @@ from workers.backup.archive import (
     new_archive,
     opened_archive,
 )
+from workers.keyring_tables import settings as keyring_settings
 from workers.settings import Settings
 
 LEDGER: Final = "ledger"
 KEYS: Final = "keys"
 ACCESS: Final = "access"
 
+MADE_BY_OPENING: Final = (keyring_settings.name,)
+"""The tables in which a keyring that was opened, and in which nothing was kept, has rows."""
+CALLED: Final = {KEYS: "密钥库", ACCESS: "查阅日志"}
+
 Progress = Callable[[str], None]
 
 
 class TargetNotEmptyError(RuntimeError):
-    """A restore goes into an empty installation only: it never writes over a ledger."""
+    """A restore writes over no ledger, and over no keyring or access log that survived it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,12 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A backup that was taken in."""
+    """A backup that was taken in; ``kept`` are the databases that were left as they were."""
 
     head: int
     made_at: datetime
     databases: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 def databases_of(settings: Settings) -> dict[str, str]:
@@ -82,7 +88,8 @@ def backup(
                 found.append(sqlite_files.copy_out(name, url, archive, target.parent))
             else:
                 found.append(postgres_tables.copy_out(name, _driver_url(url), archive))
-        manifest = Manifest(FORMAT, now, version("taizhang"), tuple(found))
+        files = plain_files.copy_out(settings.home, archive)
+        manifest = Manifest(FORMAT, now, version("taizhang"), tuple(found), files)
         archive.finish(manifest)
     names = tuple(database.name for database in found)
     return Backup(target, manifest.head, now, names, target.stat().st_size)
@@ -90,22 +97,29 @@ def backup(
 
 def restore(
     settings: Settings, source: Path, prepare: Callable[[], None],
-    progress: Progress = lambda _name: None,
+    progress: Progress = lambda _name: None, *, keep_keys: bool = False,
 ) -> Restored:
     """Take a backup into an empty installation, whose service does not run.
 
     ``prepare`` makes the tables that PostgreSQL's rows go into. The ledger comes last: a
-    restore that was cut short leaves an empty one, and can be run again.
+    restore that was cut short leaves an empty one, and can be run again. With
+    ``keep_keys`` a keyring and an access log that survived the ledger stay as they are.
 
     :raises BadBackupError: where the file is damaged, or of another kind of database.
-    :raises TargetNotEmptyError: where there are events already.
+    :raises TargetNotEmptyError: where there are events, keys or accesses already.
     """
     with opened_archive(source) as (bundle, manifest):
         urls = databases_of(settings)
         _check_target(manifest, urls)
+        plain_files.check(manifest.files, bundle)
+        kept = _survivors(manifest, urls)
+        if kept and not keep_keys:
+            raise TargetNotEmptyError(_said_of(kept))
         if not all(map(_is_sqlite, urls.values())):
             prepare()
-        for database in reversed(manifest.databases):
+        plain_files.copy_in(manifest.files, settings.home, bundle)
+        taken = tuple(d for d in manifest.databases if d.name not in kept)
+        for database in reversed(taken):
             progress(database.name)
             url = urls[database.name]
             if _is_sqlite(url):
@@ -114,8 +128,29 @@ def restore(
                 postgres_tables.copy_in(database, _driver_url(url), bundle)
         if _is_sqlite(settings.read_database_url):
             sqlite_files.remove(settings.read_database_url)
-    names = tuple(database.name for database in manifest.databases)
-    return Restored(manifest.head, manifest.made_at, names)
+    return Restored(
+        manifest.head, manifest.made_at, tuple(database.name for database in taken), kept
+    )
+
+
+def _survivors(manifest: Manifest, urls: Mapping[str, str]) -> tuple[str, ...]:
+    """Which of keyring and access log hold anything that did not come from this backup."""
+    found = []
+    for database in manifest.databases:
+        url = urls[database.name]
+        kind, at = (sqlite_files, url) if _is_sqlite(url) else (postgres_tables, _driver_url(url))
+        if database.name != LEDGER and kind.has_others(database, at, MADE_BY_OPENING):
+            found.append(database.name)
+    return tuple(found)
+
+
+def _said_of(kept: tuple[str, ...]) -> str:
+    called = "和".join(CALLED[name] for name in kept)
+    return (
+        f"这里没有台账，却还有{called}，恢复不会覆盖：备份之后销毁的密钥会因此复原。"
+        "如果它比备份新，请加 --keep-keys，只恢复台账；"
+        "否则用 TAIZHANG_HOME（或各数据库的地址）指定空的位置"
+    )
 
 
 def _check_target(manifest: Manifest, urls: Mapping[str, str]) -> None:

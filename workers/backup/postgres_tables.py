@@ -6,8 +6,9 @@ to be at least the server's, and the application's own role may do it.
 
 from __future__ import annotations
 
+import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import psycopg
@@ -28,6 +29,7 @@ _COLUMNS: Final = """
 SELECT column_name FROM information_schema.columns
 WHERE table_schema = 'public' AND table_name = %s ORDER BY ordinal_position
 """
+_COPY_OUT: Final = SQL("COPY {table} ({columns}) TO STDOUT (FORMAT binary)")
 
 Connection = psycopg.Connection[Any]
 
@@ -53,10 +55,9 @@ def _head(tables: Sequence[str], connection: Connection) -> int:
 
 def _table_out(name: str, table: str, archive: Archive, connection: Connection) -> Member:
     columns = _columns(table, connection)
-    statement = SQL("COPY {table} ({columns}) TO STDOUT (FORMAT binary)")
     member = f"{name}/{table}"
     with archive.member(member) as out, connection.cursor().copy(
-        _with_names(statement, table, columns)
+        _with_names(_COPY_OUT, table, columns)
     ) as copy:
         for block in copy:
             out.write(bytes(block))
@@ -67,6 +68,31 @@ def is_empty(url: str) -> bool:
     """Whether there is no event where a ledger is to be restored."""
     with psycopg.connect(url) as connection:
         return _head(_tables(connection), connection) == 0
+
+
+def has_others(database: Database, url: str, but: Collection[str]) -> bool:
+    """Whether rows are there that the backup would replace, other than its own.
+
+    Those of the tables ``but`` do not count.
+    """
+    with psycopg.connect(url) as connection:
+        names = set(_tables(connection)) - set(but)
+        if all(_is_vacant(name, connection) for name in names):
+            return False
+        connection.execute("SET synchronize_seqscans = off")  # rows in the order they came in
+        return not all(_is_same(member, connection) for member in database.members)
+
+
+def _is_same(member: Member, connection: Connection) -> bool:
+    table = member.name.partition("/")[2]
+    if not set(member.columns) <= set(_columns(table, connection)):
+        return False
+    found = hashlib.sha256()
+    names = _with_names(_COPY_OUT, table, member.columns)
+    with connection.cursor().copy(names) as copy:
+        for block in copy:
+            found.update(block)
+    return found.hexdigest() == member.sha256
 
 
 def copy_in(database: Database, url: str, bundle: zipfile.ZipFile) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import tempfile
 import zipfile
+from collections.abc import Collection
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -14,6 +16,9 @@ from urllib.parse import unquote, urlsplit
 from workers.backup.archive import CHUNK_BYTES, Archive, BadBackupError, Database, Member, copied
 
 KIND: Final = "sqlite"
+_TABLES: Final = """
+SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+"""
 
 
 def path_of(url: str) -> Path:
@@ -57,6 +62,32 @@ def is_empty(url: str) -> bool:
         return True
     with closing(sqlite3.connect(path_of(url))) as connection:
         return _head(connection) == 0
+
+
+def has_others(database: Database, url: str, but: Collection[str]) -> bool:
+    """Whether rows are there that the backup would replace, other than its own.
+
+    Those of the tables ``but`` do not count. A file that cannot be read does.
+    """
+    target, (member,) = path_of(url), database.members
+    if not target.exists():
+        return False
+    journal = Path(f"{target}-wal")
+    is_closed = not journal.exists() or journal.stat().st_size == 0
+    if is_closed and _digest(target) == member.sha256:
+        return False
+    try:
+        with closing(sqlite3.connect(target)) as connection:
+            names = [n for (n,) in connection.execute(_TABLES) if n not in but]
+            one = 'SELECT 1 FROM "{}" LIMIT 1'
+            return any(connection.execute(one.format(n)).fetchone() for n in names)
+    except sqlite3.DatabaseError:
+        return True
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
 
 
 def remove(url: str) -> None:

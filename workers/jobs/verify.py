@@ -1,0 +1,51 @@
+"""When is the whole log verified? Once a day; every hour while there is an alarm.
+
+The sealer looks at the last tile only. A change further back is found here, kept beside
+the log and shown as the alarm, so that nobody has to think of ``taizhang verify``.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+
+from domain.checkpoint import signer_of
+from workers import runtime, verdicts
+from workers.runtime import Runtime
+from workers.sealing import SealBrokenError
+from workers.settings import BadSettingError
+from workers.verdicts import VERIFICATION, Kept
+from workers.verifying import alarm_of, verify_log
+
+EVERY: Final = timedelta(hours=23, minutes=30)
+"""After which time the log is verified again; the job is handed over every hour."""
+
+log = structlog.get_logger(__name__)
+
+
+def verify() -> None:
+    """Verify the log where that is due, and keep what was found."""
+    here, now = runtime.current(), datetime.now(UTC)  # noqa: TID251 - a job is an edge
+    home = here.settings.home
+    last = verdicts.read(home, VERIFICATION)
+    is_due = last is None or last.alarm is not None or now - last.at >= EVERY
+    if not is_due or here.seals.newest() is None:
+        return
+    try:
+        alarm = _alarm(here)
+    except BadSettingError:  # without its key nothing is sealed either, which is said there
+        return
+    verdicts.keep(home, VERIFICATION, Kept(now, alarm))
+    if alarm is not None:
+        log.error("the log is not what was sealed", why=alarm)
+
+
+def _alarm(here: Runtime) -> str | None:
+    verifier = signer_of(here.settings.sealing_key()).verifier
+    try:
+        noted = here.sealer.noted()
+    except SealBrokenError as error:
+        return str(error)
+    return alarm_of(verify_log(here.ledger, here.seals, verifier, [noted] if noted else []))
