@@ -387,6 +387,24 @@ def test_what_names_the_person_is_found_by_the_index_and_in_the_log_after_it(
     assert {name.partition("/")[2] for name in found} == {"household/h1", "visit/v1", "erasure/e1"}
 
 
+def test_an_erasure_reads_no_log_that_the_index_knows(
+    desk: Desk, here: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here.read_models.advance(here.ledger)
+    known, read, after = here.read_models.position(), here.ledger.notifications, list[int]()
+
+    def noted(position: int, *limit: int) -> Any:
+        after.append(position)
+        return read(position, *limit)
+
+    monkeypatch.setattr(here.ledger, "notifications", noted)
+    desk.record("e1", PROPOSED, "2024-12-05")
+    check_sealed(here.ledger, f"{STATION}/erasure/e1")
+    assert erase(desk, here, subject="e2")
+    assert known > 0
+    assert min(after) == known
+
+
 def test_whoever_was_erased_before_is_asked_for_again_where_the_last_one_left(
     desk: Desk, here: Runtime
 ) -> None:
