@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 from api.access_log import Access, AccessAction
 from domain.kernel import Stream, stream_kind, stream_subject
-from domain.owners import FREE_TEXT, texts_of
+from domain.owners import streams_of, texts_of
 from domain.vault import Vault, sealed_places
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Reading:
 
     def saw(self, streams: Iterable[str]) -> None:
         """Streams, or owners of texts, of which something personal is read."""
-        names = (name.removesuffix(FREE_TEXT) for name in streams)
+        names = (name for owner in streams for name in streams_of(owner))
         self.about(f"{stream_kind(name)}:{stream_subject(name)}" for name in names)
 
     def about(self, subjects: Iterable[str]) -> None:

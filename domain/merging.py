@@ -230,6 +230,12 @@ class Merges:
             subject = into.pop(subject)
         return subject
 
+    def family(self, subject: str) -> frozenset[str]:
+        """Every id that counts as the same: the subject's own, where it is not merged."""
+        root = self.survivor_of(subject)
+        merged = (m.pair.merged for _n, m in self.of_status(MergeStatus.IN_FORCE))
+        return frozenset({root, *(one for one in merged if self.survivor_of(one) == root)})
+
 
 def evolve(merges: Merges, entry: Entry) -> Merges:
     """All merges after a statement about one."""

@@ -14,10 +14,19 @@ from typing import Any, Final, get_type_hints
 import msgspec
 
 from domain.fields import PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
-from domain.kernel import Event, Statement, stream_id, stream_kind, stream_station
+from domain.kernel import (
+    Event,
+    Statement,
+    stream_id,
+    stream_kind,
+    stream_station,
+    stream_subject,
+)
 
 FREE_TEXT: Final = "#text"
 """What is added to a household's name for the owner of its free texts and its phone."""
+PAIR: Final = "#"
+"""What stands between a stream of merges and the two whom a reason is about."""
 _ABOUT_ITSELF: Final = frozenset({"household", "volunteer", "erasure"})
 _REFERRED: Final = ("household", "volunteer")
 
@@ -36,6 +45,8 @@ def owner_of(event: Event, stream: str, opening: Event | None = None) -> str:
     """
     if stream_kind(stream) == "erasure":
         return stream
+    if stream_kind(stream) == "merge":
+        return _pair_of(event, stream)
     if (person := _person_of(event)) is not None:
         return person_owner(stream_station(stream), person)
     if stream_kind(stream) in _ABOUT_ITSELF:
@@ -43,6 +54,30 @@ def owner_of(event: Event, stream: str, opening: Event | None = None) -> str:
     if opening is not None and (person := _person_of(opening)) is not None:
         return person_owner(stream_station(stream), person)
     return _of_many(event, stream, opening)
+
+
+def pair_owner(stream: str, one: str, other: str) -> str:
+    """Who owns the reasons of merging two households or ids, and of taking them apart.
+
+    They speak of both, so that they are gone when either is erased.
+    """
+    return stream + PAIR + "+".join(sorted((one, other)))
+
+
+def _pair_of(event: Event, stream: str) -> str:
+    named = [text for _path, _mark, text in marked_values(event, PERSON_MARK)]
+    if not named:
+        named = [subject for _path, _kind, subject in marked_values(event, REFERS_TO)]
+    return pair_owner(stream, *named) if len(named) == 2 else stream
+
+
+def streams_of(owner: str) -> list[str]:
+    """Whose an owner's texts are, each named like a stream: of a merge's reason, both."""
+    stream, _, pair = owner.partition(PAIR)
+    if stream_kind(stream) != "merge" or not pair:
+        return [owner.removesuffix(FREE_TEXT)]
+    kind = stream_subject(stream).removesuffix("s")  # households, persons
+    return [stream_id(stream_station(stream), kind, one) for one in pair.split("+")]
 
 
 def _of_many(event: Event, stream: str, opening: Event | None) -> str:

@@ -61,6 +61,13 @@ class MorePersonsThanMet(
     """Persons met by name are among the persons met."""
 
 
+class PersonsWithoutHousehold(
+    Refused, code="persons_without_household", title="列出了人而没有写明户",
+    detail="列出了见到的人（{named} 人），但没有写明是哪一户；请填写 household，或者不列出人。",
+):
+    """A person is known by the household that lists the person."""
+
+
 class PersonNotOfHousehold(
     Refused, code="person_not_of_household", title="此人不属于该户",
     detail="编号为 {person} 的人现在和过去都不是该户成员。",
@@ -81,6 +88,8 @@ def decide(statement: Statement, related: Related) -> Event:
     if visit.outcome == "met" and len(visit.persons) > visit.persons_met:
         raise MorePersonsThanMet(named=len(visit.persons), got=visit.persons_met)
     if visit.household is None:
+        if visit.persons:
+            raise PersonsWithoutHousehold(named=len(visit.persons))
         return visit
     household: Household = related.state("household", visit.household)
     for person in visit.persons:

@@ -26,6 +26,15 @@ class RecordIndex:
 
         Voided records come after those that count, of which a few are enough.
         """
+        return self._naming(subject, MOST_STREAMS)
+
+    def streams_ever_naming(self, subject: Subject) -> tuple[Sequence[str], int]:
+        """Every stream that names or ever named a subject, or that could not be read."""
+        parked = [row.stream for row in self.read_models().parked()]
+        named, position = self._naming(subject, None)
+        return [*named, *parked], position
+
+    def _naming(self, subject: Subject, most: int | None) -> tuple[Sequence[str], int]:
         found = self.read_models()
         position = found.position()
         named = select(records.c.stream).where(records.c.station == subject.station)
@@ -40,6 +49,6 @@ class RecordIndex:
                 record_subjects.c.station == subject.station,
                 record_subjects.c.subject == f"{subject.kind}:{subject.id}",
             )
-        query = named.order_by(records.c.status, records.c.position).limit(MOST_STREAMS)
+        query = named.order_by(records.c.status, records.c.position).limit(most)
         with found.engine.connect() as connection:
             return connection.execute(query).scalars().all(), position

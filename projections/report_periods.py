@@ -83,6 +83,16 @@ def _month(number: int) -> str:
     return f"{number // 12:04}-{number % 12 + 1:02}"
 
 
+def periods_covering(month: str) -> tuple[str, ...]:
+    """Every period of which a month is a part: itself, its quarter, half-year, year, cycle."""
+    year, number = int(month[:4]), int(month[5:])
+    begun = year if number >= FIRST_OF_CYCLE else year - 1
+    return (
+        month, f"{year:04}-Q{(number + 2) // 3}", f"{year:04}-H{(number + 5) // 6}",
+        f"{year:04}", f"{begun:04}-{begun + 1:04}",
+    )
+
+
 def month_before(month: str) -> str:
     """The month before a month."""
     return _month(_number(Period.of_month(month).first) - 1)

@@ -42,6 +42,7 @@ from domain.kernel import (
     StreamKind,
     stream_id,
     stream_kind,
+    stream_station,
 )
 from domain.ledger.recorders import Recorder, library_settings
 from domain.ledger.references import (
@@ -430,6 +431,20 @@ class Ledger(Application[str]):
         if len(later) > MOST_BEHIND:
             raise ReferencesUnknown(behind=self.head() - position)
         return [*found, *(str(n.originator_id) for n in later)]
+
+    def streams_ever_naming(self, subject: Subject) -> set[str]:
+        """Every stream of its station that may name, or have named, a subject.
+
+        The index says which, and the log after it, however long that is.
+        """
+        indexed, position = (
+            self._index.streams_ever_naming(subject) if self._index else ((), 0)
+        )
+        found, needle = set(indexed), f'"{subject.id}"'.encode()
+        while page := self.notifications(position):
+            position = page[-1].id
+            found |= {str(n.originator_id) for n in page if needle in n.state}
+        return {name for name in found if stream_station(name) == subject.station}
 
     def append(
         self, entries: Sequence[NewEntry], request_keys: Sequence[tuple[RequestKey, int]]

@@ -58,7 +58,10 @@ class ReferenceIndex(Protocol):
     """Finds records by whom they name, perhaps a little late."""
 
     def streams_naming(self, subject: Subject) -> tuple[Sequence[str], int]:
-        """Streams that name a subject, and up to which position that is known."""
+        """Some streams that name a subject, and up to which position that is known."""
+
+    def streams_ever_naming(self, subject: Subject) -> tuple[Sequence[str], int]:
+        """Every stream that names or ever named a subject, and up to which position."""
 
 
 @cache

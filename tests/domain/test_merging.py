@@ -82,6 +82,14 @@ def test_a_merge_counts_once_a_second_person_agreed() -> None:
     assert merged.lead(MergeEnded(entry=1, reason="是两户")).state.survivor_of("h2") == "h2"
 
 
+def test_ids_that_count_as_the_same_are_one_family_until_the_merge_ends() -> None:
+    merged = Registry().merge("h2", "h1")
+    assert merged.state.family("h1") == merged.state.family("h2") == {"h1", "h2"}
+    assert merged.state.family("h3") == {"h3"}
+    ended = merged.lead(MergeEnded(entry=1, reason="是两户"))
+    assert ended.state.family("h2") == {"h2"}
+
+
 def test_the_approval_says_whom_it_is_about() -> None:
     approval = Registry().merge("h2", "h1").merges.log[-1].event
     assert approval == MergeApproved(entry=1, merged_household="h2", surviving_household="h1")

@@ -18,7 +18,8 @@ from domain.group import GroupClosed
 from domain.household import HouseholdInfoUpdated, HouseholdRegistered, Member
 from domain.kernel import Statement
 from domain.ledger import Ledger
-from domain.owners import texts_of
+from domain.merging import HouseholdMergeProposed, MergeEnded, PersonMergeProposed
+from domain.owners import streams_of, texts_of
 from domain.record_keeping import EntryVoided, Void
 from domain.referral import ReferralMade
 from domain.vault import (
@@ -247,3 +248,22 @@ def test_correcting_keeps_what_could_not_be_read(
     keyring.lock([f"qianfoshan/person/{locked}"], is_locked=False)
     opened: Any = ledger.vault.opened(after.after.event, stream)
     assert opened.members[1].name == f"测试{locked}"
+
+
+def test_what_is_said_of_a_merge_is_of_both_whichever_is_merged() -> None:
+    stream, said = "s/merge/persons", {"merged_household": "h2", "survivor_household": "h1"}
+    proposed = PersonMergeProposed(merged="p2", survivor="p1", reason="同一人", **said)
+    ended = MergeEnded(
+        entry=1, reason="两人", merged_person="p1", merged_household="h1",
+        surviving_person="p2", surviving_household="h2",
+    )
+    [owner] = {o for event in (proposed, ended) for o, _mark, _text in texts_of(event, stream, None)}
+    assert streams_of(owner) == ["s/person/p1", "s/person/p2"]
+    of_homes = HouseholdMergeProposed(merged="h2", survivor="h1", reason="重复")
+    [(owner, _mark, _text)] = texts_of(of_homes, "s/merge/households", None)
+    assert streams_of(owner) == ["s/household/h1", "s/household/h2"]
+
+
+@pytest.mark.parametrize("owner", ["s/person/p1", "s/household/h1", "s/household/h1#text", "s/report/2024"])
+def test_any_other_owner_is_one(owner: str) -> None:
+    assert streams_of(owner) == [owner.removesuffix("#text")]

@@ -79,6 +79,12 @@ def test_a_person_of_another_household_is_refused() -> None:
         visit(persons=("p9",))
 
 
+def test_persons_are_named_with_their_household() -> None:
+    with refused("persons_without_household"):
+        visit(household=None, persons=("p1",))
+    assert visit(household=None).persons == ()
+
+
 def test_a_person_who_has_left_the_household_may_still_be_met() -> None:
     was_here = HOUSEHOLD.after(
         MemberAdded(member=Member(person="p2", name="测试乙")),
