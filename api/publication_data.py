@@ -95,6 +95,7 @@ def checked_data(found: Checked) -> dict[str, Any]:
         "verdict": found.verdict.value, "verdict_label": found.verdict.label,
         "codes": list(found.codes),
         "publication": publication_summary(found.publication) if found.publication else None,
+        "restated_by": publication_summary(found.newest) if found.newest else None,
         "differences": [
             {"paragraph": d.paragraph, "published": d.published, "given": d.given}
             for d in found.differing

@@ -81,6 +81,8 @@ class Checked:
     codes: tuple[str, ...] = ()
     publication: Publication | None = None
     differing: tuple[Differing, ...] = ()
+    newest: Publication | None = None
+    """The publication that counts today, where that is a later one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,8 @@ def _compared(
     for text, told in _rendered(chain, number, sources, tells_reasons=tells_reasons):
         differing = tuple(_differing(text, given, told))
         verdict = Verdict.DIFFERS if differing else Verdict.IDENTICAL
-        found.append(Checked(verdict, given.codes, chain[number - 1], differing))
+        newest = chain[-1] if number < len(chain) else None
+        found.append(Checked(verdict, given.codes, chain[number - 1], differing, newest))
     return min(found, key=_how_far)
 
 

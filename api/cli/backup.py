@@ -65,11 +65,12 @@ def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
     try:
         with home_locked(settings), talk.status("正在恢复…"):
             found = backups.restore(
-                settings, file, lambda: _prepare(settings), keep_keys=keep_keys
+                settings, file, lambda: _prepare(settings), keep_keys=keep_keys,
+                # refuses another installation's master key while it can be run again
+                before_ledger=lambda: open_keyring(settings).close(),
             )
     except (backups.BadBackupError, backups.TargetNotEmptyError) as error:
         raise CommandFailedError(str(error)) from error
-    open_keyring(settings).close()  # refuses another installation's master key
     _verify(settings)
     if as_json:
         print_json(found)

@@ -221,6 +221,8 @@ def _print_checked(found: Checked) -> None:
     click.echo(f"{found.verdict.label}　{'、'.join(found.codes)}".rstrip())
     if found.publication is not None:
         click.echo(f"{found.publication.snapshot.title}，{published_by(found.publication)}")
+    if found.newest is not None:
+        click.echo(f"注意：此后已发布更正说明 {found.newest.short_code}，现以它为准。")
     for place in found.differing:
         click.echo(f"第 {place.paragraph} 段")
         click.echo(f"  发布：{place.published if place.published is not None else '（没有）'}")

@@ -539,6 +539,9 @@ def test_another_master_key_is_refused(
 
     assert result.exit_code == 2
     assert "主密钥与密钥库不符" in result.output
+    again = taizhang(replace(target, master_key_text=MASTER_KEY), "restore", str(file))
+    assert again.exit_code == 0, again.output
+    assert everything(replace(target, master_key_text=MASTER_KEY)) == everything(installation)
 
 
 def test_a_full_disk_leaves_no_half_backup(installation: Settings, tmp_path: Path) -> None:

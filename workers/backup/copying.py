@@ -98,11 +98,13 @@ def backup(
 def restore(
     settings: Settings, source: Path, prepare: Callable[[], None],
     progress: Progress = lambda _name: None, *, keep_keys: bool = False,
+    before_ledger: Callable[[], None] = lambda: None,
 ) -> Restored:
     """Take a backup into an empty installation, whose service does not run.
 
-    ``prepare`` makes the tables that PostgreSQL's rows go into. The ledger comes last: a
-    restore that was cut short leaves an empty one, and can be run again. With
+    ``prepare`` makes the tables that PostgreSQL's rows go into; ``before_ledger`` may refuse
+    what it finds in the keyring. The ledger comes last: a restore that was cut short, or
+    refused there, leaves an empty one, and can be run again. With
     ``keep_keys`` a keyring and an access log that survived the ledger stay as they are.
 
     :raises BadBackupError: where the file is damaged, or of another kind of database.
@@ -121,6 +123,8 @@ def restore(
         taken = tuple(d for d in manifest.databases if d.name not in kept)
         for database in reversed(taken):
             progress(database.name)
+            if database.name == LEDGER:
+                before_ledger()
             url = urls[database.name]
             if _is_sqlite(url):
                 sqlite_files.copy_in(database, url, bundle)
