@@ -335,7 +335,9 @@ def published(desk: Desk, here: Runtime) -> dict[str, str]:
     for period in ("2024-11", "2024-Q4", "2024-H2", "2024", "2024-2025", "2024-10"):
         lead = desk.context(actor="lead-1", role="lead", now=datetime(2025, 7, 5, tzinfo=UTC))
         here.read_models.advance(here.ledger)
-        warned = [item.code for item in preview(press, STATION, period, lead.today).items]
+        opened = here.ledger.vault.opened_stream
+        found = preview(press, STATION, period, lead.today, opened=opened)
+        warned = [item.code for item in found.items]
         publish(press, period, lead, warned)
         codes[period] = shown(here, f"{STATION}/report/{period}")[0]["code"]
     return codes
