@@ -336,6 +336,23 @@ def test_a_restore_cut_short_before_the_ledger_can_be_run_again(
     assert notes(target) == ["血压偏高"] * 5
 
 
+def test_a_restore_whose_ledger_was_damaged_can_be_run_again_with_a_good_file(
+    places: Places, installation: Settings, tmp_path: Path
+) -> None:
+    # given one that got so far that the restored keyring was opened
+    good, bad, target = tmp_path / "good.zip", tmp_path / "bad.zip", places.empty()
+    backup(installation, good, MADE_AT)
+    backup(installation, bad, MADE_AT)
+    damaged(bad, "one bit changed")
+    assert taizhang(target, "restore", str(bad)).exit_code == 1
+    assert counts(target)["active"] > 0
+
+    answer = taizhang(target, "restore", str(good))
+
+    assert answer.exit_code == 0, answer.output
+    assert notes(target) == ["血压偏高"] * 5
+
+
 def _everything_prepared(settings: Settings) -> None:
     prepare(settings)
     AccessLog(settings.access_database_url).close()

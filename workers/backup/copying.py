@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,7 +115,7 @@ def restore(
         urls = databases_of(settings)
         _check_target(manifest, urls)
         plain_files.check(manifest.files, bundle)
-        kept = _survivors(manifest, urls)
+        kept = _survivors(manifest, urls, bundle)
         if kept and not keep_keys:
             raise TargetNotEmptyError(_said_of(kept))
         if not all(map(_is_sqlite, urls.values())):
@@ -147,15 +148,18 @@ def _asked(before_ledger: Callable[[], None], placed: Sequence[str]) -> None:
         raise
 
 
-def _survivors(manifest: Manifest, urls: Mapping[str, str]) -> tuple[str, ...]:
+def _survivors(
+    manifest: Manifest, urls: Mapping[str, str], bundle: zipfile.ZipFile
+) -> tuple[str, ...]:
     """Which of keyring and access log hold anything that did not come from this backup."""
-    found = []
-    for database in manifest.databases:
+
+    def survives(database: Database) -> bool:
         url = urls[database.name]
-        kind, at = (sqlite_files, url) if _is_sqlite(url) else (postgres_tables, _driver_url(url))
-        if database.name != LEDGER and kind.has_others(database, at, MADE_BY_OPENING):
-            found.append(database.name)
-    return tuple(found)
+        if _is_sqlite(url):
+            return sqlite_files.has_others(database, url, MADE_BY_OPENING, bundle)
+        return postgres_tables.has_others(database, _driver_url(url), MADE_BY_OPENING)
+
+    return tuple(d.name for d in manifest.databases if d.name != LEDGER and survives(d))
 
 
 def _said_of(kept: tuple[str, ...]) -> str:

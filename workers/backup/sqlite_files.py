@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Collection
 from contextlib import closing, suppress
+from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -64,30 +64,34 @@ def is_empty(url: str) -> bool:
         return _head(connection) == 0
 
 
-def has_others(database: Database, url: str, but: Collection[str]) -> bool:
+def has_others(
+    database: Database, url: str, but: Collection[str], bundle: zipfile.ZipFile
+) -> bool:
     """Whether rows are there that the backup would replace, other than its own.
 
-    Those of the tables ``but`` do not count. A file that cannot be read does.
+    Those of the tables ``but`` do not count. A file that cannot be read does. What is the
+    same in both may have been opened meanwhile, so that rows are compared, not bytes.
+
+    :raises BadBackupError: where the backup's database is damaged.
     """
     target, (member,) = path_of(url), database.members
     if not target.exists():
         return False
-    journal = Path(f"{target}-wal")
-    is_closed = not journal.exists() or journal.stat().st_size == 0
-    if is_closed and _digest(target) == member.sha256:
-        return False
-    try:
-        with closing(sqlite3.connect(target)) as connection:
-            names = [n for (n,) in connection.execute(_TABLES) if n not in but]
-            one = 'SELECT 1 FROM "{}" LIMIT 1'
-            return any(connection.execute(one.format(n)).fetchone() for n in names)
-    except sqlite3.DatabaseError:
-        return True
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
+    with tempfile.TemporaryDirectory(dir=target.parent) as place:
+        copy = Path(place) / "copy.sqlite3"
+        try:
+            with closing(sqlite3.connect(target)) as mine:
+                names = [n for (n,) in mine.execute(_TABLES) if n not in but]
+                one = 'SELECT 1 FROM "{}" LIMIT 1'
+                if not any(mine.execute(one.format(n)).fetchone() for n in names):
+                    return False
+                with copy.open("wb") as file:
+                    copied(bundle, member, file)
+                with closing(sqlite3.connect(copy)) as theirs:
+                    pairs = zip_longest(mine.iterdump(), theirs.iterdump())
+                    return any(here != there for here, there in pairs)
+        except sqlite3.DatabaseError:
+            return True
 
 
 def remove(url: str) -> None:
