@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
@@ -124,9 +124,9 @@ def restore(
         taken = tuple(d for d in manifest.databases if d.name not in kept)
         for database in reversed(taken):
             progress(database.name)
-            url = urls[database.name]
             if database.name == LEDGER:
-                _asked(before_ledger, [urls[d.name] for d in taken if d.name != LEDGER])
+                before_ledger()
+            url = urls[database.name]
             if _is_sqlite(url):
                 sqlite_files.copy_in(database, url, bundle)
             else:
@@ -136,16 +136,6 @@ def restore(
     return Restored(
         manifest.head, manifest.made_at, tuple(database.name for database in taken), kept
     )
-
-
-def _asked(before_ledger: Callable[[], None], placed: Sequence[str]) -> None:
-    """Ask before the ledger goes in; SQLite files that were opened in vain are taken out again."""
-    try:
-        before_ledger()
-    except BaseException:
-        for url in filter(_is_sqlite, placed):
-            sqlite_files.remove(url)
-        raise
 
 
 def _survivors(
