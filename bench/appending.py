@@ -103,7 +103,7 @@ BARE: Final[dict[str, Callable[[Place, int], float]]] = {
     "sqlite": bare_sqlite, "postgresql": bare_postgresql,
 }
 ENCODED: Final = (
-    "between two round trips the event is checked, sealed and encoded, with a key that is read"
+    "between two commits the event is checked, sealed and encoded, with a key that is read"
     " again after a tenth of a second, while the bare writer sends the same bytes again"
 )
 GROUPS: Final = (

@@ -23,7 +23,7 @@ from projections.engine import ReadModels
 
 _numbers = itertools.count(1)
 ROWS: Final = (
-    "an event becomes five rows of nine read models on average; Python takes about 30 µs to work "
+    "an event becomes several rows of fourteen read models; Python takes about 30 µs to work "
     "them out and 5 to 15 to hand them over, the database about 25 to write them, and SQLite's "
     "driver and Python take turns"
 )

@@ -125,5 +125,5 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     return [Ratio(
         f"append → visible at {WRITES_A_SECOND}/s, p99 ÷ {limit} ms", database, p99 / limit, 1,
         f"p50 {percentile(found, 0.5):.1f} ms, p99 {p99:.1f} ms", is_bound=True,
-        reason="nine read models are written for each page, on cores shared with the writers",
+        reason="fourteen read models are written for each page, on cores shared with the writers",
     )]
