@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from api.identity import issue_token, tokens_engine
 from bench.freshness import service
-from bench.places import Servers, fill
+from bench.places import Place, Servers, fill
 from bench.ratios import Ratio, in_turns, percentile, rate, seconds
 from projections.engine import ReadModels
 
@@ -72,9 +72,8 @@ def _rate(clients: list[Client], count: int, method: str, path: str, status: int
         return rate(count, lambda: list(pool.map(work, clients)))
 
 
-def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
-    """A visit recorded beside an empty route, and the slowest of the pages' queries."""
-    count, place, port = (400 if is_quick else 2_000), servers.place(database), free_port()
+def prepared(place: Place) -> str:
+    """Fill a place with two stations' year and its read models; answers a lead's token."""
     with place.ledger() as ledger:
         fill(ledger, 2)
         read_models = ReadModels(place.read_url)
@@ -83,6 +82,13 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     engine = tokens_engine(place.ledger_url)
     token = issue_token(engine, "worker-1", "lead", STATION, 1)
     engine.dispose()
+    return token
+
+
+def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
+    """A visit recorded beside an empty route, and the slowest of the pages' queries."""
+    count, place, port = (400 if is_quick else 2_000), servers.place(database), free_port()
+    token = prepared(place)
     with service(place, port) as running:
         running.run("web")
         await_port(port)

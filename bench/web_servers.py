@@ -15,12 +15,10 @@ from typing import Final
 
 from api.app import create_app
 from api.cli.web import THREADS, serve_web
-from api.identity import issue_token, tokens_engine
 from bench.freshness import ROOT, Service, service
-from bench.places import Servers, fill
+from bench.places import Servers
 from bench.ratios import Ratio, in_turns, percentile
-from bench.serving import CLIENTS, STATION, Client, await_port, free_port
-from projections.engine import ReadModels
+from bench.serving import CLIENTS, Client, await_port, free_port, prepared
 from workers.settings import Settings
 
 ROUTES: Final = ("/api/v1/reports/2024-11", "/api/v1/visits")
@@ -105,14 +103,7 @@ def _served(name: str, running: Service, token: str) -> Iterator[Served]:
 def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """The program's own server beside the best of the others, by route."""
     count, place = (400 if is_quick else 2_000), servers.place(database)
-    with place.ledger() as ledger:
-        fill(ledger, 2)
-        read_models = ReadModels(place.read_url)
-        read_models.advance(ledger)
-        read_models.close()
-    engine = tokens_engine(place.ledger_url)
-    token = issue_token(engine, "worker-1", "lead", STATION, 1)
-    engine.dispose()
+    token = prepared(place)
     with ExitStack() as stack:
         running = stack.enter_context(service(place))
         at_work = {name: stack.enter_context(_served(name, running, token)) for name in SERVERS}

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar, dataclass_transform
@@ -475,8 +475,3 @@ def stream_subject(stream: str) -> str:
 @lru_cache(maxsize=16_384)
 def _parts(stream: str) -> list[str]:
     return stream.split("/", 2)
-
-
-def days_between(first: date, last: date) -> Iterator[date]:
-    """Every day from the first to the last, both included."""
-    return (first + timedelta(days=n) for n in range((last - first).days + 1))

@@ -54,7 +54,7 @@ def backup(file: Path, *, as_json: bool) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--keep-keys", is_flag=True,
-    help="台账丢失而密钥库、查阅日志还在且比备份新时：保留它们，只恢复其余部分。",
+    help="台账丢失而密钥库、访问记录还在且比备份新时：保留它们，只恢复其余部分。",
 )
 @json_option
 def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
@@ -77,7 +77,8 @@ def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
     else:
         click.echo(f"已恢复：截至第 {found.head} 条（备份于 {found.made_at:%Y-%m-%d %H:%M %Z}）")
         if found.kept:
-            talk.print("密钥库、查阅日志中原有的内容保留未动。")
+            kept = "、".join(backups.CALLED[name] for name in found.kept)
+            talk.print(f"{kept}中原有的内容保留未动。")
 
 
 def _verify(settings: Settings) -> None:

@@ -6,9 +6,10 @@ signing key: whoever holds a backup alone reads no personal field and signs noth
 """
 
 from workers.backup.archive import BadBackupError
-from workers.backup.copying import Backup, Restored, TargetNotEmptyError, backup, restore
+from workers.backup.copying import CALLED, Backup, Restored, TargetNotEmptyError, backup, restore
 
 __all__ = [
+    "CALLED",
     "Backup",
     "BadBackupError",
     "Restored",

@@ -28,7 +28,7 @@ ACCESS: Final = "access"
 
 MADE_BY_OPENING: Final = (keyring_settings.name,)
 """The tables in which a keyring that was opened, and in which nothing was kept, has rows."""
-CALLED: Final = {KEYS: "密钥库", ACCESS: "查阅日志"}
+CALLED: Final = {KEYS: "密钥库", ACCESS: "访问记录"}
 
 Progress = Callable[[str], None]
 
