@@ -32,6 +32,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from domain.ledger import LedgerNotPreparedError
 from domain.vocabulary import Labelled
+from projections.append_only import grant_appending, keep_append_only
 from projections.columns import UtcDateTime
 from projections.store import one_at_a_time, open_engine, writing
 
@@ -73,16 +74,6 @@ access_subjects: Final = Table(
 EVERYBODY: Final = "*"
 """The subject of a call about more than a row names."""
 TABLES: Final = (accesses.name, access_subjects.name)
-_REFUSE_SQLITE: Final = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, 'the access log is append-only'); END
-"""
-_REFUSE_POSTGRES: Final = """
-CREATE OR REPLACE FUNCTION refuse_access_change() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the access log is append-only'; END $$;
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
-EXECUTE FUNCTION refuse_access_change()
-"""
 _APPEND_POSTGRES: Final = text(
     "WITH made AS (INSERT INTO access_log"
     " (at, actor, role, station, request_id, action, route, subjects, subject_count,"
@@ -169,19 +160,12 @@ def _create(engine: Engine) -> None:
         if set(TABLES) <= set(inspect(connection).get_table_names()):
             return
         metadata.create_all(connection)
-        for table in TABLES:
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(_REFUSE_POSTGRES.format(table=table))
-            else:
-                for verb in ("UPDATE", "DELETE"):
-                    connection.exec_driver_sql(_REFUSE_SQLITE.format(table=table, verb=verb))
+        keep_append_only(connection, TABLES, "the access log")
 
 
 def grant_access_log(engine: Engine, role: str) -> None:
     """Let a PostgreSQL role add to the log and read it, and nothing else."""
     quoted = engine.dialect.identifier_preparer.quote(role)
     with writing(engine) as connection:
-        for table in TABLES:
-            connection.exec_driver_sql(f"REVOKE ALL ON {table} FROM PUBLIC, {quoted}")
-            connection.exec_driver_sql(f"GRANT SELECT, INSERT ON {table} TO {quoted}")
+        grant_appending(connection, TABLES, role)
         connection.exec_driver_sql(f"GRANT USAGE ON SEQUENCE access_log_id_seq TO {quoted}")

@@ -36,6 +36,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from domain.ledger import LedgerNotPreparedError
 from domain.tiles import HEIGHT, WIDTH, tile_of
+from projections.append_only import grant_appending, keep_append_only
 from projections.columns import UtcDateTime
 from projections.store import open_engine, writing
 
@@ -70,18 +71,7 @@ checkpoints: Final = Table(
     Column("edge", LargeBinary, nullable=False),
 )
 
-_REFUSE: Final = """
-CREATE OR REPLACE FUNCTION refuse_change_of_seals() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$
-"""
-_TRIGGER: Final = """
-CREATE OR REPLACE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
-ON {table} EXECUTE FUNCTION refuse_change_of_seals()
-"""
-_SQLITE_TRIGGER: Final = """
-CREATE TRIGGER IF NOT EXISTS {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
-"""
+TABLES: Final = (tiles.name, checkpoints.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +118,8 @@ class Seals:
 
     def grant(self, role: str) -> None:
         """Let a PostgreSQL role read and add; it can neither change nor delete."""
-        quoted = self.engine.dialect.identifier_preparer.quote(role)
-        names = f"{tiles.name}, {checkpoints.name}"
         with writing(self.engine) as connection:
-            connection.exec_driver_sql(f"REVOKE ALL ON {names} FROM PUBLIC, {quoted}")
-            connection.exec_driver_sql(f"GRANT SELECT, INSERT ON {names} TO {quoted}")
+            grant_appending(connection, TABLES, role)
 
     # ---- checkpoints ----
 
@@ -284,20 +271,11 @@ def _create(engine: Engine) -> None:
         with writing(engine) as connection:
             _lock(connection)
             metadata.create_all(connection)
-            for statement in _triggers(connection.dialect.name):
-                connection.exec_driver_sql(statement)
+            keep_append_only(connection, TABLES, "the ledger")
     except ProgrammingError as error:
         if isinstance(error.orig, psycopg.errors.InsufficientPrivilege):
             raise LedgerNotPreparedError from error
         raise
-
-
-def _triggers(dialect: str) -> list[str]:
-    names = [tiles.name, checkpoints.name]
-    if dialect == "sqlite":
-        verbs = ("update", "delete")
-        return [_SQLITE_TRIGGER.format(table=n, verb=verb) for n in names for verb in verbs]
-    return [_REFUSE, *(_TRIGGER.format(table=name) for name in names)]
 
 
 def _lock(connection: Connection) -> None:
