@@ -62,6 +62,7 @@ MAX_ATTEMPTS: Final = 20
 """How often a decision is taken again when another writer was faster."""
 PAGE: Final = 5_000
 """How many events are read at once."""
+STREAMS_AT_ONCE: Final = 400
 CACHED_STREAMS: Final = "2000"
 HELD_SECONDS: Final = 0.1
 """How long another process's merge may go unnoticed by a new record."""
@@ -257,6 +258,15 @@ class Ledger(Application[str]):
     def history(self, stream: str) -> list[Recorded]:
         """Every event of a stream with its position, oldest first."""
         return [recorded_from(n) for n in self.notifications_of([stream])]
+
+    def histories(self, streams: Iterable[str]) -> dict[str, list[Recorded]]:
+        """The same of several streams; of one that was never begun there is nothing."""
+        names, found = list(streams), dict[str, list[Recorded]]()
+        for start in range(0, len(names), STREAMS_AT_ONCE):
+            stored = self.notifications_of(names[start : start + STREAMS_AT_ONCE])
+            for name, own in by_stream(stored).items():
+                found[name] = [recorded_from(notification) for notification in own]
+        return found
 
     def notifications_of(
         self, streams: Sequence[str], up_to: int = 2**62
