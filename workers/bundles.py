@@ -200,13 +200,14 @@ class _Writing:
 
     def _lines(self, ledger: Ledger, progress: Progress) -> Iterator[bytes]:
         """The events that are asked for, up to the checkpoint."""
-        position, end = 0, self.prover.sealed.position
-        while page := ledger.rows(position, PAGE, self.asked.station):
-            for row in page:
-                if row[0] <= end and self.asked.includes(row):
-                    yield self._line(row)
-            position = page[-1][0]
-            progress(min(position, end), end)
+        end = self.prover.sealed.position
+        rows = ledger.station_rows(self.asked.station, until=end)
+        for number, row in enumerate(rows, start=1):
+            if self.asked.includes(row):
+                yield self._line(row)
+            if number % PAGE == 0:
+                progress(row[0], end)
+        progress(end, end)
 
     def _line(self, row: StoredRow) -> bytes:
         index = self.prover.index(row)

@@ -53,15 +53,13 @@ from domain.ledger.references import (
     referable_kinds,
     references,
 )
-from domain.ledger.request_keys import RequestKey, StoredRow
+from domain.ledger.request_keys import PAGE, RequestKey, StoredRow
 from domain.merging import MERGE, merges_asked
 from domain.record_keeping import Command, Correct, Record, Void, decide, fold, is_last_standing
 from domain.vault import DataKey, Stated, Vault
 
 MAX_ATTEMPTS: Final = 20
 """How often a decision is taken again when another writer was faster."""
-PAGE: Final = 5_000
-"""How many events are read at once."""
 STREAMS_AT_ONCE: Final = 400
 CACHED_STREAMS: Final = "2000"
 HELD_SECONDS: Final = 0.1
@@ -286,9 +284,15 @@ class Ledger(Application[str]):
         """The stored events after a position, in order of position."""
         return self.store.select_notifications(after, limit, inclusive_of_start=False)
 
-    def rows(self, after: int, limit: int = PAGE, station: str | None = None) -> list[StoredRow]:
-        """The events after a position as they are stored, of one station or all."""
-        return self.store.select_rows(after, limit, station)
+    def rows(self, after: int, limit: int = PAGE) -> list[StoredRow]:
+        """The events after a position as they are stored."""
+        return self.store.select_rows(after, limit)
+
+    def station_rows(
+        self, station: str, after: int = 0, until: int = 2**62
+    ) -> Iterator[StoredRow]:
+        """A station's events after a position and up to another, as they are stored."""
+        return self.store.station_rows(station, after, until)
 
     def recorded(self, after: int = 0) -> Iterator[Recorded]:
         """Every event after a position, read in pages."""
