@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
@@ -37,7 +37,7 @@ from projections.indicators import IndicatorSet
 from projections.integrity import SignalKind, Thresholds, odd
 from projections.integrity.observing import observed_in
 from projections.late_entries import Lateness, late_records, lateness
-from projections.moments import KnownAt, bounded, instant_of, known, known_at_text
+from projections.moments import KnownAt, bounded, instant_of, known, known_at_text, position_of
 from projections.monthly_report import station_profile
 from projections.periods import Period
 from projections.published_reports import printed
@@ -123,7 +123,11 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
     """
     cycle = cycle_period(asked.cycle)
     station, connection = replayed.station, replayed.connection
-    profile = station_profile(replayed, station, bounded(asked.known_at, replayed.position))
+    heard = bounded(asked.known_at, replayed.position)
+    position, said = position_of(heard) or 0, known_at_text(asked.known_at)
+    if heard == replayed.position:  # all that was read is known: the monthly sums will do
+        asked = replace(asked, known_at=None)
+    profile = station_profile(replayed, station, heard)
     book = _progress(replayed, asked, cycle)
     if book is not None:
         cycle = book.cycle
@@ -132,7 +136,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
     return ScoreSheet(
         station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
         last_on=cycle.last, as_of=cycle.until(asked.as_of).last,
-        known_at=known_at_text(asked.known_at), position=replayed.position,
+        known_at=said, position=position,
         events=replayed.events, task_book=book.id if book else None,
         title=book.drafted.title if book else None,
         indicator_set=found.indicator_set.code, indicator_version=found.indicator_set.version,
@@ -141,7 +145,10 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         totals=tuple(map(printed, found.totals)),
         reports=tuple(compared_reports(replayed, cycle, asked.known_at)),
         signals=tuple(_signals(replayed, cycle, asked, limits)),
-        unread=tuple(UnreadEvent(f.position, f.stream, f.error) for f in replayed.faults),
+        unread=tuple(
+            UnreadEvent(f.position, f.stream, f.error) for f in replayed.faults
+            if f.position <= position
+        ),
     )
 
 

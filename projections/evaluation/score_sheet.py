@@ -6,12 +6,13 @@ them. So it can be kept, sent, read back and compared as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
-from domain.publication import PublishedFigure, RestatedFigure
+from domain.publication import PublishedFigure, RestatedFigure, canonical
 from domain.task_book import Head, TaskIndicator
 
 BY_REVIEWERS: Final = "由评审填写"
@@ -208,6 +209,25 @@ class ScoreSheet:
     def points(self) -> Decimal:
         """The points that the events give."""
         return sum((head.points for head in self.heads), Decimal(0))
+
+    @property
+    def late(self) -> int:
+        """Late entries behind the actuals; one behind two indicators counts twice."""
+        return sum(row.late for row in self.rows)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The published periods that read otherwise now."""
+        return tuple(report.period for report in self.reports if not report.is_same)
+
+    @property
+    def code(self) -> str:
+        """SHA-256 (hex) over the canonical JSON of all that the log alone gives.
+
+        The comparison with the read models is left out: whoever replays the same events
+        elsewhere, asking the same, has the same code.
+        """
+        return hashlib.sha256(canonical(replace(self, projected=None))).hexdigest()
 
     def report(self, period: str) -> ComparedReport | None:
         """The published report of a period, where there is one."""
