@@ -15,6 +15,7 @@ from api.audit import audit
 from api.difference import differences
 from api.documentation import SPEC, documentation
 from api.duplicates import duplicates
+from api.evaluations import evaluations
 from api.identity import PUBLIC, action, tokens_engine
 from api.indicators import indicators
 from api.nouns import NOUNS
@@ -77,7 +78,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = Api(app)
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
-        task_books, duplicates,
+        task_books, duplicates, evaluations,
         persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from rq import get_current_job
 
-from domain.kernel import Context
+from domain.kernel import Context, Refused
 from projections.evaluation.evaluating import Question
 from projections.moments import parse_known_at
 from workers import runtime
@@ -28,12 +28,14 @@ def evaluate(station: str, *said: str | None) -> dict[str, object]:
         job.save_meta()  # type: ignore[no-untyped-call]
 
     here = runtime.current()
-    run = run_evaluation(
-        Workshop(here.settings, here.ledger, here.read_models), asked.identity,
-        question_of(asked),
-        context_of(station, asked, datetime.now(UTC)),  # noqa: TID251 - a job is an edge
-        progress,
-    )
+    now = datetime.now(UTC)  # noqa: TID251 - a job is an edge
+    try:
+        run = run_evaluation(
+            Workshop(here.settings, here.ledger, here.read_models), asked.identity,
+            question_of(asked), context_of(station, asked, now), progress,
+        )
+    except Refused as refusal:  # asked again, it would be refused again
+        return {"station": station, "problem": str(refusal), "refused": refusal.code}
     return {"station": station, "points": str(sum(h.points for h in run.heads)), "code": run.code}
 
 
