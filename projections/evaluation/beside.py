@@ -70,7 +70,8 @@ def beside(
         *differing_months(sheet.months, what_if.months),
         *differing(sheet.cycle, sheet.totals, what_if.totals),
     )
-    return Beside(sheet, what_if, tuple(_rows(sheet.rows, what_if.rows)), figures)
+    read_otherwise = tuple(found for found in figures if found.replayed != found.other)
+    return Beside(sheet, what_if, tuple(_rows(sheet.rows, what_if.rows)), read_otherwise)
 
 
 def _rows(own: Sequence[SheetRow], others: Sequence[SheetRow]) -> Iterable[RowBeside]:
