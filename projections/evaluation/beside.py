@@ -14,7 +14,6 @@ from projections.evaluation.evaluating import Question, counted, evaluated
 from projections.evaluation.replaying import replay
 from projections.evaluation.score_sheet import FigureDifference, ScoreSheet, SheetRow
 from projections.integrity import Thresholds
-from projections.moments import bounded
 from projections.periods import Period
 from projections.published_reports import printed
 
@@ -22,10 +21,13 @@ from projections.published_reports import printed
 def compared_with_projections(
     sheet: ScoreSheet, connection: Connection, asked: Question
 ) -> ScoreSheet:
-    """The sheet, with every figure that the read models have otherwise at its position."""
-    then = replace(asked, known_at=bounded(asked.known_at, sheet.position))
+    """The sheet, with every figure that the read models have otherwise.
+
+    ``asked`` is how to ask them for what the sheet knows: with no ``known_at`` where they
+    hold just that, so that the monthly sums, which pages show, are compared as well.
+    """
     cycle = Period(sheet.first_on, sheet.last_on)
-    found = counted(connection, sheet.station, sheet.indicator_set, cycle, then)
+    found = counted(connection, sheet.station, sheet.indicator_set, cycle, asked)
     totals = list(map(printed, found.totals))
     return replace(sheet, projected=(
         *differing_months(sheet.months, found.months),
