@@ -112,16 +112,10 @@ class CycleQuerySchema(ReadSchema):
 @evaluations.response(202, EvaluationRunSchema)
 def start_evaluation(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """从台账重算一个项目周期并评分：一个站，或（区总站的令牌不指明站时）全部各站，每站一个任务。"""
-    cycle_period(body["cycle"])
-    moment, who, stations = moment_of(body, is_projected=False), caller(), asked_stations()
-    said = known_at_text(moment.known_at)
-    asked = EvaluationAsked(
-        new_record_id(), body["cycle"], moment.as_of.isoformat() if moment.as_of else None,
-        None if said is None else str(said), who.actor, who.role.value,
-    )
-    services().wakeups.evaluate(asked, stations)
-    location = f"/api/v1/evaluations/{asked.identity}"
-    return run_state(asked.identity, stations), 202, {"Location": location}
+    identity, stations = new_record_id(), asked_stations()
+    start_run(identity, body["cycle"], moment_of(body, is_projected=False), stations)
+    location = f"/api/v1/evaluations/{identity}"
+    return run_state(identity, stations), 202, {"Location": location}
 
 
 @evaluations.route("")
@@ -176,6 +170,21 @@ def what_if(body: dict[str, Any]) -> dict[str, Any]:
 
 
 # ---- the same for the pages ----
+
+
+def start_run(identity: str, cycle: str, moment: Moment, stations: list[str]) -> None:
+    """Hand over the evaluation of some stations, asked by whoever calls.
+
+    :raises BadCycle: where the cycle is none.
+    :raises QueueUnavailableError: where Redis is away.
+    """
+    cycle_period(cycle)
+    who, said = caller(), known_at_text(moment.known_at)
+    asked = EvaluationAsked(
+        identity, cycle, moment.as_of.isoformat() if moment.as_of else None,
+        None if said is None else str(said), who.actor, who.role.value,
+    )
+    services().wakeups.evaluate(asked, stations)
 
 
 def workshop() -> Workshop:

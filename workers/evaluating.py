@@ -50,10 +50,15 @@ def evaluate(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
     :raises Refused: where there is no such station, cycle, or usable task book.
     """
     asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
-    return _compared(shop, _replayed(shop, station, asked), asked)
+    return _compared(shop, replayed_sheet(shop, station, asked), asked)
 
 
-def _replayed(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
+def replayed_sheet(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
+    """The score sheet by the log alone, up to where it now is or the question says.
+
+    :raises Refused: where there is no such station, cycle, or usable task book.
+    """
+    asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
     rows = shop.ledger.station_rows(station, until=position_of(asked.known_at) or 0)
     with replay(rows, station, asked.known_at) as replayed:
         return evaluated(replayed, asked, thresholds_of(shop.settings.thresholds_file))
@@ -85,7 +90,7 @@ def run_evaluation(
         return earlier
     asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
     progress(0, STEPS)
-    sheet = _replayed(shop, station, asked)
+    sheet = replayed_sheet(shop, station, asked)
     progress(1, STEPS)
     sheet = _compared(shop, sheet, asked)
     progress(2, STEPS)
@@ -139,7 +144,7 @@ def sheet_of(shop: Workshop, station: str, identity: str) -> ScoreSheet:
     if kept is not None and kept.code == run.code:
         return kept
     known_at = parse_known_at(run.known_at) if run.known_at else run.position
-    return _replayed(shop, station, Question(run.cycle, run.as_of, known_at))
+    return replayed_sheet(shop, station, Question(run.cycle, run.as_of, known_at))
 
 
 # ---- the file ----
