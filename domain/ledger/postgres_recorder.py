@@ -118,7 +118,7 @@ _ROWS: Final = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM {schema}.{table}
 WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 """
-_STATION_ROWS: Final = f"""
+STATION_ROWS: Final = f"""
 SELECT notification_id, originator_id, originator_version, topic, state FROM {{schema}}.{{table}}
 WHERE {_STATION} = %s AND notification_id > %s AND notification_id <= %s
 ORDER BY notification_id LIMIT %s
@@ -184,7 +184,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             " AND notification_id <= %s ORDER BY notification_id"
         )
         self._select_rows = statement(_ROWS)
-        self._select_station_rows = statement(_STATION_ROWS)
+        self._select_station_rows = statement(STATION_ROWS)
         self._select_positions = statement(
             "SELECT * FROM {schema}.{table} WHERE notification_id = ANY(%s)"
             " ORDER BY notification_id"

@@ -37,7 +37,7 @@ MOST_AT_ONCE: Final = 200
 """How many waiting appends one commit takes along."""
 MOST_MARKS: Final = 500
 """How many positions one statement asks for."""
-_POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
+POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
 _KEY_COLUMNS: Final = "scope, key, fingerprint, originator_id, originator_version"
 
 
@@ -232,7 +232,7 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         """
         names = f"{station}/", f"{station}0"  # the character after the slash
         with self.datastore.transaction(commit=False) as c:
-            c.execute(_POSITIONS.format(table=self.events_table_name), [*names])
+            c.execute(POSITIONS.format(table=self.events_table_name), [*names])
             found = array("q", (row[0] for row in c.fetchall() if after < row[0] <= until))
         positions = sorted(found)
         for start in range(0, len(positions), MOST_MARKS):
