@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from domain.ledger import StoredRow
 from projections.evaluation.comparing import differing, differing_months
-from projections.evaluation.evaluating import Question, counted, evaluated
+from projections.evaluation.evaluating import Question, cycle_figures, evaluated
 from projections.evaluation.replaying import replay
 from projections.evaluation.score_sheet import FigureDifference, ScoreSheet, SheetRow
 from projections.integrity import Thresholds
@@ -27,7 +27,7 @@ def compared_with_projections(
     hold just that, so that the monthly sums, which pages show, are compared as well.
     """
     cycle = Period(sheet.first_on, sheet.last_on)
-    found = counted(connection, sheet.station, sheet.indicator_set, cycle, asked)
+    found = cycle_figures(connection, sheet.station, sheet.indicator_set, cycle, asked)
     totals = list(map(printed, found.totals))
     return replace(sheet, projected=(
         *differing_months(sheet.months, found.months),

@@ -72,7 +72,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CycleFigures:
     """Every figure of a cycle: of each month by its own definitions, and of all of it."""
 
     indicator_set: IndicatorSet
@@ -91,9 +91,9 @@ def cycle_period(name: str) -> Period:
     return report_period(name).period
 
 
-def counted(
+def cycle_figures(
     connection: Connection, station: str, set_code: str, cycle: Period, asked: Question
-) -> Counted:
+) -> CycleFigures:
     """Every figure of a cycle, read from a replay or from the read models."""
     known_versions = versions(connection, station, set_code, asked.known_at)
     known_versions = what_if(known_versions, asked.definitions)
@@ -111,7 +111,7 @@ def counted(
         )
         for month in cut.months()
     )
-    return Counted(whole, months, tuple(of(cut, whole)))
+    return CycleFigures(whole, months, tuple(of(cut, whole)))
 
 
 def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreSheet:
@@ -132,7 +132,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
     if book is not None:
         cycle = book.cycle
     set_code = book.indicator_set.code if book else profile.indicator_set
-    found = counted(connection, station, set_code, cycle, asked)
+    found = cycle_figures(connection, station, set_code, cycle, asked)
     return ScoreSheet(
         station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
         last_on=cycle.last, as_of=cycle.until(asked.as_of).last,

@@ -23,6 +23,7 @@ from projections import catalog, store
 from projections.kernel import Batch, Fault
 from projections.moments import KnownAt, position_of
 from projections.standing import GENERATION, SUMMED
+from projections.timeline import record_subjects
 
 MOST_EVENTS: Final = 2_000_000
 """Of one station: several hundred years of a busy one."""
@@ -95,7 +96,10 @@ def replay(
     reading = _Reading(station)
     for row in wanted:
         reading.take(row)
-    tables = tuple(table for name in SUMMED for table in catalog.PROJECTIONS[name].tables)
+    tables = tuple(
+        table for name in SUMMED for table in catalog.PROJECTIONS[name].tables
+        if table is not record_subjects
+    )
     with store.in_memory(tables).connect() as connection:
         reading.write(connection)
         yield Replayed(
@@ -136,6 +140,8 @@ class _Reading:
             batch = Batch(events, self._up_to(events[-1].position))
             for name in SUMMED:
                 changes = catalog.PROJECTIONS[name].changes(batch)
+                for rows in (changes.inserted, changes.deleted):
+                    rows.pop(record_subjects, None)  # no figure asks whom a record is about
                 store.apply(connection, changes, GENERATION)
                 self.faults += [f for f in changes.faults if f not in self.faults]
 
