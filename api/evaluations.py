@@ -31,7 +31,7 @@ from api.schemas import struct_schema
 from api.services import services
 from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
-from domain.kernel import Refused, UnknownRecord, stream_id
+from domain.kernel import Refused, UnknownRecord
 from projections.evaluation.beside import Beside, beside
 from projections.evaluation.evaluating import Question, cycle_period
 from projections.evaluations import evaluations_of
@@ -112,8 +112,10 @@ class CycleQuerySchema(ReadSchema):
 @evaluations.response(202, EvaluationRunSchema)
 def start_evaluation(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """从台账重算一个项目周期并评分：一个站，或（区总站的令牌不指明站时）全部各站，每站一个任务。"""
-    identity, stations = new_record_id(), asked_stations()
-    start_run(identity, body["cycle"], moment_of(body, is_projected=False), stations)
+    stations, moment = asked_stations(), moment_of(body, is_projected=False)
+    asked = (body["cycle"], moment.as_of, known_at_text(moment.known_at), stations)
+    identity = new_record_id(repr(asked))  # under one key another question is another run
+    start_run(identity, body["cycle"], moment, stations)
     location = f"/api/v1/evaluations/{identity}"
     return run_state(identity, stations), 202, {"Location": location}
 
@@ -236,7 +238,6 @@ def run_state(identity: str, stations: list[str]) -> dict[str, Any]:
 
     :raises UnknownRecord: where nothing is known of such an evaluation.
     """
-    stream_id(stations[0] if stations else "", "evaluation", identity)
     runs = {station: run_of(services().ledger, station, identity) for station in stations}
     jobs = _jobs(identity, [station for station in stations if runs[station] is None])
     states = [_state(station, runs[station], jobs.get(station)) for station in stations]

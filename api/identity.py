@@ -316,10 +316,13 @@ def new_id() -> str:
     return uuid4().hex
 
 
-def new_record_id() -> str:
-    """A new record's id, the same for the same request sent again (``Idempotency-Key``)."""
+def new_record_id(asked: str = "") -> str:
+    """A new record's id, the same for the same request sent again (``Idempotency-Key``).
+
+    ``asked`` is what is asked, where no ledger tells another question under the same key.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return new_id()
     who = caller()
-    return uuid5(NAMESPACE_URL, f"{who.station}/{who.actor}/{key}").hex
+    return uuid5(NAMESPACE_URL, f"{who.station}/{who.actor}/{key}{asked}").hex

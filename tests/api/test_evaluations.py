@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 from callers import Api, refusal_of
 from desk import NOW, STATION, Desk
 
+from domain.task_book import TaskBookApproved, TaskBookDrafted, TaskBookSubmitted, TaskIndicator
+from domain.vocabulary import Unit
 from projections.evaluation.evaluating import Question
 from workers.evaluating import Workshop, run_evaluation
 
@@ -118,3 +121,23 @@ def test_the_pages_show_the_sheet_a_run_and_a_what_if(evaluated: Api) -> None:
         assert answer.status_code == 200, path
         assert said in answer.text
     assert evaluated.get("/evaluations", role="social_worker").status_code == 403
+
+
+def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:
+    desk = Desk(evaluated.services.ledger)
+    visits = TaskIndicator(
+        indicator="person_visits", label="走访", unit=Unit.PERSON_TIMES, target=8, weight=60
+    )
+    drafted = TaskBookDrafted(
+        title="任务书", cycle=CYCLE, indicators=(visits,), first_on=date(2024, 7, 1),
+        last_on=date(2025, 6, 30),
+    )
+    desk.record("b1", drafted, "2024-07-02", role="lead")
+    desk.record("b1", TaskBookSubmitted(), "2024-07-03", role="lead")
+    desk.record("b1", TaskBookApproved(), "2024-07-05", actor="局", role="reviewer")
+    evaluated.project()
+    page = evaluated.get(f"/evaluations/{CYCLE}?as_of=2024-12-31", role="hub").text
+    by_month = page.partition("<h2>分月</h2>")[2].partition("</table>")[0]
+    assert by_month.count('<th scope="col" class="number">') == 12
+    assert by_month.count('<td class="number">') == 12
+    assert "截至 2024-12-31" in page
