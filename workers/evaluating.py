@@ -65,12 +65,16 @@ def replayed_sheet(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
 
 
 def _compared(shop: Workshop, sheet: ScoreSheet, asked: Question) -> ScoreSheet:
-    """The sheet beside the read models, brought up to the log where they are behind it."""
-    head = position_of(asked.known_at) or 0
-    if shop.read_models.position() < head:
+    """The sheet beside the read models, brought up to it where they are behind.
+
+    Between its position and the log's head, as it then was, the station recorded nothing.
+    """
+    if shop.read_models.position() < sheet.position:
         shop.read_models.advance(shop.ledger)
     with summed(shop.read_models, Moment()) as then:
-        is_present = asked.known_at == then.position and then.known_at is None
+        head = asked.known_at
+        is_present = isinstance(head, int) and sheet.position <= then.position <= head
+        is_present = is_present and then.known_at is None
         then_asked = replace(asked, known_at=None) if is_present else asked
         return compared_with_projections(sheet, then.connection, then_asked)
 

@@ -283,9 +283,9 @@ def _forget_ended(job_id: str, connection: Redis) -> None:
 
 
 def _job_state(job: Job) -> JobState:
-    status = job.get_status()
+    status = job.get_status(refresh=False)  # it was just fetched
     result = job.return_value() if status is JobStatus.FINISHED else None
-    meta = job.get_meta()
+    meta = job.get_meta(refresh=False)
     return JobState(
         job.id, str(status.value if status else "unknown"), int(meta.get("done", 0)),
         int(meta.get("total", 0)), result,

@@ -44,7 +44,13 @@ from projections.stations import station_codes
 from projections.timeline import records_of_kind
 from workers.evaluating import Workshop, evaluate, run_evaluation, run_of
 from workers.jobs.evaluate import context_of
-from workers.queues import ENDED, EvaluationAsked, Wakeups, evaluation_job
+from workers.queues import (
+    ENDED,
+    EvaluationAsked,
+    QueueUnavailableError,
+    Wakeups,
+    evaluation_job,
+)
 from workers.runtime import Runtime
 from workers.service import running
 
@@ -264,7 +270,11 @@ def _wait(wakeups: Wakeups, jobs: list[str], progress: Any) -> None:
     until = time.monotonic() + WAIT_SECONDS
     ended = {status.value for status in ENDED}
     while time.monotonic() < until:
-        states = wakeups.jobs(jobs)
+        try:
+            states = wakeups.jobs(jobs)
+        except QueueUnavailableError:  # the jobs go on; whoever waits asks again
+            time.sleep(PAUSE_SECONDS)
+            continue
         done = sum(job not in states or states[job].status in ended for job in jobs)
         progress(done, len(jobs))
         if done == len(jobs):
