@@ -12,6 +12,7 @@ from flask_smorest import Api
 from api import bodies, identity, moments, operations, personal, problems
 from api.access_log import AccessLog
 from api.audit import audit
+from api.bundles import bundles
 from api.difference import differences
 from api.documentation import SPEC, documentation
 from api.duplicates import duplicates
@@ -78,7 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = Api(app)
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
-        task_books, duplicates, evaluations,
+        task_books, duplicates, evaluations, bundles,
         persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)

@@ -136,6 +136,11 @@ def evaluation_job(identity: str, station: str) -> str:
     return f"evaluate-{identity}-{station}"
 
 
+def bundle_job(station: str, cycle: str) -> str:
+    """Under which id a bundle is written."""
+    return f"bundle-{station}-{cycle}"
+
+
 class Wakeups:
     """Wakes the workers after an append. One object serves all threads of a process."""
 
@@ -216,6 +221,14 @@ class Wakeups:
             return {job.id: _job_state(job) for job in found if job is not None}
         except RedisError as error:
             raise QueueUnavailableError(str(error)) from error
+    def bundle(self, station: str, cycle: str) -> str:
+        """Start writing a bundle for a station's evaluation, or join it; answers the job's id.
+
+        :raises QueueUnavailableError: where Redis is away.
+        """
+        return self.start_long(
+            bundle_job(station, cycle), "workers.jobs.bundle.bundle", station, cycle
+        )
 
     def start_long(self, job_id: str, function: str, *arguments: str | int | None) -> str:
         """Hand over a long job, of which one with this id runs at a time.
