@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-import msgspec
 
 from api.cli.common import (
     CommandFailedError,
@@ -24,22 +23,21 @@ from api.cli.common import (
     print_json,
     read_settings,
 )
+from api.cli.evaluate_bundle import Asked, evaluate_bundle
 from api.cli.imports import progress_bar
-from api.cli.score_sheets import print_beside, print_runs, print_sheet
+from api.cli.score_sheets import Files, print_beside, print_runs, print_sheet, write_files
+from api.cli.what_if import definitions_in, refuse_unfit_at
 from api.evaluation_data import beside_data, sheet_data
 from api.identity import new_id
 from api.report_data import KNOWN_AT_HELP
 from domain.evaluation import EvaluationRun
-from domain.indicators import Indicator, refuse_faults
+from domain.indicators import Indicator
 from domain.kernel import Refused
 from domain.vocabulary import Role
 from projections.evaluation.beside import Beside, beside
 from projections.evaluation.evaluating import Question, cycle_period
-from projections.indicator_checks import faults_of, set_faults
-from projections.indicator_versions import station_set
 from projections.integrity import thresholds_of
 from projections.moments import KnownAt, known_at_text, parse_known_at, refuse_ahead
-from projections.monthly_report import station_profile
 from projections.stations import station_codes
 from projections.timeline import records_of_kind
 from workers.evaluating import Workshop, evaluate, run_evaluation, run_of
@@ -52,22 +50,26 @@ from workers.queues import (
     evaluation_job,
 )
 from workers.runtime import Runtime
+from workers.score_sheet_proof import proof_of
 from workers.service import running
 
 A_DAY: Final = click.DateTime(["%Y-%m-%d"])
-MOST_BYTES: Final = 1024 * 1024
+A_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+TO_WRITE: Final = click.Path(dir_okay=False, path_type=Path)
 WAIT_SECONDS: Final = 3600.0
 PAUSE_SECONDS: Final = 0.2
 
 
 @click.command("evaluate")
+@click.argument("bundle", required=False, type=A_FILE)
+@click.option("--key", "key_text", metavar="公钥", help="公钥，或存有公钥的文件（复算导出包用）。")
 @click.option("--station", help="社工站编号（只有一个站时可省略）。")
 @click.option("--all", "is_all", is_flag=True, help="全部社工站。")
 @click.option("--cycle", metavar="周期", help="如 2024-2025；省略为最近一份任务书的周期。")
 @click.option("--as-of", type=A_DAY, metavar="日期", help="截至哪一天的服务（中期评估）。")
 @click.option("--known-at", type=parse_known_at, metavar="时刻", help=f"{KNOWN_AT_HELP}。")
 @click.option(
-    "--what-if", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    "--what-if", "file", type=A_FILE,
     help="另一套口径的 JSON 文件（写法同 /indicators/preview 的 definitions），并列重算。",
 )
 @click.option(
@@ -75,13 +77,29 @@ PAUSE_SECONDS: Final = 0.2
     help="按另一时刻所知并列重算。",
 )
 @click.option("--actor", help="评估人；给出时把这次评估记入台账，否则什么也不保存。")
+@click.option("--docx", type=TO_WRITE, help="把评分表写成 Word 文件（含图表）。")
+@click.option("--xlsx", type=TO_WRITE, help="把评分表写成 Excel 文件（含图表和全部明细）。")
 @json_option
 def evaluate_command(
-    *, station: str | None, is_all: bool, cycle: str | None, as_of: datetime | None,
+    *, bundle: Path | None, key_text: str | None, docx: Path | None, xlsx: Path | None,
+    station: str | None, is_all: bool, cycle: str | None, as_of: datetime | None,
     known_at: KnownAt | None, file: Path | None, other_known_at: KnownAt | None,
     actor: str | None, as_json: bool,
 ) -> None:
-    """从台账重算一个项目周期，按任务书评分。"""
+    """从台账重算一个项目周期，按任务书评分；给出 BUNDLE 时离线复算导出包。
+
+    复算导出包只需要该文件和公钥（--key），不读取任何设置和数据库。
+    """
+    files = Files(docx, xlsx)
+    if files and (is_all or file or other_known_at):
+        raise click.UsageError("--docx、--xlsx 不能与 --all、--what-if 或 --what-if-known-at 同用")
+    if bundle is not None:
+        if station or is_all or actor:
+            raise click.UsageError("复算导出包时不用 --station、--all、--actor")
+        evaluate_bundle(bundle, key_text, Asked(
+            cycle, as_of.date() if as_of else None, known_at, file, other_known_at, files, as_json,
+        ))
+        return
     settings = read_settings()
     needs_ledger(settings)
     if is_all and (station or file or other_known_at):
@@ -101,7 +119,7 @@ def evaluate_command(
             given = _definitions(runtime, stations[0], asked.cycle, file) if file else ()
             _beside(runtime, stations[0], asked, given, other_known_at, as_json=as_json)
         else:
-            _one(runtime, stations[0], asked, actor, as_json=as_json)
+            _one(runtime, stations[0], asked, actor, files, as_json=as_json)
     finally:
         runtime.close()
 
@@ -129,10 +147,14 @@ def workshop_of(runtime: Runtime) -> Workshop:
 
 
 def _one(
-    runtime: Runtime, station: str, asked: Question, actor: str | None, *, as_json: bool
+    runtime: Runtime, station: str, asked: Question, actor: str | None, files: Files, *,
+    as_json: bool,
 ) -> None:
     shop = workshop_of(runtime)
     sheet = evaluate(shop, station, asked)
+    if files:
+        proof = proof_of(runtime.settings, runtime.seals)
+        write_files(files, sheet, proof, runtime.settings.home / "templates")
     if actor is not None:
         said = _asked(asked, actor)
         now = datetime.now(UTC)  # noqa: TID251 - the command line is an edge
@@ -175,21 +197,10 @@ def _beside(
 def _definitions(
     runtime: Runtime, station: str, cycle: str, file: Path
 ) -> tuple[Indicator, ...]:
-    """The definitions of a file: a list, or an object that has one as ``definitions``."""
-    if file.stat().st_size > MOST_BYTES:
-        raise CommandFailedError(f"{file} 过大")
-    try:
-        said: Any = msgspec.json.decode(file.read_bytes())
-        given = said["definitions"] if isinstance(said, dict) else said
-        definitions = msgspec.convert(given, tuple[Indicator, ...])
-    except (msgspec.MsgspecError, KeyError, UnicodeDecodeError) as error:
-        raise CommandFailedError(f"{file} 不是口径的 JSON 文件：{error}") from error
-    for number, row in enumerate(definitions):
-        refuse_faults(faults_of(row), f"/definitions/{number}")
-    set_code = station_profile(runtime.ledger, station).indicator_set
+    """The definitions of a file, which close with the rows of the station's set."""
+    definitions = definitions_in(file)
     with runtime.read_models.engine.connect() as connection:
-        chosen = station_set(connection, station, set_code, cycle_period(cycle))
-    refuse_faults(set_faults(chosen.defining(definitions).indicators), "/definitions")
+        refuse_unfit_at(connection, runtime.ledger, station, cycle_period(cycle), definitions)
     return definitions
 
 

@@ -1,18 +1,59 @@
-"""How is a score sheet printed at the command line?"""
+"""How is a score sheet printed at the command line, and written to files?"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
 
+from api.cli.common import CommandFailedError
 from projections.evaluation.beside import Beside
 from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet, SheetRow
+from workers.reports import BadTemplateError
+from workers.score_sheet_excel import write_score_workbook
+from workers.score_sheet_tables import Proof
+from workers.score_sheet_word import write_score_document
 
 TEXTS: Final = {"指标", "单位", "月份", "社工站", "说明", "数字"}
 MONTHS_WIDTH: Final = 130
 """In how many columns twelve months can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that a score sheet is to be written to."""
+
+    docx: Path | None = None
+    xlsx: Path | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.docx is not None or self.xlsx is not None
+
+
+def write_files(
+    files: Files, sheet: ScoreSheet, proof: Proof, templates: Path | None = None
+) -> None:
+    """Write the score sheet in Word and Excel, as asked; ``templates`` are the station's own.
+
+    :raises CommandFailedError: where a folder is missing or a template cannot be filled.
+    """
+    try:
+        if files.docx is not None:
+            write_score_document(sheet, proof, _in_folder(files.docx), templates)
+        if files.xlsx is not None:
+            write_score_workbook(sheet, proof, _in_folder(files.xlsx))
+    except BadTemplateError as error:
+        raise CommandFailedError(f"模板无法填写：{error}") from error
+
+
+def _in_folder(file: Path) -> Path:
+    if not file.absolute().parent.is_dir():
+        raise CommandFailedError(f"目录 {file.absolute().parent} 不存在")
+    return file
 
 
 def print_sheet(sheet: ScoreSheet) -> None:

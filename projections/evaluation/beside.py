@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from domain.ledger import StoredRow
 from projections.evaluation.comparing import differing, differing_months
 from projections.evaluation.evaluating import Question, cycle_figures, evaluated
-from projections.evaluation.replaying import replay
+from projections.evaluation.replaying import Replayed, replay
 from projections.evaluation.score_sheet import FigureDifference, ScoreSheet, SheetRow
 from projections.integrity import Thresholds
 from projections.periods import Period
@@ -67,7 +67,12 @@ def beside(
     Both are counted in one replay of the same events; nothing is kept.
     """
     with replay(rows, station) as replayed:
-        sheet, what_if = (evaluated(replayed, each, limits) for each in (asked, other))
+        return beside_in(replayed, asked, other, limits)
+
+
+def beside_in(replayed: Replayed, asked: Question, other: Question, limits: Thresholds) -> Beside:
+    """The same of events that were replayed already."""
+    sheet, what_if = (evaluated(replayed, each, limits) for each in (asked, other))
     figures = (
         *differing_months(sheet.months, what_if.months),
         *differing(sheet.cycle, sheet.totals, what_if.totals),

@@ -6,16 +6,14 @@ the bundle brings, whatever this machine has. What the bundle says was verified 
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
 from domain.bundle import BadBundle, Bundle
-from domain.indicators import Indicator
 from domain.kernel import Refused
-from projections.evaluation.evaluating import Question, evaluated
-from projections.evaluation.replaying import replay
-from projections.evaluation.score_sheet import ScoreSheet
+from projections.evaluation.replaying import Replayed, replay
 from projections.indicators import IndicatorSet, counting_by, parsed_set
 from projections.integrity import Thresholds
 from projections.moments import KnownAt, bounded, refuse_ahead
@@ -28,36 +26,52 @@ class BundleWithoutCycle(
     """A bundle of some days' events: what came before them, and the definitions, it has not."""
 
 
-def evaluated_bundle(
-    bundle: Bundle, *, as_of: date | None = None, known_at: KnownAt | None = None,
-    definitions: tuple[Indicator, ...] = (),
-) -> ScoreSheet:
-    """The score sheet of the cycle that a bundle was written for.
+@contextmanager
+def replayed_bundle(bundle: Bundle, until: KnownAt | None = None) -> Iterator[Replayed]:
+    """The events of a bundle, replayed; within, everything counts by the bundle's definitions.
 
-    Unless another moment is asked for it is as known at the bundle's checkpoint, and then
-    the very sheet, with the same code, that the station has as known at that position.
+    :raises BundleWithoutCycle: where it was not written for an evaluation.
+    :raises BadBundle: where its definitions cannot be read.
+    """
+    head_of(bundle)
+    rows = (event.row for event in bundle.events())
+    with counting_by(_sets(bundle)), replay(rows, bundle.manifest.station, until) as replayed:
+        yield replayed
+
+
+def known_in(bundle: Bundle, known_at: KnownAt | None) -> KnownAt:
+    """The moment that is asked for, or that of the checkpoint.
+
+    As known at the position of the checkpoint the station itself has the very same sheet,
+    with the same code.
 
     :raises KnownAtAhead: for a position after the checkpoint.
-    :raises BundleWithoutCycle: where it was written for none.
-    :raises BadBundle: where its definitions or thresholds cannot be read.
+    :raises BundleWithoutCycle: where it was not written for an evaluation.
     """
-    cycle, head = bundle.manifest.cycle, bundle.manifest.position
-    if cycle is None or head is None:
+    refuse_ahead(known_at, head_of(bundle))
+    return bounded(known_at, head_of(bundle))
+
+
+def head_of(bundle: Bundle) -> int:
+    """How far the whole log had come.
+
+    :raises BundleWithoutCycle: where it was not written for an evaluation.
+    """
+    if bundle.manifest.cycle is None or bundle.manifest.position is None:
         raise BundleWithoutCycle(file=bundle.name)
-    refuse_ahead(known_at, head)
-    known_at, limits = bounded(known_at, head), _thresholds(bundle)
-    asked, station = Question(cycle, as_of, known_at, definitions), bundle.manifest.station
-    rows = (event.row for event in bundle.events())
-    with counting_by(_sets(bundle)), replay(rows, station, known_at) as replayed:
-        return evaluated(replayed, asked, limits)
+    return bundle.manifest.position
 
 
-def _sets(bundle: Bundle) -> dict[str, IndicatorSet]:
-    return {code: parsed_set(content) for code, content in bundle.definitions().items()}
+def thresholds_in(bundle: Bundle) -> Thresholds:
+    """From when on the station took something for odd.
 
-
-def _thresholds(bundle: Bundle) -> Thresholds:
+    :raises BadBundle: where it does not say so.
+    """
     content = bundle.thresholds()
     if content is None:
         raise BadBundle(file=bundle.name, problem="缺少核查标准 thresholds.json")
     return msgspec.json.decode(content, type=Thresholds)
+
+
+def _sets(bundle: Bundle) -> dict[str, IndicatorSet]:
+    return {code: parsed_set(content) for code, content in bundle.definitions().items()}
