@@ -26,6 +26,7 @@ from api.persons import persons
 from api.proofs import proofs
 from api.publications import publishing
 from api.queries import queries
+from api.score_sheets import score_sheets
 from api.services import EXTENSION, Services
 from api.signals import signals
 from api.task_books import task_books
@@ -79,7 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = Api(app)
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
-        task_books, duplicates, evaluations, bundles,
+        task_books, duplicates, evaluations, score_sheets, bundles,
         persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)
