@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from desk import STATION, Desk
-from tampering import Log
+from tampering import Log, members, rewritten
 
 from domain.bundle import (
     CHECKPOINT,
@@ -68,22 +68,6 @@ def write(log: Log, seals: Seals, tmp_path: Path) -> Write:
         return target
 
     return write
-
-
-def members(file: Path) -> dict[str, bytes]:
-    with zipfile.ZipFile(file) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def rewritten(file: Path, **changes: bytes | None) -> Path:
-    """The same bundle with other members, zipped anew; ``None`` leaves one out."""
-    found = members(file) | {name.replace("__", "."): said for name, said in changes.items()}
-    target = file.with_name("changed.zip")
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in found.items():
-            if content is not None:
-                archive.writestr(name, content)
-    return target
 
 
 def faults(file: Path) -> list[tuple[str, int]]:
