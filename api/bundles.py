@@ -55,7 +55,7 @@ class BundleSchema(Schema):
 @bundles.response(202, BundleSchema)
 def start_bundle(_body: dict[str, Any], cycle: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """写出供评审离线复算的文件：全部记录（个人信息仍为密文）、口径、任务书、已发布的报告和证明。"""
-    station, cycle = _asked(cycle)
+    station, cycle = asked_of(cycle)
     services().wakeups.bundle(station, cycle)
     return bundle_data(station, cycle), 202, {"Location": f"/api/v1/bundles/{cycle}"}
 
@@ -66,7 +66,7 @@ def start_bundle(_body: dict[str, Any], cycle: str) -> tuple[dict[str, Any], int
 @bundles.response(200, BundleSchema)
 def get_bundle(_query: dict[str, Any], cycle: str) -> dict[str, Any]:
     """导出包写到哪里了，是否可以下载。"""
-    return bundle_data(*_asked(cycle))
+    return bundle_data(*asked_of(cycle))
 
 
 @bundles.route("/<cycle>/file")
@@ -74,7 +74,7 @@ def get_bundle(_query: dict[str, Any], cycle: str) -> dict[str, Any]:
 @bundles.arguments(ReadSchema, location="query")
 def get_bundle_file(_query: dict[str, Any], cycle: str) -> Response:
     """下载导出包；用 taizhang evaluate 复算，用 taizhang verify 核对。"""
-    station, cycle = _asked(cycle)
+    station, cycle = asked_of(cycle)
     file = bundle_file(services().settings, station, cycle)
     if not file.exists():
         raise BundleNotWritten(cycle=cycle)
@@ -85,7 +85,7 @@ def get_bundle_file(_query: dict[str, Any], cycle: str) -> Response:
     )
 
 
-def _asked(cycle: str) -> tuple[str, str]:
+def asked_of(cycle: str) -> tuple[str, str]:
     """The station and the cycle of a request: both exist, and so may name a file.
 
     :raises UnknownStation: where there is no such station.

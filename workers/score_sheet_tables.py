@@ -182,7 +182,7 @@ def signals(sheet: ScoreSheet) -> Rows:
 
 def proof_rows(sheet: ScoreSheet, proof: Proof) -> Rows:
     """By what the sheet is checked."""
-    yield ("评估码", short_code(sheet.code))
+    yield ("评估码", f"{short_code(sheet.code)}，取自评分表的哈希 {sheet.code}")
     yield ("核对结果", proof.verdict)
     yield ("台账记录", f"{sheet.events} 条，至台账位置 {sheet.position}")
     if proof.checkpoint is not None:

@@ -115,7 +115,7 @@ def evaluation_run_page(identity: str) -> str:
         )
     sheet = sheet_of(workshop(), station, identity)
     return render_template(
-        "pages/evaluation.html", run=state["run"], request_id=None,
+        "pages/evaluation.html", run=state["run"], run_id=identity, request_id=None,
         **_shown(sheet, sheet.cycle),
     )
 
