@@ -24,9 +24,9 @@ USUAL_WIDTH: Final = 10
 CHART_CELLS: Final = "图表数据"
 CHART_ROWS: Final = 15
 """How many rows a chart of a month's size covers."""
-CHARTS_DOWN: Final = 5
+CHARTS_DOWN: Final = 6
 """How many of them one page takes, at the scale that two beside each other need."""
-SCALE_PERCENT: Final = 60
+SCALE_PERCENT: Final = 48
 
 
 def write_score_workbook(sheet: ScoreSheet, proof: Proof, target: Path) -> None:

@@ -28,9 +28,9 @@ HEADS: Final[Columns] = (
     ("其中由评审评定", 3.3, "judged"), ("按记录得分", 3.3, "points"),
 )
 INDICATORS: Final[Columns] = (
-    ("考核维度", 2.5, "head"), ("指标", 3.9, "label"), ("要求", 2.7, "wanted"),
+    ("考核维度", 2.5, "head"), ("指标", 3.6, "label"), ("要求", 2.7, "wanted"),
     ("完成", 1.6, "actual"), ("完成率", 1.8, "completed"), ("分值", 1.1, "weight"),
-    ("得分", 1.9, "points"), ("补录", 1.1, "late"),
+    ("得分", 2.2, "points"), ("补录", 1.1, "late"),
 )
 LATE: Final[Columns] = (
     ("指标", 4.2, "label"), ("服务日期", 2.4, "on"), ("录入时间", 3.4, "at"),

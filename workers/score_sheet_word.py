@@ -23,7 +23,7 @@ TEMPLATE_NAME: Final = "score-sheet.docx"
 MOST_LISTED: Final = 60
 """How many rows of a list Word prints; the workbook has all."""
 MONTHS: Final = 12
-SHORT_ID: Final = 12
+SHORT_ID: Final = 8
 
 
 def write_score_document(
