@@ -184,6 +184,26 @@ def test_published_reports_are_compared_with_the_log(station: Station) -> None:
 
 
 @ON_ONE
+def test_the_command_line_writes_the_same_bundle_and_the_live_sheet(
+    station: Station, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAIZHANG_HOME", str(station.runtime.settings.home))
+    file, asked = tmp_path / "b.zip", ("--station", DEMO_STATION, "--cycle")
+    said = run("bundle", file, *asked, CYCLE)
+    assert (said.exit_code, "taizhang evaluate" in said.stdout) == (0, True)
+    assert file.read_bytes() == station.bundle.read_bytes()
+    assert run("bundle", file, *asked, "2024-11").exit_code == 1
+    assert run("bundle", file, *asked, CYCLE, "--from", "2024-07-01").exit_code == 2
+    said = run(
+        "evaluate", "--cycle", CYCLE, "--json", "--docx", tmp_path / "live.docx",
+        "--xlsx", tmp_path / "live.xlsx",
+    )
+    assert json.loads(said.stdout)["code"] == station.sheet.code
+    assert {"live.docx", "live.xlsx"} <= {file.name for file in tmp_path.iterdir()}
+    assert run("evaluate", "--cycle", CYCLE, "--docx", tmp_path / "no" / "x.docx").exit_code == 1
+
+
+@ON_ONE
 def test_other_rules_and_another_moment_are_counted_beside(
     station: Station, tmp_path: Path
 ) -> None:
