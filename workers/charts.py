@@ -25,6 +25,7 @@ _DRAWING: Final = "xl/charts/chart1.xml"
 _PRINTING: Final = re.compile(rb"<c:printSettings>.*?</c:printSettings>", re.DOTALL)
 _SAID: Final = (
     (rb"(<c:lang [^>]*/>)", rb'\1<c:roundedCorners val="0"/>'),
+    (rb"(<c:plotVisOnly [^>]*/>)", rb'\1<c:dispBlanksAs val="gap"/>'),
     (rb"(</c:scaling>)", rb'\1<c:delete val="0"/>'),
     (rb"(</c:tx><c:layout/>)", rb'\1<c:overlay val="0"/>'),
     (rb"(<c:legendPos [^>]*/><c:layout/>)", rb'\1<c:overlay val="0"/>'),
@@ -53,7 +54,7 @@ class Chart:
     """Values by category. ``is_across`` lets the bars lie, for categories with long names."""
 
     title: str
-    categories: tuple[str, ...]
+    categories: tuple[str | int, ...]
     series: tuple[Series, ...]
     unit: str = ""
     is_across: bool = False
@@ -86,7 +87,8 @@ def write_cells(sheet: Any, chart: Chart, place: Place) -> None:
     for number, text in enumerate(head):
         sheet.write_string(place.row, place.column + number, text)
     for down, category in enumerate(chart.categories, start=place.row + 1):
-        sheet.write_string(down, place.column, category)
+        write = sheet.write_number if isinstance(category, int) else sheet.write_string
+        write(down, place.column, category)
         for number, series in enumerate(chart.series, start=place.column + 1):
             value = series.values[down - place.row - 1]
             if value is not None:

@@ -242,7 +242,7 @@ def month_charts(sheet: ScoreSheet) -> list[Chart]:
 
 def _month_chart(row: SheetRow) -> Chart:
     return Chart(
-        f"{row.target.label}（按月）", tuple(str(int(m.month[5:])) for m in row.months),
+        f"{row.target.label}（按月）", tuple(int(m.month[5:]) for m in row.months),
         (
             Series("完成", tuple(None if m.actual is None else m.actual.value for m in row.months)),
             Series("计划", tuple(month.planned for month in row.months)),

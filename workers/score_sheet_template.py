@@ -68,11 +68,15 @@ def write_score_template(path: Path) -> None:
     body_paragraph(document, "{{ summary }}")
     _table(document, "heads", HEADS)
     _heading(document, "二、指标完成情况")
+    document.add_paragraph("{%p if indicators %}")
     _table(document, "indicators", INDICATORS)
     _when(document, "completion", "{{ completion }}")
+    _otherwise(document)
     _heading(document, "三、分月完成情况")
+    document.add_paragraph("{%p if by_month %}")
     _months(document)
     _month_charts(document)
+    _otherwise(document)
     _list(document, "四、补录", "late", LATE)
     _list(document, "五、与已发布报告的比较", "reports", REPORTS)
     _list(document, "六、报告发布以来的变动", "changes", CHANGES)
@@ -106,6 +110,13 @@ def _when(document: Any, name: str, text: str) -> None:
     document.add_paragraph(f"{{%p if {name} %}}")
     paragraph = document.add_paragraph(text)
     paragraph.paragraph_format.line_spacing = 1.0
+    document.add_paragraph("{%p endif %}")
+
+
+def _otherwise(document: Any) -> None:
+    """What stands there where a task book gives nothing."""
+    document.add_paragraph("{%p else %}")
+    body_paragraph(document, "任务书没有可列的指标。")
     document.add_paragraph("{%p endif %}")
 
 

@@ -61,10 +61,10 @@ def fillings(sheet: ScoreSheet, proof: Proof, document: DocxTemplate) -> dict[st
             for head in sheet.heads for number, row in enumerate(head.rows)
         ],
         "completion": whole and InlineChart(document, whole, 16.2, min(height, 20)),
-        "months": _twelve([str(int(name[5:])) for name in tables.month_names(sheet)]),
+        "months": _twelve(_month_names(sheet)),
         "by_month": [_month_row(row) for row in sheet.rows if row.months],
         "month_charts": _pairs(tables.month_charts(sheet), document),
-        "late": _listed(_late(sheet), "补录是服务当月结束后才录入的记录"),
+        "late": _listed(_late(sheet), "补录是服务当月结束后才录入的记录", sheet.late),
         "reports": _listed(_reports(sheet), "周期内已发布的报告，按发布时的台账重算并与现在比较"),
         "changes": _listed(_changes(sheet), "报告发布以来补录、更正、作废等引起的变动"),
         "signals": _listed(
@@ -110,6 +110,12 @@ def _month_row(row: SheetRow) -> dict[str, Any]:
     }
 
 
+def _month_names(sheet: ScoreSheet) -> list[str]:
+    """The months of the whole cycle, also those after the day of evaluation."""
+    months = next((row.months for row in sheet.rows if row.months), ())
+    return [str(int(month.month[5:])) for month in months]
+
+
 def _twelve(texts: list[str]) -> list[str]:
     """The months of the table; a longer cycle has the rest of them in the workbook."""
     return [*texts, *[""] * MONTHS][:MONTHS]
@@ -123,12 +129,13 @@ def _pairs(charts: list[Chart], document: DocxTemplate) -> list[list[InlineChart
     return [drawn[start : start + 2] for start in range(0, len(drawn), 2)]
 
 
-def _listed(rows: list[dict[str, str]], what: str) -> dict[str, Any]:
+def _listed(rows: list[dict[str, str]], what: str, count: int | None = None) -> dict[str, Any]:
     """A list, cut where it is too long for paper, and the line that says so."""
     if not rows:
         return {"says": f"{what}：没有。", "rows": []}
-    cut = f"，以下列出前 {MOST_LISTED} 项，其余见 Excel 得分表" if len(rows) > MOST_LISTED else ""
-    return {"says": f"{what}：共 {len(rows)} 项{cut}。", "rows": rows[:MOST_LISTED]}
+    count = count or len(rows)
+    cut = f"，以下列出前 {MOST_LISTED} 项，其余见 Excel 得分表" if count > MOST_LISTED else ""
+    return {"says": f"{what}：共 {count} 项{cut}。", "rows": rows[:MOST_LISTED]}
 
 
 def _late(sheet: ScoreSheet) -> list[dict[str, str]]:
