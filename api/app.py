@@ -12,9 +12,11 @@ from flask_smorest import Api
 from api import bodies, identity, moments, operations, personal, problems
 from api.access_log import AccessLog
 from api.audit import audit
+from api.bundles import bundles
 from api.difference import differences
 from api.documentation import SPEC, documentation
 from api.duplicates import duplicates
+from api.evaluations import evaluations
 from api.identity import PUBLIC, action, tokens_engine
 from api.indicators import indicators
 from api.nouns import NOUNS
@@ -24,6 +26,7 @@ from api.persons import persons
 from api.proofs import proofs
 from api.publications import publishing
 from api.queries import queries
+from api.score_sheets import score_sheets
 from api.services import EXTENSION, Services
 from api.signals import signals
 from api.task_books import task_books
@@ -77,7 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = Api(app)
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
-        task_books, duplicates,
+        task_books, duplicates, evaluations, score_sheets, bundles,
         persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)

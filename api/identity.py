@@ -180,22 +180,30 @@ class Grant:
 ERASURES, ERASURE_DECISIONS = "erasures", "erasure-decisions"
 """Who proposes an erasure, and who decides on one."""
 
+EVALUATES: Final = frozenset({"evaluations"})
+"""Whoever runs an annual evaluation, which is recorded."""
+READ_EVALUATIONS: Final = "read_evaluations"
+"""To see score sheets, and to recount under other rules; shows names of staff."""
+
 READS_ALL: Final = frozenset({READ_CASES, READ_FIGURES, OPERATE})
 POLICY: Final[dict[Role, Grant]] = {
     Role.SOCIAL_WORKER: Grant(CASEWORK | PROPOSES_MERGES | {ERASURES}, READS_ALL),
     Role.LEAD: Grant(
         CASEWORK | PROGRAMME | APPROVALS | PROPOSES_MERGES | APPROVES_MERGES
-        | {ERASURES, ERASURE_DECISIONS},
-        READS_ALL | {AUDIT, READ_ACCESSES},
+        | EVALUATES | {ERASURES, ERASURE_DECISIONS},
+        READS_ALL | {AUDIT, READ_ACCESSES, READ_EVALUATIONS},
     ),
     Role.VOLUNTEER_COORDINATOR: Grant(
         frozenset({"volunteers", "volunteer-teams", "activities", ERASURES}), READS_ALL
     ),
-    Role.SUPERVISOR: Grant(frozenset({"supervisions"}) | APPROVES_MERGES, READS_ALL),
-    Role.REVIEWER: Grant(
-        APPROVALS, frozenset({READ_CASES, READ_FIGURES, AUDIT, READ_ACCESSES})
+    Role.SUPERVISOR: Grant(
+        frozenset({"supervisions"}) | APPROVES_MERGES, READS_ALL | {READ_EVALUATIONS}
     ),
-    Role.HUB: Grant(APPROVALS, frozenset({READ_FIGURES})),
+    Role.REVIEWER: Grant(
+        APPROVALS | EVALUATES,
+        frozenset({READ_CASES, READ_FIGURES, AUDIT, READ_ACCESSES, READ_EVALUATIONS}),
+    ),
+    Role.HUB: Grant(APPROVALS | EVALUATES, frozenset({READ_FIGURES, READ_EVALUATIONS})),
     Role.ADMINISTRATOR: Grant(
         frozenset({"stations", ERASURE_DECISIONS}), frozenset({OPERATE, READ_ACCESSES})
     ),
@@ -308,10 +316,13 @@ def new_id() -> str:
     return uuid4().hex
 
 
-def new_record_id() -> str:
-    """A new record's id, the same for the same request sent again (``Idempotency-Key``)."""
+def new_record_id(asked: str = "") -> str:
+    """A new record's id, the same for the same request sent again (``Idempotency-Key``).
+
+    ``asked`` is what is asked, where no ledger tells another question under the same key.
+    """
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return new_id()
     who = caller()
-    return uuid5(NAMESPACE_URL, f"{who.station}/{who.actor}/{key}").hex
+    return uuid5(NAMESPACE_URL, f"{who.station}/{who.actor}/{key}{asked}").hex

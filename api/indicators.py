@@ -105,14 +105,12 @@ def _version(found: IndicatorSet) -> dict[str, Any]:
 def preview(body: dict[str, Any]) -> dict[str, Any]:
     """按给出的口径试算一段期间的数字，与现行口径并列；什么也不保存。"""
     station, period = one_station(), Period.of(body["period"])
-    definitions = [struct_of(Indicator, given) for given in body["definitions"]]
-    for number, row in enumerate(definitions):
-        refuse_faults(faults_of(row), f"/definitions/{number}")
+    definitions = definitions_of(body["definitions"])
     moment = moment_of(body)
     set_code = body.get("indicator_set") or _own_set(station)
     with summed_at(moment) as then:
         chosen = station_set(then.connection, station, set_code, period, known_at=then.known_at)
-        refuse_faults(_together(chosen, definitions), "/definitions")
+        refuse_unfit(chosen, definitions)
         asking = (then.connection, station, chosen, period)
         asked: dict[str, Any] = {"as_of": then.as_of, "known_at": then.known_at}
         valid = figures(*asking, **asked)
@@ -131,6 +129,25 @@ def preview(body: dict[str, Any]) -> dict[str, Any]:
             {"asked": by_code[row.code], "valid": beside.get(row.code)} for row in definitions
         ],
     }
+
+
+def definitions_of(given: list[dict[str, Any]]) -> list[Indicator]:
+    """Definitions as they were given, to count by without storing them.
+
+    :raises BadIndicator: for what cannot be counted, with its place.
+    """
+    definitions = [struct_of(Indicator, one) for one in given]
+    for number, row in enumerate(definitions):
+        refuse_faults(faults_of(row), f"/definitions/{number}")
+    return definitions
+
+
+def refuse_unfit(chosen: IndicatorSet, definitions: list[Indicator]) -> None:
+    """Refuse definitions that do not close with the other rows of a set.
+
+    :raises BadIndicator: for the first such definition, with its place.
+    """
+    refuse_faults(_together(chosen, definitions), "/definitions")
 
 
 def _own_set(station: str) -> str:

@@ -314,9 +314,18 @@ def report_at(moment: Moment, month: str, *, opened: Opener) -> MonthlyReport:
 
 def word_file(content: bytes, name: str) -> Response:
     """A Word file to download."""
+    return _office_file(content, name, "wordprocessingml.document")
+
+
+def excel_file(content: bytes, name: str) -> Response:
+    """An Excel file to download."""
+    return _office_file(content, name, "spreadsheetml.sheet")
+
+
+def _office_file(content: bytes, name: str, kind: str) -> Response:
     return send_file(
         io.BytesIO(content), as_attachment=True, download_name=name,
-        mimetype="application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        mimetype=f"application/vnd.openxmlformats-officedocument.{kind}",
     )
 
 

@@ -34,7 +34,6 @@ LONGEST_DAYS: Final = 400
 RECORDS_SHOWN: Final = 50
 OPENING: Final = frozenset({SignalKind.SAME_TEXT})
 """What compares personal texts, and is looked for only when it is asked for by name."""
-THRESHOLDS_FILE: Final = "integrity.json"
 
 
 class SpanTooLong(
@@ -94,7 +93,7 @@ def signals_between(
     records = observed(connection, ledger, station, since, until)
     if OPENING & set(kinds):
         records = _opened(records, found)
-    return odd(records, thresholds_of(settings.home / THRESHOLDS_FILE), kinds)
+    return odd(records, thresholds_of(settings.thresholds_file), kinds)
 
 
 def _opened(records: Sequence[Observed], found: Reading) -> list[Observed]:

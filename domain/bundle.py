@@ -4,7 +4,9 @@ A bundle is a zip file (docs/bundle-format.md): a station's events as they are s
 checkpoint of the log they are part of, their leaf hashes, and one proof for all of them.
 The leaf hashes and the proof give the signed root, so the leaf hashes are right; an event
 that differs from its own is the one that was changed. The manifest, signed too, says which
-events there must be, so that none can be left out.
+events there must be, so that none can be left out. A bundle for an evaluation (``cycle``)
+also holds what is no event and yet decides on figures and signals: the indicator sets and
+the thresholds, as the station's files had them.
 """
 
 from __future__ import annotations
@@ -37,6 +39,10 @@ CHECKPOINT: Final = "checkpoint"
 EVENTS: Final = "events.jsonl"
 LEAVES: Final = "leaves"
 PROOF: Final = "proof"
+DEFINITIONS: Final = "definitions"
+"""The folder of the indicator sets that came as files; what a station defined are events."""
+THRESHOLDS: Final = "thresholds.json"
+"""From when on the station's integrity signals take something for odd."""
 NEEDED: Final = (MANIFEST, SIGNATURE, CHECKPOINT, EVENTS, LEAVES, PROOF)
 INDEX_BYTES: Final = 8
 
@@ -66,8 +72,16 @@ class Member(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Manifest(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to"}):
-    """What a bundle holds, and of what. Later versions may say more; names keep their meaning."""
+class Manifest(
+    msgspec.Struct, frozen=True, omit_defaults=True, rename={"first": "from", "last": "to"}
+):
+    """What a bundle holds, and of what. Later versions may say more; names keep their meaning.
+
+    ``cycle`` is the period that a bundle lets evaluate: it then has all of the station's
+    events up to the checkpoint, since what stands at a day follows from all before it.
+    ``position`` is how far the whole log had come at the checkpoint: an evaluation as known
+    at it is the same here as there.
+    """
 
     format: str
     version: int
@@ -79,6 +93,8 @@ class Manifest(msgspec.Struct, frozen=True, rename={"first": "from", "last": "to
     size: int
     key: str
     members: list[Member]
+    cycle: str | None = None
+    position: int | None = None
 
     @property
     def text(self) -> bytes:
@@ -133,6 +149,35 @@ class Bundle:
         """The hashes that the leaves need to give the root."""
         return self._records(PROOF, HASH_BYTES)
 
+    def definitions(self) -> dict[str, bytes]:
+        """The files of the indicator sets, by their codes."""
+        names = [m.name for m in self.manifest.members if m.name.startswith(f"{DEFINITIONS}/")]
+        return {
+            name.removeprefix(f"{DEFINITIONS}/").removesuffix(".json"):
+                _small(self.name, self.archive, name)
+            for name in names
+        }
+
+    def thresholds(self) -> bytes | None:
+        """The thresholds of the integrity signals; ``None`` where the bundle has none."""
+        named = any(member.name == THRESHOLDS for member in self.manifest.members)
+        return _small(self.name, self.archive, THRESHOLDS) if named else None
+
+    def verified(
+        self, progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> Verdict:
+        """Whether every event and every member is what was signed, and none is missing.
+
+        :raises BadBundle: where it cannot be read.
+        """
+        verdict = Verdict(self.manifest.origin)
+        root = root_from_leaves(self.leaves(), self.checkpoint.size, self.proof())
+        if root != self.checkpoint.root:
+            verdict.add("proof", 0, "散列和证明得不出检查点的根：证明已被改动")
+        _compare(self, verdict, progress)
+        _check_digests(self, verdict)
+        return verdict
+
     def _records(self, name: str, length: int) -> Iterator[bytes]:
         with self.archive.open(name) as file:
             while record := file.read(length):
@@ -176,13 +221,7 @@ def verify_bundle(
     :raises BadNote: where the key did not sign it.
     """
     with opened_bundle(file, verifier) as bundle:
-        verdict = Verdict(bundle.manifest.origin)
-        root = root_from_leaves(bundle.leaves(), bundle.checkpoint.size, bundle.proof())
-        if root != bundle.checkpoint.root:
-            verdict.add("proof", 0, "散列和证明得不出检查点的根：证明已被改动")
-        _compare(bundle, verdict, progress)
-        _check_digests(bundle, verdict)
-        return bundle.manifest, verdict
+        return bundle.manifest, bundle.verified(progress)
 
 
 def _compare(bundle: Bundle, verdict: Verdict, progress: Callable[[int, int], None]) -> None:

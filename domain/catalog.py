@@ -16,6 +16,7 @@ from domain import (  # noqa: F401 - loading a module registers its stream and e
     activity,
     case,
     erasure,
+    evaluation,
     group,
     household,
     indicators,

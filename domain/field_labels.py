@@ -87,6 +87,14 @@ OF_CLASS: Final[dict[str, dict[str, str]]] = {
         "figures": "数字", "sections": "各节", "template": "模板的哈希", "checkpoint": "检查点",
         "format": "格式",
     },
+    "EvaluationRun": {
+        "as_of": "截至", "position": "台账位置", "indicator_version": "口径版本",
+        "heads": "各考核维度", "code": "评分表的哈希", "known_at": "当时所知",
+        "task_book": "任务书",
+        "late": "补录条数", "signals": "可疑之处", "differing": "与统计不符的数字",
+        "changed": "发布后有变动的报告",
+    },
+    "HeadScore": {"judged_weight": "由评审填写的分值", "points": "得分"},
     "TreeHead": {"size": "条数", "root": "根哈希"},
     "PublishedFigure": {
         "code": "指标编号", "label_en": "英文名称", "unit": "单位", "display": "印作",

@@ -6,6 +6,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
     aliases,
     audit_trail,
     erasures,
+    evaluations,
     household_status,
     indicator_versions,
     monthly_counts,
@@ -23,7 +24,7 @@ PARTS: Final = (
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
         "volunteer_hours", "staff_growth", "publications",
-        "indicator_definitions",
+        "indicator_definitions", "evaluations",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""

@@ -7,7 +7,9 @@ other rows has another file, or defines rows of its own (``indicator_versions.py
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -70,16 +72,54 @@ def indicator_set_codes() -> list[str]:
     return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
 
 
-@cache
+_GIVEN: ContextVar[Mapping[str, IndicatorSet] | None] = ContextVar("given_sets", default=None)
+
+
+@contextmanager
+def counting_by(sets: Mapping[str, IndicatorSet]) -> Iterator[None]:
+    """Count by these sets within, and not by the files of this program: those of a bundle."""
+    before = _GIVEN.set(sets)
+    try:
+        yield
+    finally:
+        _GIVEN.reset(before)
+
+
 def indicator_set(code: str) -> IndicatorSet:
     """An indicator set by its code, as its file has it.
 
     :raises UnknownIndicatorSet: where there is no such set.
     :raises BadIndicator: where its file holds what cannot be counted.
     """
+    given = _GIVEN.get()
+    if given is None:
+        return _set_of_file(code)
+    if code not in given:
+        raise UnknownIndicatorSet(got=code[:80], choices="、".join(given))
+    return given[code]
+
+
+@cache
+def _set_of_file(code: str) -> IndicatorSet:
+    return parsed_set(indicator_set_file(code))
+
+
+def indicator_set_file(code: str) -> bytes:
+    """The file of an indicator set, byte for byte.
+
+    :raises UnknownIndicatorSet: where there is no such set.
+    """
     if code not in indicator_set_codes():
         raise UnknownIndicatorSet(got=code[:80], choices="、".join(indicator_set_codes()))
-    found = msgspec.json.decode(FOLDER.joinpath(f"{code}.json").read_bytes(), type=IndicatorSet)
+    return FOLDER.joinpath(f"{code}.json").read_bytes()
+
+
+def parsed_set(content: bytes) -> IndicatorSet:
+    """The indicator set that a file holds.
+
+    :raises BadIndicator: where it holds what cannot be counted.
+    """
+    found = msgspec.json.decode(content, type=IndicatorSet)
     check_indicators(found.indicators)
     return found
 

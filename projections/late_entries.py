@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from sqlalchemy import (
     CTE,
+    ColumnElement,
     CompoundSelect,
     Connection,
     Select,
@@ -19,11 +21,13 @@ from sqlalchemy import (
     union_all,
 )
 
+from domain.indicators import Indicator
 from projections.aliases import aliases_at, roots
 from projections.counting import Sought, conditions, parameters, sought
 from projections.figures import OF_RECORD, Period
 from projections.indicators import IndicatorSet
 from projections.knowing import KnownBy
+from projections.lateness import days_late
 from projections.moments import KnownAt
 from projections.postings import postings
 from projections.timeline import records
@@ -70,9 +74,52 @@ def _late_statement(
     return union_all(*(_late(row, moment, found) for row in counted))
 
 
+class LateRecord(NamedTuple):
+    """A late entry behind a figure: the day that it counts on, and when it was recorded."""
+
+    stream: str
+    entry: int
+    effective_on: date
+    recorded_at: datetime
+
+    @property
+    def days_late(self) -> int:
+        """Days between the day that it counts on and its recording."""
+        return days_late(self.effective_on, self.recorded_at)
+
+
+def late_records(
+    connection: Connection, station: str, indicator: Indicator, indicators: IndicatorSet,
+    period: Period, *, known_at: KnownAt | None = None, limit: int = 100,
+) -> list[LateRecord]:
+    """The late entries behind a figure, by the day that they count on."""
+    if indicator.measure is None:
+        return []
+    row, moment = sought(indicator, indicators, period), KnownBy.of(known_at)
+    is_merged = bool(aliases_at(connection, station, known_at).into)
+    wanted = conditions(postings, row, moment, roots(moment) if is_merged else None)
+    day = func.min(postings.c.effective_on).label("effective_on")
+    key = postings.c.stream, postings.c.entry, records.c.recorded_at
+    query = (
+        select(key[0], key[1], day, key[2])
+        .join_from(postings, records, OF_RECORD)
+        .where(*wanted, _is_late_entry())
+        .group_by(*key)
+        .having(func.sum(postings.c.amount) != 0)
+        .order_by(day, key[0], key[1])
+        .limit(limit)
+    )
+    rows = connection.execute(query, parameters(station, period, known_at, (row,)))
+    return [LateRecord(*found) for found in rows]
+
+
+def _is_late_entry() -> ColumnElement[bool]:
+    return postings.c.effective_on < records.c.recorded_month
+
+
 def _late(counted: Sought, moment: KnownBy, found: CTE | None) -> Select[str, int, int]:
     """How many records behind an indicator are late, and how many imported."""
-    is_late_entry = postings.c.effective_on < records.c.recorded_month
+    is_late_entry = _is_late_entry()
     is_imported = records.c.imported_at.is_not(None)
     behind = (
         select(

@@ -51,6 +51,7 @@ from domain.task_book import (
 from domain.training import TrainingDelivered, TrainingReceived
 from domain.vocabulary import UNSTATED, ReportSection
 from projections.figures import Figure, Period, figures
+from projections.histories import Histories
 from projections.indicator_versions import station_set
 from projections.indicators import IndicatorSet
 from projections.late_entries import Lateness, lateness
@@ -212,7 +213,7 @@ def report_then(
 
 
 def station_profile(
-    ledger: Ledger, station: str, known_at: KnownAt | None = None
+    ledger: Histories, station: str, known_at: KnownAt | None = None
 ) -> StationEvent:
     """The station's particulars as they were known; before that, as they were first stated.
 

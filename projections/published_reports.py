@@ -5,6 +5,7 @@ It is read from the log itself, so that a report shows as published the moment i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
@@ -22,6 +23,8 @@ from domain.publication import (
     TreeHead,
     short_code,
 )
+from projections.figures import Figure
+from projections.histories import Histories
 from projections.indicators import IndicatorSet
 from projections.monthly_report import Part, Section
 
@@ -80,10 +83,14 @@ class Publication:
         return self.snapshot.last_on
 
 
-def publications_for(ledger: Ledger, station: str, period: str) -> list[Publication]:
+def publications_for(ledger: Histories, station: str, period: str) -> list[Publication]:
     """The publications of a period, the first and each restatement, in their order."""
-    name = stream_id(station, "report", period)
-    return [_publication(event) for event in ledger.history(name)]
+    return publications_in(ledger.history(stream_id(station, "report", period)))
+
+
+def publications_in(history: Iterable[Recorded]) -> list[Publication]:
+    """The publications that a period's own stream holds, in their order."""
+    return [_publication(event) for event in history]
 
 
 def publication(
@@ -123,6 +130,16 @@ def sections_of(snapshot: Snapshot) -> tuple[Section, ...]:
             tuple(Part(part.title, part.facts, part.narrative) for part in section.parts),
         )
         for section in snapshot.sections
+    )
+
+
+def printed(figure: Figure) -> PublishedFigure:
+    """A figure as it is printed and kept."""
+    row = figure.indicator
+    return PublishedFigure(
+        code=row.code, label=row.label, label_en=row.label_en, unit=row.unit,
+        value=figure.value, display=figure.display, approximation=figure.approximation,
+        unstated=figure.unstated, part_of=row.part_of, is_fact=row.is_fact,
     )
 
 

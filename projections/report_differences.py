@@ -16,16 +16,26 @@ from sqlalchemy import Connection
 
 from domain.indicators import Indicator
 from domain.kernel import STATION_TIME, Event, Recorded
-from domain.ledger import Ledger, recorded_from
+from domain.ledger import Ledger
 from domain.merging import MergeEnded
 from domain.publication import Change, ChangedRecord, PublishedFigure, RestatedFigure
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
 from projections.absences import absentees, turned
 from projections.aliases import AliasChange, alias_changes, aliases_at
 from projections.counting import sought
-from projections.figures import EVIDENCE_LIMIT, Evidence, Figure, Period, divided, evidence
+from projections.figures import (
+    EVIDENCE_LIMIT,
+    Evidence,
+    Figure,
+    Period,
+    divided,
+    evidence,
+    figures,
+)
+from projections.histories import Histories
 from projections.indicators import IndicatorSet, alone
 from projections.measures import MEASURES, Kind
+from projections.moments import KnownAt
 from projections.monthly_report import (
     MonthlyReport,
     Opener,
@@ -39,7 +49,6 @@ MOST_RECORDS: Final = 100
 """How many records one changed figure names."""
 MOST_POSTINGS: Final = 20_000
 """How many postings of one figure are looked through."""
-STREAMS_AT_ONCE: Final = 400
 
 Paragraphs = tuple[str, ...]
 
@@ -113,16 +122,27 @@ def differences(
 # ---- figures ----
 
 
+def restated_figures(
+    connection: Connection, histories: Histories, published: Publication, now: KnownAt
+) -> tuple[RestatedFigure, ...]:
+    """The figures that read otherwise at a moment than as published, by its definitions."""
+    snapshot, chosen = published.snapshot, indicators_of(published.snapshot)
+    period = Period(snapshot.first_on, snapshot.last_on)
+    counted = figures(connection, snapshot.station, chosen, period, known_at=now)
+    since = _Since(connection, histories, snapshot.station, period, snapshot.position, now)
+    return tuple(_restated(since, chosen, snapshot.figures, counted))
+
+
 @dataclass(frozen=True, slots=True)
 class _Since:
     """Where to look for what changed a figure: what was recorded after a position."""
 
     connection: Connection
-    ledger: Ledger
+    ledger: Histories
     station: str
     period: Period
     after: int
-    until: int
+    until: KnownAt
 
     def absent(self, indicator: Indicator, known_at: int) -> set[str]:
         """Whom an absence counts, as known at a position."""
@@ -251,7 +271,7 @@ def _felt_by(since: _Since, indicator: Indicator) -> Callable[[AliasChange], boo
 
 
 def _records(
-    ledger: Ledger, rows: Sequence[Evidence], divide_by: int
+    ledger: Histories, rows: Sequence[Evidence], divide_by: int
 ) -> Iterator[ChangedRecord]:
     """The records behind postings, each day of a record once with what it adds up to."""
     amounts: dict[tuple[int, str, int, date], int] = {}
@@ -268,15 +288,15 @@ def _records(
             )
 
 
-def events_at(ledger: Ledger, places: set[tuple[str, int]]) -> dict[int, Recorded]:
+def events_at(ledger: Histories, places: set[tuple[str, int]]) -> dict[int, Recorded]:
     """The events of some streams at some positions, by position."""
     streams, wanted = sorted({stream for stream, _position in places}), {p for _s, p in places}
-    found: dict[int, Recorded] = {}
-    for start in range(0, len(streams), STREAMS_AT_ONCE):
-        for stored in ledger.notifications_of(streams[start : start + STREAMS_AT_ONCE]):
-            if stored.id in wanted:
-                found[stored.id] = recorded_from(stored)
-    return found
+    return {
+        event.position: event
+        for history in ledger.histories(streams).values()
+        for event in history
+        if event.position in wanted
+    }
 
 
 def reason_at(event: Recorded) -> str | None:

@@ -10,7 +10,7 @@ when most have been counted; a level is forecast to stay as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -22,12 +22,12 @@ from sqlalchemy import Connection
 
 from domain.indicators import Aggregation, Indicator, PeriodRule
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id
-from domain.ledger import Ledger
 from domain.record_keeping import fold
 from domain.scoring import completion, points, rounded
 from domain.task_book import Head, TaskBook, TaskBookDrafted, TaskIndicator
 from domain.vocabulary import Labelled
 from projections.figures import Figure, figures
+from projections.histories import Histories
 from projections.indicator_checks import aggregation_of
 from projections.indicator_versions import set_of, versions
 from projections.indicators import IndicatorSet
@@ -129,10 +129,12 @@ class TaskBookProgress:
 
 
 def task_book_progress(
-    connection: Connection, ledger: Ledger, station: str, subject: str, *,
-    as_of: date, known_at: KnownAt | None = None,
+    connection: Connection, ledger: Histories, station: str, subject: str, *,
+    as_of: date, known_at: KnownAt | None = None, definitions: Sequence[Indicator] = (),
 ) -> TaskBookProgress:
     """How a station's task book stands by a day.
+
+    ``definitions`` count in the place of the station's own, as if they always had: what if?
 
     :raises UnknownRecord: where there is, or was then, no such task book.
     :raises TaskBookWithoutCycle: where it does not say from when to when it goes.
@@ -148,7 +150,7 @@ def task_book_progress(
     cycle = Period(drafted.first_on, drafted.last_on)
     as_of = min(as_of, cycle.last)
     set_code = drafted.indicator_set or station_profile(ledger, station).indicator_set
-    known = versions(connection, station, set_code, known_at)
+    known = what_if(versions(connection, station, set_code, known_at), definitions)
     whole = set_of(known, cycle.until(as_of))
     asking = _Asking(connection, station, known, whole, known_at, as_of)
     found = asking.figures(cycle, [target.indicator for target in book.indicators])
@@ -162,6 +164,11 @@ def task_book_progress(
         subject, station, book, drafted, cycle, as_of, known_at,
         whole, rows,
     )
+
+
+def what_if(versions: list[IndicatorSet], definitions: Sequence[Indicator]) -> list[IndicatorSet]:
+    """Versions of a set with other definitions in each, as if it had always been so."""
+    return [version.defining(definitions) for version in versions]
 
 
 ByMonth = list[tuple[Period, frozenset[str], dict[str, Figure]]]

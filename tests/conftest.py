@@ -5,21 +5,18 @@ What concerns both databases runs on both: SQLite in a file, PostgreSQL from a w
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from desk import STATION, Desk, a_station, a_vault
+from stage import a_postgres_database
 
 from domain.ledger import Ledger
 from projections.engine import ReadModels
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -40,13 +37,8 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """A fresh PostgreSQL database."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
-    base, query = postgres_server.split("?")
-    yield f"{base.rsplit('/', 1)[0]}/{name}?{query}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with a_postgres_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

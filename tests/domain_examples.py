@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from typing import Final
 
 from desk import a_station
@@ -28,6 +29,7 @@ from domain.erasure import (
     ErasureUnlocked,
     RefusalGround,
 )
+from domain.evaluation import EvaluationRun, HeadScore
 from domain.fields import Quantity
 from domain.group import GroupClosed, GroupOpened, GroupSessionHeld
 from domain.household import (
@@ -377,6 +379,12 @@ EXAMPLES: Final[tuple[Event, ...]] = (
     ReportPublished(
         snapshot=SNAPSHOT, acknowledged=("unstated.person_visits",), texts="cd" * 32,
         code="ef" * 32,
+    ),
+    EvaluationRun(
+        cycle="2024-2025", as_of=date(2025, 6, 30), position=120, indicator_set="lixia-2024",
+        indicator_version=2, code="cd" * 32, known_at="120", task_book="b1", late=3, signals=1,
+        differing=1, changed=("2024-11",),
+        heads=(HeadScore(head=Head.SERVICE, weight=50, judged_weight=10, points=Decimal("36.25")),),
     ),
     ReportRestated(
         snapshot=SNAPSHOT, reason="补录走访一次", restates="ef" * 32, texts="cd" * 32,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
 from desk import STATION, Desk, a_station, on
 from redis.exceptions import RedisError
 
@@ -27,6 +29,19 @@ from workers.settings import Settings, settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_SECONDS = 40.0
+_numbers = itertools.count(1)
+
+
+@contextlib.contextmanager
+def a_postgres_database(server: str) -> Iterator[str]:
+    """A fresh database of a PostgreSQL server, gone afterwards; its URL."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}".encode())
+    base, query = server.split("?")
+    yield f"{base.rsplit('/', 1)[0]}/{name}?{query}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 def until(is_so: Callable[[], object], what: str) -> None:

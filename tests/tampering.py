@@ -1,10 +1,12 @@
-"""How does a test change a log behind the program's back? With the database's own driver."""
+"""How does a test change a log, or a bundle of it, behind the program's back?"""
 
 from __future__ import annotations
 
 import sqlite3
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 from desk import STATION, Desk, on
@@ -18,7 +20,7 @@ TABLES = ("taizhang_events", "log_tiles", "log_checkpoints")
 
 @dataclass
 class Log:
-    """A ledger with visits, and what is done to it without asking."""
+    """A ledger with visits, and what is done to it without asking, by the database's driver."""
 
     ledger: Ledger
     url: str
@@ -101,3 +103,23 @@ class Log:
     @property
     def _position(self) -> str:
         return "position" if self.is_sqlite else "notification_id"
+
+
+# ---- a bundle ----
+
+
+def members(file: Path) -> dict[str, bytes]:
+    """What is in a zip file."""
+    with zipfile.ZipFile(file) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def rewritten(file: Path, **changes: bytes | None) -> Path:
+    """The same bundle with other members, zipped anew; ``None`` leaves one out."""
+    found = members(file) | {name.replace("__", "."): said for name, said in changes.items()}
+    target = file.with_name("changed.zip")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in found.items():
+            if content is not None:
+                archive.writestr(name, content)
+    return target

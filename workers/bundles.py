@@ -1,8 +1,9 @@
 """How does a reviewer take a station's events home, with the proof that none was altered?
 
-One zip file (docs/bundle-format.md, ``domain/bundle.py``), written member by member. Its
-names, order, times and compression are fixed, so that the same question about the same
-checkpoint gives the same bytes.
+One zip file (docs/bundle-format.md, ``domain/bundle.py``), written member by member. One
+that lets a cycle be evaluated has all of the station's events, and the definitions that are
+no events. Names, order, times and compression are fixed, so that the same question about
+the same checkpoint gives the same bytes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import zipfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,7 @@ import msgspec
 
 from domain.bundle import (
     CHECKPOINT,
+    DEFINITIONS,
     EVENTS,
     FORMAT,
     INDEX_BYTES,
@@ -29,19 +31,26 @@ from domain.bundle import (
     MANIFEST,
     PROOF,
     SIGNATURE,
+    THRESHOLDS,
     VERSION,
     EventLine,
     Manifest,
     Member,
     manifest_text,
 )
-from domain.checkpoint import leaf_of
+from domain.checkpoint import leaf_of, signer_of
 from domain.kernel import Occurrence, Refused
 from domain.ledger import Ledger, StoredRow
 from domain.multiproof import multi_path
+from domain.publication import canonical
 from domain.signed_note import Signer
+from projections.evaluation.evaluating import cycle_period
+from projections.indicators import indicator_set_codes, indicator_set_file
+from projections.integrity import Thresholds
 from workers.proving import Prover
+from workers.runtime import sealer_of
 from workers.seals import Sealed, Seals
+from workers.settings import Settings
 from workers.verifying import verify_log
 
 PAGE: Final = 2_000
@@ -66,6 +75,18 @@ leaves          for each event: 8 bytes index (big-endian), 32 bytes RFC 6962 le
 proof           32 bytes each: the RFC 6962 subtrees without any of these leaves, left to right
 
 leaf hash = SHA-256(0x00 || '[position,"stream",version,"topic"]' || 0x0A || state)
+"""
+
+ABOUT_EVALUATING: Final = """\
+
+本包可用来复算项目周期 {cycle} 的年度评估（不联网、不用服务器）：
+
+    taizhang evaluate 本文件 --key 公钥
+
+This bundle reproduces the evaluation of cycle {cycle}: run the line above, offline.
+
+definitions/*.json   the indicator sets (口径) that came as files; revisions are events
+thresholds.json      from when on something counts as odd (核查标准)
 """
 
 Progress = Callable[[int, int], None]
@@ -94,11 +115,28 @@ class LogAltered(
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which events: a station's, and where days are given those about a day between them."""
+    """Which events: a station's, and where days are given those about a day between them.
+
+    With a ``cycle`` it is all that an evaluation of it needs; see ``for_evaluation``.
+    """
 
     station: str
     first: date | None = None
     last: date | None = None
+    cycle: str | None = None
+    limits: Thresholds | None = None
+
+    @classmethod
+    def for_evaluation(cls, station: str, cycle: str, limits: Thresholds) -> Asked:
+        """All of a station's events, so that a cycle can be evaluated.
+
+        Whoever is on 低保 at the end of a month was registered years before: nothing that
+        the station recorded can be left out.
+
+        :raises BadCycle: for what is no project cycle.
+        """
+        cycle_period(cycle)
+        return cls(station, cycle=cycle, limits=limits)
 
     def includes(self, row: StoredRow) -> bool:
         """Whether an event is asked for."""
@@ -167,6 +205,23 @@ def write_bundle(
     return manifest
 
 
+def seal_and_write(
+    target: Path, asked: Asked, ledger: Ledger, seals: Seals, settings: Settings, *,
+    now: datetime, progress: Progress = lambda _done, _total: None, sealed: Sealed | None = None,
+) -> Manifest:
+    """Write a bundle of the log as it is now, sealed first, or as of an earlier checkpoint.
+
+    :raises SealBrokenError: where the log contradicts what was signed.
+    """
+    sealer = sealer_of(ledger, seals, settings)
+    while sealed is None and sealer.seal(now):
+        pass
+    signer = signer_of(settings.sealing_key())
+    return write_bundle(
+        target, asked, ledger, seals, signer=signer, progress=progress, sealed=sealed
+    )
+
+
 @dataclass
 class _Writing:
     """A bundle on its way: its members so far, and which leaves its events are."""
@@ -175,38 +230,51 @@ class _Writing:
     asked: Asked
     prover: Prover
     members: list[Member] = field(default_factory=list)
+    sets: set[str] = field(default_factory=set)
     indexes: array[int] = field(default_factory=lambda: array("Q"))
     leaves: bytearray = field(default_factory=bytearray)
 
     def write(self, ledger: Ledger, signer: Signer, progress: Progress) -> Manifest:
         """Write every member; the manifest, which names the others, comes last."""
         sealed = self.prover.sealed
-        self._add(README, [ABOUT.encode()])
+        self._add(README, [self._about().encode()])
         self._add(CHECKPOINT, [sealed.note.encode()])
         self._add(EVENTS, self._lines(ledger, progress))
         if not self.indexes:
             raise NothingToBundle(station=self.asked.station)
+        for code in sorted(self.sets):
+            self._add(f"{DEFINITIONS}/{code}.json", [indicator_set_file(code)])
+        if self.asked.limits is not None:
+            self._add(THRESHOLDS, [canonical(self.asked.limits)])
         self._add(LEAVES, [bytes(self.leaves)])
         self._add(PROOF, multi_path(self.indexes, sealed.size, self.prover.node))
         manifest = Manifest(
             format=FORMAT, version=VERSION, station=self.asked.station,
             first=self.asked.first, last=self.asked.last,
             events=len(self.indexes), origin=signer.name, size=sealed.size,
-            key=signer.verifier.vkey, members=self.members,
+            key=signer.verifier.vkey, members=self.members, cycle=self.asked.cycle,
+            position=sealed.position if self.asked.cycle else None,
         )
         self._write(MANIFEST, [manifest.text])
         self._write(SIGNATURE, [signer.signed(manifest_text(manifest.text)).encode()])
         return manifest
 
+    def _about(self) -> str:
+        cycle = self.asked.cycle
+        return ABOUT if cycle is None else ABOUT + ABOUT_EVALUATING.format(cycle=cycle)
+
     def _lines(self, ledger: Ledger, progress: Progress) -> Iterator[bytes]:
         """The events that are asked for, up to the checkpoint."""
-        position, end = 0, self.prover.sealed.position
-        while page := ledger.rows(position, PAGE, self.asked.station):
-            for row in page:
-                if row[0] <= end and self.asked.includes(row):
-                    yield self._line(row)
-            position = page[-1][0]
-            progress(min(position, end), end)
+        end = self.prover.sealed.position
+        named = {c: f'"{c}"'.encode() for c in indicator_set_codes()} if self.asked.cycle else {}
+        rows = ledger.station_rows(self.asked.station, until=end)
+        for number, row in enumerate(rows, start=1):
+            if self.asked.includes(row):
+                self.sets |= {code for code, name in named.items() if name in row[4]}
+                yield self._line(row)
+            if number % PAGE == 0:
+                progress(row[0], end)
+        progress(end, end)
 
     def _line(self, row: StoredRow) -> bytes:
         index = self.prover.index(row)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Retry, Worker
-from rq.exceptions import DuplicateJobError, NoSuchJobError
+from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 
@@ -52,6 +52,17 @@ ENDED: Final = frozenset(
 
 class QueueUnavailableError(RuntimeError):
     """Redis is away, so a long job cannot be handed over."""
+
+
+class EvaluationAsked(NamedTuple):
+    """What a job is handed of an evaluation: who asks what, under which id, as plain texts."""
+
+    identity: str
+    cycle: str
+    as_of: str | None
+    known_at: str | None
+    actor: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +131,16 @@ def ask_for_seal(connection: Redis) -> None:
         enqueue_seal(connection)
 
 
+def evaluation_job(identity: str, station: str) -> str:
+    """Under which id a station is evaluated."""
+    return f"evaluate-{identity}-{station}"
+
+
+def bundle_job(station: str, cycle: str) -> str:
+    """Under which id a bundle is written."""
+    return f"bundle-{station}-{cycle}"
+
+
 class Wakeups:
     """Wakes the workers after an append. One object serves all threads of a process."""
 
@@ -155,6 +176,59 @@ class Wakeups:
         """
         job_id = "-".join(("rebuild", *projections))
         return self.start_long(job_id, "workers.jobs.rebuild.rebuild", *projections)
+
+    def evaluate(self, asked: EvaluationAsked, stations: Iterable[str]) -> list[str]:
+        """Start evaluating stations, a job each, or join those; answers the jobs' ids.
+
+        :raises QueueUnavailableError: where Redis is away.
+        """
+        return [
+            self.start_long(
+                evaluation_job(asked.identity, station), "workers.jobs.evaluate.evaluate",
+                station, *asked,
+            )
+            for station in stations
+        ]
+
+    def cancel(self, job_ids: Iterable[str]) -> list[str]:
+        """Take jobs out of the queue that have not begun; answers which.
+
+        What has begun goes on to its end, so that nothing is left half done.
+
+        :raises QueueUnavailableError: where Redis is away.
+        """
+        connection, cancelled = self._connected(), list[str]()
+        for job_id in job_ids:
+            try:
+                job = _fetch(job_id, connection)
+                if job.get_status() is JobStatus.QUEUED:
+                    job.cancel()
+                    cancelled.append(job_id)
+            except (NoSuchJobError, InvalidJobOperation):
+                continue
+            except RedisError as error:
+                raise QueueUnavailableError(str(error)) from error
+        return cancelled
+
+    def jobs(self, job_ids: Sequence[str]) -> dict[str, JobState]:
+        """Several long jobs by id, without those that are unknown or forgotten.
+
+        :raises QueueUnavailableError: where Redis is away.
+        """
+        connection = self._connected()
+        try:
+            found = Job.fetch_many(job_ids, connection=connection, serializer=JSONSerializer)
+            return {job.id: _job_state(job) for job in found if job is not None}
+        except RedisError as error:
+            raise QueueUnavailableError(str(error)) from error
+    def bundle(self, station: str, cycle: str) -> str:
+        """Start writing a bundle for a station's evaluation, or join it; answers the job's id.
+
+        :raises QueueUnavailableError: where Redis is away.
+        """
+        return self.start_long(
+            bundle_job(station, cycle), "workers.jobs.bundle.bundle", station, cycle
+        )
 
     def start_long(self, job_id: str, function: str, *arguments: str | int | None) -> str:
         """Hand over a long job, of which one with this id runs at a time.
@@ -222,9 +296,9 @@ def _forget_ended(job_id: str, connection: Redis) -> None:
 
 
 def _job_state(job: Job) -> JobState:
-    status = job.get_status()
+    status = job.get_status(refresh=False)  # it was just fetched
     result = job.return_value() if status is JobStatus.FINISHED else None
-    meta = job.get_meta()
+    meta = job.get_meta(refresh=False)
     return JobState(
         job.id, str(status.value if status else "unknown"), int(meta.get("done", 0)),
         int(meta.get("total", 0)), result,

@@ -53,14 +53,22 @@ def fill_template(
     :raises BadTemplateError: where the template was edited into something unusable.
     """
     document = DocxTemplate(str(template))
+    fill_document(document, filled)
+    if footer is not None:
+        stamp(document.docx, footer)
+    save_whole(document, target)
+
+
+def fill_document(document: DocxTemplate, filled: dict[str, Any]) -> None:
+    """Fill an open template.
+
+    :raises BadTemplateError: where the template was edited into something unusable.
+    """
     try:
         # A template is a document that people exchange: it runs in a sandbox.
         document.render(filled, SandboxedEnvironment(autoescape=True), autoescape=True)
     except Exception as error:
-        raise BadTemplateError(f"{template}: {error}") from error
-    if footer is not None:
-        stamp(document.docx, footer)
-    save_whole(document, target)
+        raise BadTemplateError(f"{document.template_file}: {error}") from error
 
 
 def save_whole(document: Any, target: Path) -> None:

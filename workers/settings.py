@@ -149,6 +149,11 @@ class Settings:
         return (_as_key(text, "TAIZHANG_NEW_MASTER_KEY"),) if text else ()
 
     @property
+    def thresholds_file(self) -> Path:
+        """What this installation says otherwise of when something looks odd, if anything."""
+        return self.home / "integrity.json"
+
+    @property
     def noted_file(self) -> Path:
         """Where the newest checkpoint is noted, outside the database."""
         return self.home / NOTED_FILE

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from domain.catalog import to_builtins
 from domain.publication import (
-    PublishedFigure,
     PublishedPart,
     PublishedSection,
     Snapshot,
     TreeHead,
 )
-from projections.figures import Figure
 from projections.monthly_report import MonthlyReport
+from projections.published_reports import printed
 from workers.reports import imprint, summary
 
 
@@ -25,7 +24,7 @@ def snapshot_of(
         last_on=report.period.last, position=report.known_at, title=report.title,
         summary=summary(report), imprint=imprint(report),
         profile=to_builtins(report.profile), indicator_set=to_builtins(report.indicator_set),
-        figures=tuple(_figure(figure) for figure in report.figures),
+        figures=tuple(map(printed, report.figures)),
         sections=tuple(
             PublishedSection(
                 number=section.number, title=section.title,
@@ -37,13 +36,4 @@ def snapshot_of(
             for section in report.sections
         ),
         template=template, checkpoint=checkpoint,
-    )
-
-
-def _figure(figure: Figure) -> PublishedFigure:
-    row = figure.indicator
-    return PublishedFigure(
-        code=row.code, label=row.label, label_en=row.label_en, unit=row.unit,
-        value=figure.value, display=figure.display, approximation=figure.approximation,
-        unstated=figure.unstated, part_of=row.part_of, is_fact=row.is_fact,
     )

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "access-log": "api.cli.audit:access_log",
     "signals": "api.cli.signals:signals",
     "progress": "api.cli.progress:progress",
+    "evaluate": "api.cli.evaluate:evaluate_command",
     "rebuild": "api.cli.rebuild:rebuild",
     "backup": "api.cli.backup:backup",
     "restore": "api.cli.backup:restore",

@@ -76,11 +76,11 @@ def key(*, as_json: bool) -> None:
 def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool) -> None:
     settings = read_settings()
     needs_ledger(settings)
-    verdict = verified(settings, _verifier(key_text) if key_text else _own(settings), notes)
+    verdict = verified(settings, verifier_of(key_text) if key_text else _own(settings), notes)
     if key_text is None:
         _keep(settings, verdict)
     if as_json:
-        print_json({"ok": verdict.is_ok} | _plain(verdict))
+        print_json({"ok": verdict.is_ok} | plain(verdict))
     else:
         _say_log(verdict)
     _end(verdict)
@@ -115,7 +115,7 @@ def _own(settings: Settings) -> Verifier:
 
 
 def _say_log(verdict: LogVerdict) -> None:
-    _say_faults(verdict)
+    say_faults(verdict)
     unsealed = max(verdict.events - verdict.sealed, 0)
     click.echo(
         f"核对了 {verdict.events} 条记录、{verdict.checkpoints} 个检查点"
@@ -134,16 +134,16 @@ def _verify_bundle(
     if key_text is None or notes:
         raise click.UsageError("核对导出包须用 --key 给出公钥，且不用 --checkpoint")
     with progress_bar("核对") as progress:
-        manifest, verdict = verify_bundle(bundle, _verifier(key_text), progress)
+        manifest, verdict = verify_bundle(bundle, verifier_of(key_text), progress)
     if as_json:
-        print_json({"ok": verdict.is_ok, "station": manifest.station} | _plain(verdict))
+        print_json({"ok": verdict.is_ok, "station": manifest.station} | plain(verdict))
     else:
         _say_bundle(manifest, verdict)
     _end(verdict)
 
 
 def _say_bundle(manifest: Manifest, verdict: Verdict) -> None:
-    _say_faults(verdict)
+    say_faults(verdict)
     span = f"{manifest.first or '最早'} 至 {manifest.last or '最近'}"
     click.echo(
         f"社工站 {manifest.station}，{span}：{verdict.events} 条记录，"
@@ -154,7 +154,7 @@ def _say_bundle(manifest: Manifest, verdict: Verdict) -> None:
 # ---- both ----
 
 
-def _verifier(text: str) -> Verifier:
+def verifier_of(text: str) -> Verifier:
     """The public key that was given, as it is or in a file."""
     file = Path(text)
     try:
@@ -176,11 +176,13 @@ def _read(file: Path) -> str:
         raise CommandFailedError(f"{file} 无法读取：{error}", REFUSED) from error
 
 
-def _plain(verdict: Verdict) -> dict[str, object]:
+def plain(verdict: Verdict) -> dict[str, object]:
+    """A verdict as JSON has it."""
     return {name: getattr(verdict, name) for name in verdict.__dataclass_fields__}
 
 
-def _say_faults(verdict: Verdict) -> None:
+def say_faults(verdict: Verdict) -> None:
+    """Print what is wrong, each with its position, and that it did not pass; or that it did."""
     console = Console(highlight=False, soft_wrap=True)
     for fault in verdict.faults:
         console.print(f"✗ {fault.detail}", markup=False)

@@ -53,15 +53,14 @@ from domain.ledger.references import (
     referable_kinds,
     references,
 )
-from domain.ledger.request_keys import RequestKey, StoredRow
+from domain.ledger.request_keys import PAGE, RequestKey, StoredRow
 from domain.merging import MERGE, merges_asked
 from domain.record_keeping import Command, Correct, Record, Void, decide, fold, is_last_standing
 from domain.vault import DataKey, Stated, Vault
 
 MAX_ATTEMPTS: Final = 20
 """How often a decision is taken again when another writer was faster."""
-PAGE: Final = 5_000
-"""How many events are read at once."""
+STREAMS_AT_ONCE: Final = 400
 CACHED_STREAMS: Final = "2000"
 HELD_SECONDS: Final = 0.1
 """How long another process's merge may go unnoticed by a new record."""
@@ -258,6 +257,15 @@ class Ledger(Application[str]):
         """Every event of a stream with its position, oldest first."""
         return [recorded_from(n) for n in self.notifications_of([stream])]
 
+    def histories(self, streams: Iterable[str]) -> dict[str, list[Recorded]]:
+        """The same of several streams; of one that was never begun there is nothing."""
+        names, found = list(streams), dict[str, list[Recorded]]()
+        for start in range(0, len(names), STREAMS_AT_ONCE):
+            stored = self.notifications_of(names[start : start + STREAMS_AT_ONCE])
+            for name, own in by_stream(stored).items():
+                found[name] = [recorded_from(notification) for notification in own]
+        return found
+
     def notifications_of(
         self, streams: Sequence[str], up_to: int = 2**62
     ) -> Sequence[Notification]:
@@ -276,9 +284,15 @@ class Ledger(Application[str]):
         """The stored events after a position, in order of position."""
         return self.store.select_notifications(after, limit, inclusive_of_start=False)
 
-    def rows(self, after: int, limit: int = PAGE, station: str | None = None) -> list[StoredRow]:
-        """The events after a position as they are stored, of one station or all."""
-        return self.store.select_rows(after, limit, station)
+    def rows(self, after: int, limit: int = PAGE) -> list[StoredRow]:
+        """The events after a position as they are stored."""
+        return self.store.select_rows(after, limit)
+
+    def station_rows(
+        self, station: str, after: int = 0, until: int = 2**62
+    ) -> Iterator[StoredRow]:
+        """A station's events after a position and up to another, as they are stored."""
+        return self.store.station_rows(station, after, until)
 
     def recorded(self, after: int = 0) -> Iterator[Recorded]:
         """Every event after a position, read in pages."""

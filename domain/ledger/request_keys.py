@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from eventsourcing.persistence import IntegrityError, StoredEvent
 
+PAGE: Final = 5_000
+"""How many events are read at once."""
 StoredRow = tuple[int, str, int, str, bytes]
 """An event as it is stored: position, stream, version, topic, state."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from array import array
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,9 @@ from domain.ledger.request_keys import (
 
 MOST_AT_ONCE: Final = 200
 """How many waiting appends one commit takes along."""
+MOST_MARKS: Final = 500
+"""How many positions one statement asks for."""
+POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
 _KEY_COLUMNS: Final = "scope, key, fingerprint, originator_id, originator_version"
 
 
@@ -217,19 +221,31 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
                 for row in c.fetchall()
             ]
 
-    def select_rows(self, after: int, limit: int, station: str | None = None) -> list[StoredRow]:
-        """Events after a position, of one station or all, as they are stored."""
-        mine = ""
-        names: list[Any] = [after]
-        if station is not None:
-            mine = " AND originator_id >= ? AND originator_id < ?"
-            names += [f"{station}/", f"{station}0"]  # the character after the slash
+    def select_rows(self, after: int, limit: int) -> list[StoredRow]:
+        """Events after a position as they are stored."""
+        return self._rows("position > ? ORDER BY position LIMIT ?", [after, limit])
+
+    def station_rows(self, station: str, after: int, until: int) -> Iterator[StoredRow]:
+        """A station's events after a position and up to another, as they are stored.
+
+        Where they are is read from the index over the streams' names alone, once.
+        """
+        names = f"{station}/", f"{station}0"  # the character after the slash
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(POSITIONS.format(table=self.events_table_name), [*names])
+            found = array("q", (row[0] for row in c.fetchall() if after < row[0] <= until))
+        positions = sorted(found)
+        for start in range(0, len(positions), MOST_MARKS):
+            chunk = positions[start : start + MOST_MARKS]
+            marks = ",".join("?" * len(chunk))
+            yield from self._rows(f"position IN ({marks}) ORDER BY position", chunk)
+
+    def _rows(self, where: str, values: Sequence[Any]) -> list[StoredRow]:
         with self.datastore.transaction(commit=False) as c:
             c.execute(
                 "SELECT position, originator_id, originator_version, topic, state"  # noqa: S608 - fixed names
-                f" FROM {self.events_table_name} WHERE position > ?{mine}"
-                " ORDER BY position LIMIT ?",
-                [*names, limit],
+                f" FROM {self.events_table_name} WHERE {where}",
+                values,
             )
             return [tuple(row) for row in c.fetchall()]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,6 +54,18 @@ def observed(
         for history in _histories(ledger, streams[start : start + CHUNK])
         for record in _standing(history)
         if record.position in positions
+    ]
+
+
+def observed_in(
+    histories: Iterable[Sequence[Recorded]], first: datetime, until: datetime
+) -> list[Observed]:
+    """The same of some whole streams, in the order of their names."""
+    return [
+        record
+        for history in sorted(histories, key=lambda events: events[0].stream)
+        for record in _standing(history)
+        if first <= record.recorded_at < until
     ]
 
 

@@ -149,3 +149,23 @@ def test_a_report_is_published_checked_and_restated(run: Run, tmp_path: Path) ->
         assert json.loads(checked.stdout)["codes"] == ([code] if expected == 0 else [])
     assert run("report", "check", str(tmp_path)).exit_code == 2
     assert run("report", *month, "--published", "--as-of", "2024-11-05").exit_code == 2
+
+
+def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp_path: Path) -> None:
+    run(*STATION)
+    assert run("evaluate").exit_code == 2  # no task book says which cycle
+    cycle = ("evaluate", "--cycle", "2024-2025", "--json")
+    sheet = json.loads(run(*cycle).stdout)
+    assert (sheet["station"], sheet["projected"], len(sheet["months"])) == ("st", [], 12)
+    (row,) = json.loads(run(*cycle[:-1], "--all", "--actor", "评审", "--json").stdout)["stations"]
+    assert row["code"] == sheet["code"]
+    file = tmp_path / "rules.json"
+    file.write_text('[{"code": "visits", "label": "走访"}]', encoding="utf-8")
+    assert run(*cycle, "--what-if", str(file)).exit_code == 1
+    file.write_text(
+        '[{"code": "meetings", "label": "会议", "label_en": "Meetings", "unit": "times",'
+        ' "measure": "meeting.held"}]', encoding="utf-8",
+    )
+    found = json.loads(run(*cycle, "--what-if", str(file)).stdout)
+    assert {figure["code"] for figure in found["figures"]} == {"meetings"}
+    assert found["what_if"]["what_if"] == ["meetings"]

@@ -45,6 +45,7 @@ from domain.vault import Vault
 from domain.visit import VISIT, VisitRecorded
 from projections.difference import difference
 from projections.engine import ReadModels
+from projections.evaluation.replaying import Replayed, replay
 from projections.figures import KnownAt, Period, evidence, figures
 from projections.indicators import Indicator, IndicatorSet
 from workers.erasing import carry_out
@@ -339,6 +340,19 @@ class Year:
                 counted = sum(1 for n in sums.values() if n > 0)
                 assert (counted if code in DISTINCT else sum(sums.values())) == expected, code
 
+    def replay_agrees(
+        self, replayed: Replayed, month: str, known_at: KnownAt | None, as_of: date | None
+    ) -> None:
+        """The log, replayed into nothing that is stored, gives the very same figures."""
+        with self.read_models.engine.connect() as connection:
+            stored, again = (
+                figures(
+                    source, STATION, SET, Period.of_month(month), as_of=as_of, known_at=known_at
+                )
+                for source in (connection, replayed.connection)
+            )
+        assert again == stored
+
     def difference_closes(self, month: str, since: KnownAt, until: KnownAt | None) -> None:
         """The records between two moments make up the difference of every sum."""
         period = Period.of_month(month)
@@ -376,12 +390,20 @@ def lives(ledger: Ledger, read_models: ReadModels, seed: int, steps: int) -> Non
         year.act(step)
     read_models.advance(ledger)
     year.names_nobody_erased()
+    with replay(ledger.station_rows(STATION), STATION) as replayed:
+        asks(year, chance, replayed)
+
+
+def asks(year: Year, chance: random.Random, replayed: Replayed) -> None:
+    """Random questions about a history."""
     for month in MONTHS:
         year.agrees(month, None, None)
+        year.replay_agrees(replayed, month, None, None)
     for _question in range(8):
         month, known_at = chance.choice(MONTHS), year.moment()
-        as_of = date(2024, chance.randint(9, 11), chance.randint(1, 30))
-        year.agrees(month, known_at, chance.choice((None, as_of)))
+        as_of = chance.choice((None, date(2024, chance.randint(9, 11), chance.randint(1, 30))))
+        year.agrees(month, known_at, as_of)
+        year.replay_agrees(replayed, month, known_at, as_of)
         since, until = year.moment(), year.moment()
         is_in_order = until is None or (type(since) is type(until) and since <= until)
         if since is not None and is_in_order:

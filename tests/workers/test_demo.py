@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,25 +15,34 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from desk import a_vault
+from desk import Desk, a_vault
 from docx import Document
 from stdnum.cn import ric
 
 from domain.fields import PERSONAL, marked_values
-from domain.indicators import Counted
+from domain.indicators import Counted, Indicator
 from domain.kernel import Recorded
 from domain.ledger import Ledger
+from domain.vocabulary import Unit
 from projections.engine import ReadModels
+from projections.evaluation.beside import beside
+from projections.evaluation.evaluating import Question
+from projections.evaluations import evaluations_of
 from projections.figures import Figure, KnownAt, Period, figures
 from projections.indicators import indicator_set
-from projections.monthly_report import MonthlyReport, monthly_report
+from projections.integrity import thresholds_of
+from projections.monthly_report import MonthlyReport, monthly_report, unopened
+from projections.published_reports import publication
 from projections.task_progress import task_book_progress
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.demo.generator import demo_lines
 from workers.demo.many import CASEWORK_STATION, casework_lines, load_lines
+from workers.evaluating import Workshop, evaluate, keep, run_evaluation, sheet_of
 from workers.history import import_history
 from workers.history.lines import Names
+from workers.publishing import Press, preview, publish
 from workers.reports import BadTemplateError, write_docx
+from workers.settings import settings_for
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 PUBLISHED = {
@@ -50,6 +62,15 @@ class Station:
 
     ledger: Ledger
     read_models: ReadModels
+    folder: Path
+
+    @property
+    def ledger_url(self) -> str:
+        return f"sqlite:///{self.folder}/ledger.sqlite3"
+
+    @property
+    def read_url(self) -> str:
+        return f"sqlite:///{self.folder}/read.sqlite3"
 
     def figures(
         self, month: str, code: str = DEMO_STATION, name: str = "lixia-2024",
@@ -80,7 +101,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
         ):
             assert import_history(ledger, lines, code, DEMO_SOURCE, NOW).faults == []
         read_models.advance(ledger)
-        yield Station(ledger, read_models)
+        yield Station(ledger, read_models, folder)
     read_models.close()
 
 
@@ -283,3 +304,98 @@ def _text(path: Path) -> str:
     document = Document(str(path))
     cells = [cell.text for table in document.tables for row in table.rows for cell in row.cells]
     return "\n".join([*(p.text for p in document.paragraphs), *cells])
+
+
+# ---- the annual evaluation ----
+
+CYCLE = "2024-2025"
+
+
+@pytest.fixture(scope="module")
+def shop(demo: Station, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """A copy of the demo whose November is published, as ``taizhang demo`` invites to do."""
+    settings = settings_for(tmp_path_factory.mktemp("evaluated"))
+    settings.prepare_home()
+    for url, target in ((demo.ledger_url, "ledger"), (demo.read_url, "read")):
+        with (
+            contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as source,
+            contextlib.closing(sqlite3.connect(settings.home / f"{target}.sqlite3")) as copy,
+        ):
+            source.backup(copy)
+    read_models = ReadModels(settings.read_database_url)
+    with Ledger(settings.database_url, a_vault()) as ledger:
+        press = Press(ledger, read_models, settings.home / "templates", lambda: None)
+        lead = Desk(ledger, DEMO_STATION).context(NOW, actor="站长", role="lead")
+        found = preview(press, DEMO_STATION, "2024-11", lead.today, opened=unopened)
+        publish(press, "2024-11", lead, found.warnings)
+        yield Workshop(settings, ledger, read_models)
+    read_models.close()
+
+
+def test_the_cycle_scores_and_every_figure_of_every_month_is_that_of_the_read_models(
+    shop: Workshop,
+) -> None:
+    sheet = evaluate(shop, DEMO_STATION, Question(CYCLE))
+    assert sheet.projected == ()
+    assert [len(month.figures) for month in sheet.months] == [24] * 6 + [27] * 6
+    november = {figure.code: figure.display for figure in sheet.months[4].figures}
+    assert {code: november[code] for code in PUBLISHED} == PUBLISHED
+    assert {head.head.label: str(head.points) for head in sheet.heads} == {
+        "行政管理": "8.75", "财务管理": "0", "服务执行与产出": "46.43", "社会评价": "5.00",
+        "宣传创新": "10.00",
+    }
+    assert (sheet.weight, sheet.judged_weight) == (100, 20)
+    assert [(r.period, r.is_same) for r in sheet.reports] == [("2024-11", True)]
+
+
+def test_training_defined_as_delivered_or_received_gives_two_beside_the_published_one(
+    shop: Workshop,
+) -> None:
+    both = Indicator(
+        code="volunteer_trainings_delivered", label="培训", label_en="Trainings",
+        unit=Unit.TIMES, measure="training.delivered",
+        plus=(Counted(measure="training.received"),),
+    )
+    before = stored(shop)
+    asked = Question(CYCLE), Question(CYCLE, definitions=(both,))
+    found = beside(
+        shop.ledger.station_rows(DEMO_STATION), DEMO_STATION, *asked,
+        thresholds_of(shop.settings.thresholds_file),
+    )
+    (november,) = [figure for figure in found.figures if figure.where == "2024-11"]
+    assert (november.code, november.replayed, november.other) == (both.code, "1", "2")
+    published = publication(shop.ledger, DEMO_STATION, "2024-11")
+    assert [f.display for f in published.figures if f.code == both.code] == ["1"]
+    assert stored(shop) == before
+
+
+def stored(shop: Workshop) -> tuple[str, list[str]]:
+    """A hash over everything that the log holds, and every file of the home by its size."""
+    rows = hashlib.sha256(repr(shop.ledger.rows(0, 1_000_000)).encode())
+    return rows.hexdigest(), sorted(str(path) for path in shop.settings.home.rglob("*"))
+
+
+def test_a_run_is_recorded_once_and_its_sheet_can_always_be_made_again(shop: Workshop) -> None:
+    who = Desk(shop.ledger, DEMO_STATION).context(
+        NOW, actor="评审", role="reviewer", idempotency_key="evaluation-e1"
+    )
+    # given a job whose worker was killed after the sheet was kept, and one that goes to the end
+    sheet = evaluate(shop, DEMO_STATION, Question(CYCLE))
+    keep(shop.settings, "e1", sheet)
+    run = run_evaluation(shop, "e1", Question(CYCLE), who)
+    head = shop.ledger.head()
+    # then running it again records nothing and answers the same
+    assert run_evaluation(shop, "e1", Question(CYCLE), who) == run
+    assert shop.ledger.head() == head
+    assert (run.code, run.differing, run.changed) == (sheet.code, 0, ())
+    kept = sheet_of(shop, DEMO_STATION, "e1")
+    assert (kept, kept.code) == (sheet, run.code)
+    # and without its file the log gives the same sheet, by the same code
+    for file in (shop.settings.home / "evaluations").iterdir():
+        file.unlink()
+    again = sheet_of(shop, DEMO_STATION, "e1")
+    assert again.code == run.code
+    shop.read_models.advance(shop.ledger)
+    with shop.read_models.engine.connect() as connection:
+        (listed,) = evaluations_of(connection, DEMO_STATION, CYCLE)
+    assert (listed.id, listed.points, listed.code) == ("e1", "70.18", run.code)

@@ -19,6 +19,8 @@ from domain_spec import record, refused
 from domain.household import HOUSEHOLD, HouseholdInfoVerified
 from domain.kernel import Refused, stream_id
 from domain.ledger import Busy, Ledger, Receipt, StoreUnavailable
+from domain.ledger.postgres_recorder import STATION_ROWS
+from domain.ledger.sqlite_recorder import POSITIONS
 from domain.meeting import MEETING, MeetingHeld
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
 
@@ -430,3 +432,64 @@ def test_a_server_that_dropped_every_connection_takes_the_next_record(
         )
         patiently(lambda: desk.household("h1", idempotency_key="k1"), THREADS)
         assert positions(desk) == [1, 2]
+
+
+# ---- one station's events ----
+
+
+def two_stations(ledger: Ledger, meetings: int) -> tuple[Desk, Desk]:
+    """Stations whose codes begin alike, which record in turn."""
+    desks = Desk(ledger, "st"), Desk(ledger, "st0")
+    for desk in desks:
+        desk.record(desk.station, a_station(), "2024-01-01", role="administrator")
+    for number in range(meetings):
+        for desk in desks:
+            desk.record(f"m{number}", A_MEETING, "2024-11-05")
+    return desks
+
+
+def test_a_station_s_events_are_read_in_the_order_of_the_log_and_nobody_else_s(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain.ledger.postgres_recorder.PAGE", 3)
+    monkeypatch.setattr("domain.ledger.sqlite_recorder.MOST_MARKS", 3)
+    two_stations(ledger, 5)
+    everything = ledger.rows(0)
+    for station in ("st", "st0", "s"):
+        own = [row for row in everything if row[1].startswith(f"{station}/")]
+        assert list(ledger.station_rows(station)) == own
+        assert list(ledger.station_rows(station, after=3, until=8)) == [
+            row for row in own if 3 < row[0] <= 8
+        ]
+
+
+def test_a_station_s_events_are_found_by_an_index(
+    ledger: Ledger, ledger_url: str, database: str
+) -> None:
+    two_stations(ledger, 200)
+    table = ledger.store.events_table_name
+    if database == "sqlite":
+        question = f"EXPLAIN QUERY PLAN {POSITIONS.format(table=table)}"
+        question = question.replace("?", "'st/'", 1).replace("?", "'st0'", 1)
+        (plan,) = run_sql(ledger_url, question)
+        assert "COVERING INDEX" in plan[-1]
+        assert "originator_id>? AND originator_id<?" in plan[-1]
+    else:
+        question = STATION_ROWS.format(schema="public", table=table)
+        for value in ("'st'", "0", "1000000", "5000"):
+            question = question.replace("%s", value, 1)
+        plan = run_sql(ledger_url, "SET enable_seqscan = off", f"EXPLAIN {question}")
+        assert f"{table}_by_station" in str(plan)
+
+
+def test_a_filled_log_of_an_earlier_layout_is_given_the_index(postgres_url: str) -> None:
+    with Ledger(postgres_url, a_vault()) as ledger:
+        two_stations(ledger, 3)
+        table, before = ledger.store.events_table_name, ledger.rows(0)
+    layout = f"COMMENT ON TABLE {table} IS 'taizhang ledger 1'"
+    run_sql(postgres_url, f"DROP INDEX {table}_by_station", layout)
+    with Ledger(postgres_url, a_vault()) as ledger:
+        assert ledger.rows(0) == before
+        assert len(list(ledger.station_rows("st"))) == 4
+    found = run_sql(postgres_url, "SELECT indexname FROM pg_indexes")
+    assert (f"{table}_by_station",) in found

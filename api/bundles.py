@@ -1,0 +1,126 @@
+"""How does a reviewer fetch the file with which he recounts an evaluation at home?
+
+Written by a job, since the whole log is verified first; then downloaded as one file.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Response, send_file
+from marshmallow import Schema, fields
+
+from api.access_log import AccessAction
+from api.answers import local_time
+from api.bodies import Blueprint
+from api.identity import AUDIT, action
+from api.paging import ReadSchema
+from api.personal import noted
+from api.queries import one_station
+from api.services import services
+from domain.kernel import Refused
+from projections.evaluation.evaluating import cycle_period
+from projections.monthly_report import station_profile
+from workers.kept_bundles import bundle_file
+from workers.queues import JobState, QueueUnavailableError, bundle_job
+
+bundles = Blueprint("bundles", __name__, url_prefix="/api/v1/bundles", description="评审导出包")
+
+
+class BundleNotWritten(
+    Refused, code="bundle_not_written", status=404, title="还没有导出包",
+    detail="{cycle} 的导出包还没有写成，或已过期；请先用 POST /api/v1/bundles/{cycle} 导出。",
+):
+    """No bundle was asked for, or its file is gone."""
+
+
+class BundleSchema(Schema):
+    """A bundle: the job that writes it, and the file once there is one."""
+
+    cycle = fields.String()
+    status = fields.String(
+        metadata={"description": "任务状态：queued、started、finished、failed 等"}
+    )
+    done = fields.Integer(metadata={"description": "已读到的台账位置"})
+    total = fields.Integer()
+    file = fields.String(allow_none=True, metadata={"description": "下载地址；尚无文件时为空"})
+    bytes = fields.Integer(allow_none=True)
+    written_at = fields.String(allow_none=True)
+
+
+@bundles.route("/<cycle>", methods=["POST"])
+@action(AUDIT)
+@bundles.arguments(Schema.from_dict({}, name="BundleAsked"))
+@bundles.response(202, BundleSchema)
+def start_bundle(_body: dict[str, Any], cycle: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """写出供评审离线复算的文件：全部记录（个人信息仍为密文）、口径、任务书、已发布的报告和证明。"""
+    station, cycle = asked_of(cycle)
+    services().wakeups.bundle(station, cycle)
+    return bundle_data(station, cycle), 202, {"Location": f"/api/v1/bundles/{cycle}"}
+
+
+@bundles.route("/<cycle>")
+@action(AUDIT)
+@bundles.arguments(ReadSchema, location="query")
+@bundles.response(200, BundleSchema)
+def get_bundle(_query: dict[str, Any], cycle: str) -> dict[str, Any]:
+    """导出包写到哪里了，是否可以下载。"""
+    return bundle_data(*asked_of(cycle))
+
+
+@bundles.route("/<cycle>/file")
+@action(AUDIT)
+@bundles.arguments(ReadSchema, location="query")
+def get_bundle_file(_query: dict[str, Any], cycle: str) -> Response:
+    """下载导出包；用 taizhang evaluate 复算，用 taizhang verify 核对。"""
+    station, cycle = asked_of(cycle)
+    file = bundle_file(services().settings, station, cycle)
+    if not file.exists():
+        raise BundleNotWritten(cycle=cycle)
+    noted(f"station:{station}", action=AccessAction.EXPORT)
+    return send_file(
+        file, as_attachment=True, download_name=f"{station}-{cycle}.zip",
+        mimetype="application/zip",
+    )
+
+
+def asked_of(cycle: str) -> tuple[str, str]:
+    """The station and the cycle of a request: both exist, and so may name a file.
+
+    :raises UnknownStation: where there is no such station.
+    :raises BadCycle: for what is no project cycle.
+    """
+    station = one_station()
+    station_profile(services().ledger, station)
+    cycle_period(cycle)
+    return station, cycle
+
+
+def bundle_data(station: str, cycle: str) -> dict[str, Any]:
+    """How the bundle of a station and cycle stands.
+
+    :raises BundleNotWritten: where none is on its way and none is there.
+    :raises QueueUnavailableError: where Redis, which knows, is away.
+    """
+    file = bundle_file(services().settings, station, cycle)
+    about = file.stat() if file.exists() else None
+    job = _job(station, cycle, is_needed=about is None)
+    if job is None and about is None:
+        raise BundleNotWritten(cycle=cycle)
+    found = job or JobState(bundle_job(station, cycle), "finished")
+    return {
+        "cycle": cycle, "status": found.status, "done": found.done, "total": found.total,
+        "file": about and f"/api/v1/bundles/{cycle}/file",
+        "bytes": about and about.st_size,
+        "written_at": about and local_time(datetime.fromtimestamp(about.st_mtime, UTC)),
+    }
+
+
+def _job(station: str, cycle: str, *, is_needed: bool) -> JobState | None:
+    try:
+        return services().wakeups.job(bundle_job(station, cycle))
+    except QueueUnavailableError:
+        if is_needed:
+            raise
+        return None

@@ -1,0 +1,183 @@
+"""How is a score sheet printed at the command line, and written to files?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from api.cli.common import CommandFailedError
+from projections.evaluation.beside import Beside
+from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet, SheetRow
+from workers.reports import BadTemplateError
+from workers.score_sheet_excel import write_score_workbook
+from workers.score_sheet_tables import Proof
+from workers.score_sheet_word import write_score_document
+
+TEXTS: Final = {"指标", "单位", "月份", "社工站", "说明", "数字"}
+MONTHS_WIDTH: Final = 130
+"""In how many columns twelve months can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """The files that a score sheet is to be written to."""
+
+    docx: Path | None = None
+    xlsx: Path | None = None
+
+    def __bool__(self) -> bool:
+        """Whether there is any."""
+        return self.docx is not None or self.xlsx is not None
+
+
+def write_files(
+    files: Files, sheet: ScoreSheet, proof: Proof, templates: Path | None = None
+) -> None:
+    """Write the score sheet in Word and Excel, as asked; ``templates`` are the station's own.
+
+    :raises CommandFailedError: where a folder is missing or a template cannot be filled.
+    """
+    try:
+        if files.docx is not None:
+            write_score_document(sheet, proof, _in_folder(files.docx), templates)
+        if files.xlsx is not None:
+            write_score_workbook(sheet, proof, _in_folder(files.xlsx))
+    except BadTemplateError as error:
+        raise CommandFailedError(f"模板无法填写：{error}") from error
+
+
+def _in_folder(file: Path) -> Path:
+    if not file.absolute().parent.is_dir():
+        raise CommandFailedError(f"目录 {file.absolute().parent} 不存在")
+    return file
+
+
+def print_sheet(sheet: ScoreSheet) -> None:
+    """The sheet by heads, by month, and what a reviewer must know beside it."""
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{sheet.name}　{sheet.cycle} 年度评估[/bold]\n"
+        f"{sheet.title or '没有已审定的任务书：只有数字，不计分'}；"
+        f"截至 {sheet.as_of}，台账第 {sheet.position} 条；"
+        f"口径 {sheet.indicator_set} 第 {sheet.indicator_version} 版"
+    )
+    for head in sheet.heads:
+        title = f"{head.head.label}　{head.points} / {head.weight - head.judged_weight} 分"
+        if head.judged_weight:
+            title += f"，另 {head.judged_weight} 分{BY_REVIEWERS}"
+        if not head.rows:
+            console.print(f"{head.head.label}：任务书没有列指标")
+            continue
+        table = _table(title, "指标", "目标", "完成", "单位", "完成率", "得分", "分值", "补录")
+        for row in head.rows:
+            table.add_row(*_cells(row))
+        console.print(table)
+    console.print(
+        f"[bold]合计 {sheet.points} / {sheet.weight - sheet.judged_weight} 分[/bold]"
+        + (f"，另 {sheet.judged_weight} 分{BY_REVIEWERS}" if sheet.judged_weight else "")
+    )
+    _print_months(console, sheet)
+    _print_remarks(console, sheet)
+
+
+def _table(title: str, *names: str) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in names:
+        table.add_column(name, justify="left" if name in TEXTS else "right")
+    return table
+
+
+def _cells(row: SheetRow) -> tuple[str, ...]:
+    target = row.target
+    if row.is_judged:
+        return (target.label, "", "", "", "", BY_REVIEWERS, str(target.weight), "")
+    assert row.actual is not None
+    return (
+        target.label, f"{target.direction.label} {target.target}", row.actual.display,
+        target.unit.label,
+        "" if row.completed_percent is None else f"{row.completed_percent}%",
+        "" if row.points is None else str(row.points), str(target.weight),
+        str(row.late) if row.late else "",
+    )
+
+
+def _print_months(console: Console, sheet: ScoreSheet) -> None:
+    rows = [row for row in sheet.rows if not row.is_judged]
+    if not rows:
+        return
+    if console.width < MONTHS_WIDTH:
+        console.print("分月完成值：窗口太窄，未列出；见 --json 或“评估”页")
+        return
+    months = [month.month for month in rows[0].months]
+    table = _table("分月完成值", "指标", *(month[2:] for month in months))
+    for row in rows:
+        values = (month.actual.display if month.actual else "" for month in row.months)
+        table.add_row(row.target.label, *values)
+    console.print(table)
+
+
+def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
+    """Published reports, signs, and whether the read models agree."""
+    for report in sheet.reports:
+        said = "与台账一致" if report.is_same else f"有 {len(report.changed)} 个数字已变动"
+        if report.unreproduced:
+            said += f"；有 {len(report.unreproduced)} 个数字台账重算不出"
+        restated = f"，已更正 {len(report.restatements)} 次" if report.restatements else ""
+        console.print(f"已发布 {report.period}（{report.code}）：{said}{restated}")
+        for figure in report.changed:
+            console.print(f"    {figure.label}：发布 {figure.before}，现为 {figure.after}")
+    console.print(f"可疑之处：{len(sheet.signals)} 处（taizhang signals 逐条列出）")
+    if sheet.projected is not None:
+        console.print(
+            "与统计逐月比对：一致" if not sheet.projected
+            else f"与统计逐月比对：有 {len(sheet.projected)} 个数字不同"
+        )
+        for unlike in sheet.projected:
+            console.print(
+                f"    {unlike.where} {unlike.label}：台账 {unlike.replayed}，统计 {unlike.other}"
+            )
+    for event in sheet.unread:
+        console.print(f"未能读取：位置 {event.position}（{event.stream}）")
+    console.print(f"评分表的哈希：{sheet.code}")
+
+
+def print_beside(found: Beside) -> None:
+    """Two sheets side by side: the rows, and every figure that differs."""
+    console = Console(highlight=False)
+    table = _table(
+        f"{found.sheet.name}　{found.sheet.cycle}：现行与试算并列",
+        "指标", "分值", "现行完成", "得分", "试算完成", "试算得分",
+    )
+    for row in found.rows:
+        table.add_row(
+            row.label, str(row.weight), row.actual, _points(row.points), row.other_actual,
+            _points(row.other_points),
+        )
+    table.add_row("合计", "", "", str(found.sheet.points), "", str(found.other.points))
+    console.print(table)
+    differing = _table("不同的数字", "月份", "数字", "现行", "试算")
+    for figure in found.figures:
+        differing.add_row(figure.where, figure.label, figure.replayed or "—", figure.other or "—")
+    console.print(differing if found.figures else "各月数字都相同")
+    console.print("试算什么也没有保存。")
+
+
+def _points(points: object) -> str:
+    return "" if points is None else str(points)
+
+
+def print_runs(cycle: str, rows: list[dict[str, Any]], seconds: float) -> None:
+    """The result of each station."""
+    console = Console(highlight=False)
+    table = _table(f"{cycle} 年度评估", "社工站", "得分", "由评审填写", "分值", "说明")
+    for row in rows:
+        table.add_row(
+            row["station"], row.get("points", ""), str(row.get("judged_weight", "")),
+            str(row.get("weight", "")), row.get("problem", ""),
+        )
+    console.print(table)
+    console.print(f"{len(rows)} 个社工站，用时 {seconds:.1f} 秒")

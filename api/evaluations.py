@@ -1,0 +1,292 @@
+"""How is a project cycle evaluated over HTTP, and counted by other rules beside?
+
+A run is a job a station; its result is read when it is there. A what-if answers at once
+and stores nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from marshmallow import Schema, fields, validate
+
+from api.bodies import Blueprint
+from api.evaluation_data import beside_data, run_data, sheet_data
+from api.identity import (
+    ANY_STATION,
+    READ_EVALUATIONS,
+    RECORD,
+    action,
+    caller,
+    new_record_id,
+    station_of_request,
+)
+from api.indicators import definitions_of, refuse_unfit
+from api.messages import coded
+from api.moments import moment_of
+from api.paging import ReadSchema
+from api.queries import one_station
+from api.report_data import AS_OF_HELP, KNOWN_AT_HELP
+from api.schemas import struct_schema
+from api.services import services
+from domain.evaluation import EvaluationRun
+from domain.indicators import Indicator
+from domain.kernel import Refused, UnknownRecord
+from projections.evaluation.beside import Beside, beside
+from projections.evaluation.evaluating import Question, cycle_period
+from projections.evaluations import evaluations_of
+from projections.indicator_versions import station_set
+from projections.integrity import thresholds_of
+from projections.moments import Moment, known_at_text
+from projections.monthly_report import station_profile
+from projections.stations import station_codes
+from workers.evaluating import Workshop, run_of, sheet_of
+from workers.queues import EvaluationAsked, JobState, QueueUnavailableError, evaluation_job
+
+evaluations = Blueprint(
+    "evaluations", __name__, url_prefix="/api/v1/evaluations", description="年度评估"
+)
+MOST_DEFINITIONS: Final = 100
+CYCLE_HELP: Final = "项目周期，如 2024-2025（7 月至次年 6 月）"
+
+
+class NothingToCompare(
+    Refused, code="nothing_to_compare", title="没有可对照的口径",
+    detail="请给出要试算的口径（definitions）或另一个“当时所知”（what_if_known_at）。",
+):
+    """A what-if that changes nothing."""
+
+
+class EvaluationQuestionSchema(Schema):
+    """Which cycle, as of which day, and as known when."""
+
+    cycle = fields.String(required=True, metadata={"description": CYCLE_HELP})
+    as_of = fields.Date(metadata={"description": AS_OF_HELP})
+    known_at = fields.String(metadata={"description": KNOWN_AT_HELP})
+
+
+class WhatIfSchema(EvaluationQuestionSchema):
+    """Beside it: other definitions, or another moment of knowing, or both."""
+
+    definitions = fields.List(
+        fields.Nested(struct_schema(Indicator)), load_default=list,
+        validate=validate.Length(
+            max=MOST_DEFINITIONS, error=coded("out_of_range", f"最多 {MOST_DEFINITIONS} 项")
+        ),
+        metadata={"description": "要试算的口径，写法与 /indicators/preview 相同"},
+    )
+    what_if_known_at = fields.String(metadata={"description": f"对照的{KNOWN_AT_HELP}"})
+
+
+class StationRunSchema(Schema):
+    """How the evaluation of one station stands, and what it came to."""
+
+    station = fields.String()
+    status = fields.String(
+        metadata={"description": "finished、refused、queued、started、failed、canceled 或 unknown"}
+    )
+    done = fields.Integer()
+    total = fields.Integer()
+    problem = fields.String(allow_none=True, metadata={"description": "不能评估的原因"})
+    run = fields.Dict(allow_none=True, metadata={"description": "评估结果；未完成时为空"})
+
+
+class EvaluationRunSchema(Schema):
+    """An evaluation of one or all stations."""
+
+    id = fields.String()
+    done = fields.Integer(metadata={"description": "已有结果的社工站数"})
+    total = fields.Integer()
+    stations = fields.List(fields.Nested(StationRunSchema))
+
+
+class CycleQuerySchema(ReadSchema):
+    """The runs of which cycle."""
+
+    cycle = fields.String(metadata={"description": CYCLE_HELP})
+
+
+@evaluations.route("", methods=["POST"])
+@action(RECORD, "evaluations")
+@evaluations.arguments(EvaluationQuestionSchema)
+@evaluations.response(202, EvaluationRunSchema)
+def start_evaluation(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """从台账重算一个项目周期并评分：一个站，或（区总站的令牌不指明站时）全部各站，每站一个任务。"""
+    stations, moment = asked_stations(), moment_of(body, is_projected=False)
+    asked = (body["cycle"], moment.as_of, known_at_text(moment.known_at), stations)
+    identity = new_record_id(repr(asked))  # under one key another question is another run
+    start_run(identity, body["cycle"], moment, stations)
+    location = f"/api/v1/evaluations/{identity}"
+    return run_state(identity, stations), 202, {"Location": location}
+
+
+@evaluations.route("")
+@action(READ_EVALUATIONS)
+@evaluations.arguments(CycleQuerySchema, location="query")
+@evaluations.response(200)
+def list_evaluations(query: dict[str, Any]) -> dict[str, Any]:
+    """一个站历次评估的结果，最近的在前。"""
+    with services().read_models.engine.connect() as connection:
+        rows = evaluations_of(connection, one_station(), query.get("cycle"))
+    return {"items": [run_data(row) for row in rows]}
+
+
+@evaluations.route("/<identity>")
+@action(READ_EVALUATIONS)
+@evaluations.arguments(ReadSchema, location="query")
+@evaluations.response(200, EvaluationRunSchema)
+def get_evaluation(_query: dict[str, Any], identity: str) -> dict[str, Any]:
+    """一次评估进行得怎样，各站得分多少。"""
+    return run_state(identity, asked_stations())
+
+
+@evaluations.route("/<identity>", methods=["DELETE"])
+@action(RECORD, "evaluations")
+@evaluations.response(200)
+def cancel_evaluation(identity: str) -> dict[str, Any]:
+    """放弃尚未开始的各站；已经开始的做完为止，已有的结果不受影响。"""
+    stations = {evaluation_job(identity, station): station for station in asked_stations()}
+    cancelled = services().wakeups.cancel(stations)
+    return {"cancelled": [stations[job] for job in cancelled]}
+
+
+@evaluations.route("/<identity>/sheet")
+@action(READ_EVALUATIONS)
+@evaluations.arguments(ReadSchema, location="query")
+@evaluations.response(200)
+def get_sheet(_query: dict[str, Any], identity: str) -> dict[str, Any]:
+    """一个站的评分表：各考核维度的目标、完成、得分、分月、补录、更正、与已发布报告的对照。"""
+    return sheet_data(sheet_of(workshop(), one_station(), identity))
+
+
+@evaluations.route("/what-if", methods=["POST"])
+@action(READ_EVALUATIONS)
+@evaluations.arguments(WhatIfSchema)
+@evaluations.response(200)
+def what_if(body: dict[str, Any]) -> dict[str, Any]:
+    """按另外的口径，或另一时刻所知，重算同一周期，与现行的并列；什么也不保存。"""
+    moment = moment_of(body, is_projected=False)
+    other = moment_of({"known_at": body.get("what_if_known_at")}, is_projected=False)
+    definitions = definitions_of(body["definitions"])
+    return beside_data(counted_beside(one_station(), body["cycle"], moment, other, definitions))
+
+
+# ---- the same for the pages ----
+
+
+def start_run(identity: str, cycle: str, moment: Moment, stations: list[str]) -> None:
+    """Hand over the evaluation of some stations, asked by whoever calls.
+
+    :raises BadCycle: where the cycle is none.
+    :raises QueueUnavailableError: where Redis is away.
+    """
+    cycle_period(cycle)
+    who, said = caller(), known_at_text(moment.known_at)
+    asked = EvaluationAsked(
+        identity, cycle, moment.as_of.isoformat() if moment.as_of else None,
+        None if said is None else str(said), who.actor, who.role.value,
+    )
+    services().wakeups.evaluate(asked, stations)
+
+
+def workshop() -> Workshop:
+    """What evaluating works with."""
+    found = services()
+    return Workshop(found.settings, found.ledger, found.own_read_models)
+
+
+def asked_stations() -> list[str]:
+    """The station that is asked about; for a token of all, where none is named, all of them.
+
+    :raises UnknownStation: where there is no such station.
+    """
+    station = station_of_request()
+    if station == ANY_STATION:
+        with services().read_models.engine.connect() as connection:
+            return station_codes(connection)
+    station_profile(services().ledger, station)
+    return [station]
+
+
+def counted_beside(
+    station: str, cycle: str, moment: Moment, other: Moment, definitions: list[Indicator]
+) -> Beside:
+    """A cycle as it counts, beside the same under other definitions or known otherwise.
+
+    :raises NothingToCompare: where neither is given.
+    :raises BadCycle: where the cycle is none.
+    :raises BadIndicator: where a definition does not close with the rows of the set.
+    """
+    if not definitions and other.known_at is None:
+        raise NothingToCompare
+    period, ledger = cycle_period(cycle), services().ledger
+    set_code = station_profile(ledger, station).indicator_set
+    with services().read_models.engine.connect() as connection:
+        refuse_unfit(station_set(connection, station, set_code, period), definitions)
+    asked = Question(cycle, moment.as_of, moment.known_at)
+    beside_it = Question(
+        cycle, moment.as_of, other.known_at or moment.known_at, tuple(definitions)
+    )
+    limits = thresholds_of(services().settings.thresholds_file)
+    return beside(ledger.station_rows(station), station, asked, beside_it, limits)
+
+
+def run_state(identity: str, stations: list[str]) -> dict[str, Any]:
+    """How an evaluation stands at some stations.
+
+    What the log holds is told also where Redis, which knows of the rest, is away.
+
+    :raises UnknownRecord: where nothing is known of such an evaluation.
+    """
+    runs = {station: run_of(services().ledger, station, identity) for station in stations}
+    jobs = _jobs(identity, [station for station in stations if runs[station] is None])
+    states = [_state(station, runs[station], jobs.get(station)) for station in stations]
+    known = [state for state in states if state["status"] != "unknown"]
+    if not known:
+        raise UnknownRecord(id=identity[:64], kind="年度评估")
+    done = sum(state["status"] in {"finished", "refused"} for state in known)
+    return {"id": identity, "done": done, "total": len(known), "stations": known}
+
+
+def _jobs(identity: str, stations: list[str]) -> dict[str, JobState]:
+    ids = {evaluation_job(identity, station): station for station in stations}
+    if not ids:
+        return {}
+    try:
+        found = services().wakeups.jobs(list(ids))
+    except QueueUnavailableError:
+        return {}
+    return {ids[job]: state for job, state in found.items()}
+
+
+def _state(station: str, run: EvaluationRun | None, job: JobState | None) -> dict[str, Any]:
+    state: dict[str, Any] = {
+        "station": station, "status": job.status if job else "unknown",
+        "done": job.done if job else 0, "total": job.total if job else 0, "problem": None,
+        "run": None,
+    }
+    if run is not None:
+        said = run_event_data(run)
+        return state | {"status": "finished", "run": said}
+    if job is not None and isinstance(job.result, dict) and "problem" in job.result:
+        return state | {"status": "refused", "problem": job.result["problem"]}
+    return state
+
+
+def run_event_data(run: EvaluationRun) -> dict[str, Any]:
+    """What the log says of a run."""
+    weight, judged = (sum(getattr(h, n) for h in run.heads) for n in ("weight", "judged_weight"))
+    return {
+        "cycle": run.cycle, "as_of": run.as_of.isoformat(), "known_at": run.known_at,
+        "position": run.position, "task_book": run.task_book, "weight": weight,
+        "judged_weight": judged, "points": str(sum(h.points for h in run.heads)),
+        "heads": [
+            {
+                "head": h.head.value, "label": h.head.label, "weight": h.weight,
+                "judged_weight": h.judged_weight, "points": str(h.points),
+            }
+            for h in run.heads
+        ],
+        "late": run.late, "signals": run.signals, "differing": run.differing,
+        "changed": list(run.changed), "code": run.code,
+    }

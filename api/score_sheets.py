@@ -1,0 +1,69 @@
+"""How is a score sheet downloaded, as Word or Excel?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from flask import Response
+
+from api.access_log import AccessAction
+from api.bodies import Blueprint
+from api.evaluations import workshop
+from api.identity import READ_EVALUATIONS, action
+from api.paging import ReadSchema
+from api.personal import noted
+from api.queries import excel_file, one_station, word_file
+from api.services import services
+from projections.evaluation.score_sheet import ScoreSheet
+from workers.evaluating import sheet_of
+from workers.score_sheet_excel import write_score_workbook
+from workers.score_sheet_proof import proof_of
+from workers.score_sheet_tables import Proof
+from workers.score_sheet_word import write_score_document
+
+score_sheets = Blueprint(
+    "score_sheets", __name__, url_prefix="/api/v1/evaluations", description="年度评估"
+)
+
+
+@score_sheets.route("/<identity>/sheet/docx")
+@action(READ_EVALUATIONS)
+@score_sheets.arguments(ReadSchema, location="query")
+def get_sheet_docx(_query: dict[str, Any], identity: str) -> Response:
+    """评分表的 Word 文件，含图表。"""
+    sheet, templates = _sheet(identity), services().settings.home / "templates"
+    content = _written(lambda target: write_score_document(sheet, _proof(), target, templates))
+    return word_file(content, f"{_name(sheet)}.docx")
+
+
+@score_sheets.route("/<identity>/sheet/xlsx")
+@action(READ_EVALUATIONS)
+@score_sheets.arguments(ReadSchema, location="query")
+def get_sheet_xlsx(_query: dict[str, Any], identity: str) -> Response:
+    """评分表的 Excel 文件，含图表和全部明细。"""
+    sheet = _sheet(identity)
+    content = _written(lambda target: write_score_workbook(sheet, _proof(), target))
+    return excel_file(content, f"{_name(sheet)}.xlsx")
+
+
+def _sheet(identity: str) -> ScoreSheet:
+    noted(action=AccessAction.EXPORT)
+    return sheet_of(workshop(), one_station(), identity)
+
+
+def _proof() -> Proof:
+    return proof_of(services().settings, services().runtime.seals)
+
+
+def _name(sheet: ScoreSheet) -> str:
+    return f"{sheet.name} {sheet.cycle} 评估得分表"
+
+
+def _written(write: Callable[[Path], None]) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "sheet"
+        write(target)
+        return target.read_bytes()

@@ -1,0 +1,1 @@
+"""What does a project cycle come to, replayed from the log: target, actual, points?"""

@@ -1,0 +1,97 @@
+"""What does a replay give, beside what the read models hold, or under another rule?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from sqlalchemy import Connection
+
+from domain.ledger import StoredRow
+from projections.evaluation.comparing import differing, differing_months
+from projections.evaluation.evaluating import Question, cycle_figures, evaluated
+from projections.evaluation.replaying import Replayed, replay
+from projections.evaluation.score_sheet import FigureDifference, ScoreSheet, SheetRow
+from projections.integrity import Thresholds
+from projections.periods import Period
+from projections.published_reports import printed
+
+
+def compared_with_projections(
+    sheet: ScoreSheet, connection: Connection, asked: Question
+) -> ScoreSheet:
+    """The sheet, with every figure that the read models have otherwise.
+
+    ``asked`` is how to ask them for what the sheet knows: with no ``known_at`` where they
+    hold just that, so that the monthly sums, which pages show, are compared as well.
+    """
+    cycle = Period(sheet.first_on, sheet.last_on)
+    found = cycle_figures(connection, sheet.station, sheet.indicator_set, cycle, asked)
+    totals = list(map(printed, found.totals))
+    return replace(sheet, projected=(
+        *differing_months(sheet.months, found.months),
+        *differing(sheet.cycle, sheet.totals, totals),
+    ))
+
+
+@dataclass(frozen=True, slots=True)
+class RowBeside:
+    """An indicator of the task book as it is scored, and as it would be."""
+
+    code: str
+    label: str
+    weight: int
+    actual: str
+    points: Decimal | None
+    other_actual: str
+    other_points: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Two sheets of one log: as it counts, and what if; with the figures that differ."""
+
+    sheet: ScoreSheet
+    other: ScoreSheet
+    rows: tuple[RowBeside, ...]
+    figures: tuple[FigureDifference, ...]
+
+
+def beside(
+    rows: Iterable[StoredRow], station: str, asked: Question, other: Question,
+    limits: Thresholds,
+) -> Beside:
+    """A cycle as one question has it, beside the same under other definitions or known when.
+
+    Both are counted in one replay of the same events; nothing is kept.
+    """
+    with replay(rows, station) as replayed:
+        return beside_in(replayed, asked, other, limits)
+
+
+def beside_in(replayed: Replayed, asked: Question, other: Question, limits: Thresholds) -> Beside:
+    """The same of events that were replayed already."""
+    sheet, what_if = (evaluated(replayed, each, limits) for each in (asked, other))
+    figures = (
+        *differing_months(sheet.months, what_if.months),
+        *differing(sheet.cycle, sheet.totals, what_if.totals),
+    )
+    read_otherwise = tuple(found for found in figures if found.replayed != found.other)
+    return Beside(sheet, what_if, tuple(_rows(sheet.rows, what_if.rows)), read_otherwise)
+
+
+def _rows(own: Sequence[SheetRow], others: Sequence[SheetRow]) -> Iterable[RowBeside]:
+    """Every row of either sheet, in the order of the first."""
+    found = {row.target.indicator: row for row in own}
+    other = {row.target.indicator: row for row in others}
+    for code, row in (other | found).items():
+        one, two = found.get(code), other.get(code)
+        yield RowBeside(
+            code, row.target.label, row.target.weight, _display(one), one.points if one else None,
+            _display(two), two.points if two else None,
+        )
+
+
+def _display(row: SheetRow | None) -> str:
+    return row.actual.display if row is not None and row.actual is not None else ""

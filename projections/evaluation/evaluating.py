@@ -1,0 +1,257 @@
+"""What does a replayed log give for a project cycle: every figure, and the score sheet?
+
+Targets are those of the station's approved task book, actuals its figures, points those
+of ``domain/scoring.py``: by the same functions as the progress of the task book. What no
+indicator counts is left to the reviewers, with its weight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Final
+
+from sqlalchemy import Connection
+
+from domain.indicators import Indicator
+from domain.kernel import KINDS, STATION_TIME, Refused, Stream
+from domain.record_keeping import fold
+from domain.task_book import Head, TaskBook, TaskBookApproved, TaskBookStatus
+from projections.evaluation.comparing import compared_reports
+from projections.evaluation.replaying import Replayed
+from projections.evaluation.score_sheet import (
+    LateEntry,
+    MonthFigures,
+    MonthOfRow,
+    ScoreSheet,
+    SheetHead,
+    SheetRow,
+    SheetSignal,
+    UnreadEvent,
+)
+from projections.figures import Figure, figures
+from projections.indicator_versions import set_of, versions
+from projections.indicators import IndicatorSet
+from projections.integrity import SignalKind, Thresholds, odd
+from projections.integrity.observing import observed_in
+from projections.late_entries import Lateness, late_records, lateness
+from projections.moments import KnownAt, bounded, instant_of, known, known_at_text, position_of
+from projections.monthly_report import station_profile
+from projections.periods import Period
+from projections.published_reports import printed
+from projections.report_periods import report_period
+from projections.task_progress import Progress, TaskBookProgress, task_book_progress, what_if
+
+MOST_LATE: Final = 100
+"""How many late entries a row names."""
+MOST_SIGNALS: Final = 500
+MOST_OF_SIGNAL: Final = 50
+"""How many records a sign names."""
+OPENING: Final = frozenset({SignalKind.SAME_TEXT})
+"""What compares personal texts, which a replay leaves sealed."""
+_CYCLE: Final = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
+
+
+class BadCycle(
+    Refused, code="bad_cycle", status=400, title="项目周期写法不正确",
+    detail="“{got}”不是项目周期，应写作 2024-2025（7 月至次年 6 月）。",
+):
+    """A project cycle that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Which cycle is evaluated, as of which day, as known when, and under which other rules."""
+
+    cycle: str
+    as_of: date | None = None
+    known_at: KnownAt | None = None
+    definitions: tuple[Indicator, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CycleFigures:
+    """Every figure of a cycle: of each month by its own definitions, and of all of it."""
+
+    indicator_set: IndicatorSet
+    months: tuple[MonthFigures, ...]
+    totals: tuple[Figure, ...]
+
+
+def cycle_period(name: str) -> Period:
+    """The days of a project cycle, like ``2024-2025``.
+
+    :raises BadCycle: where it is none.
+    """
+    form = _CYCLE.fullmatch(name)
+    if form is None or form[1] == "0000" or int(form[2]) != int(form[1]) + 1:
+        raise BadCycle(got=name[:20])
+    return report_period(name).period
+
+
+def cycle_figures(
+    connection: Connection, station: str, set_code: str, cycle: Period, asked: Question
+) -> CycleFigures:
+    """Every figure of a cycle, read from a replay or from the read models."""
+    known_versions = versions(connection, station, set_code, asked.known_at)
+    known_versions = what_if(known_versions, asked.definitions)
+    cut = cycle.until(asked.as_of)
+    whole = set_of(known_versions, cut)
+
+    def of(period: Period, chosen: IndicatorSet) -> list[Figure]:
+        return figures(
+            connection, station, chosen, period, as_of=asked.as_of, known_at=asked.known_at
+        )
+
+    months = tuple(
+        MonthFigures(
+            f"{month.first:%Y-%m}", tuple(map(printed, of(month, set_of(known_versions, month))))
+        )
+        for month in cut.months()
+    )
+    return CycleFigures(whole, months, tuple(of(cut, whole)))
+
+
+def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreSheet:
+    """The score sheet of a station's cycle; a pure function of its events.
+
+    :raises BadCycle: where the cycle is none.
+    :raises UnknownStation: where the log holds no such station.
+    :raises TaskBookWithoutCycle: where its task book does not say from when to when it goes.
+    """
+    cycle = cycle_period(asked.cycle)
+    station, connection = replayed.station, replayed.connection
+    heard = bounded(asked.known_at, replayed.position)
+    position, said = position_of(heard) or 0, known_at_text(asked.known_at)
+    if heard == replayed.position:  # all that was read is known: the monthly sums will do
+        asked = replace(asked, known_at=None)
+    profile = station_profile(replayed, station, heard)
+    book = _progress(replayed, asked, cycle)
+    if book is not None:
+        cycle = book.cycle
+    set_code = book.indicator_set.code if book else profile.indicator_set
+    found = cycle_figures(connection, station, set_code, cycle, asked)
+    return ScoreSheet(
+        station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
+        last_on=cycle.last, as_of=cycle.until(asked.as_of).last,
+        known_at=said, position=position,
+        events=replayed.events, task_book=book.id if book else None,
+        title=book.drafted.title if book else None,
+        indicator_set=found.indicator_set.code, indicator_version=found.indicator_set.version,
+        what_if=tuple(row.code for row in asked.definitions),
+        heads=tuple(_heads(connection, book, asked)), months=found.months,
+        totals=tuple(map(printed, found.totals)),
+        reports=tuple(compared_reports(replayed, cycle, asked.known_at)),
+        signals=tuple(_signals(replayed, cycle, asked, limits)),
+        unread=tuple(
+            UnreadEvent(f.position, f.stream, f.error) for f in replayed.faults
+            if f.position <= position
+        ),
+    )
+
+
+# ---- the task book ----
+
+
+def _progress(replayed: Replayed, asked: Question, cycle: Period) -> TaskBookProgress | None:
+    """How the approved task book of a cycle stands; ``None`` where there is none."""
+    name = _approved(replayed, asked, cycle)
+    if name is None:
+        return None
+    return task_book_progress(
+        replayed.connection, replayed, replayed.station, name,
+        as_of=asked.as_of or date.max, known_at=asked.known_at, definitions=asked.definitions,
+    )
+
+
+def _approved(replayed: Replayed, asked: Question, cycle: Period) -> str | None:
+    """The task book of a cycle that was approved last, as known then."""
+    found: list[tuple[datetime, str]] = []
+    for stream in replayed.of_kind("task_book"):
+        as_known = known(replayed.history(stream.id), asked.known_at)
+        then: Stream[TaskBook] | None = fold(KINDS["task_book"], None, as_known)
+        if then is not None and _is_of(then.state, asked.cycle, cycle):
+            approved = [
+                entry.recorded_at for entry in then.active()
+                if isinstance(entry.statement.event, TaskBookApproved)
+            ]
+            found.append((max(approved), then.id))
+    return max(found)[1].rpartition("/")[2] if found else None
+
+
+def _is_of(book: TaskBook, name: str, cycle: Period) -> bool:
+    """Whether an approved task book is a cycle's: by its name, or by its days."""
+    if book.status is not TaskBookStatus.APPROVED or book.drafted is None:
+        return False
+    days = book.drafted.first_on, book.drafted.last_on
+    return book.drafted.cycle == name or days == (cycle.first, cycle.last)
+
+
+def _heads(
+    connection: Connection, book: TaskBookProgress | None, asked: Question
+) -> Iterator[SheetHead]:
+    """The five heads, also those under which the task book has nothing."""
+    late = _late(connection, book) if book else {}
+    for head in Head:
+        rows = book.under(head) if book else []
+        yield SheetHead(
+            head, tuple(_row(connection, book, row, late, asked) for row in rows if book)
+        )
+
+
+def _late(connection: Connection, book: TaskBookProgress) -> dict[str, Lateness]:
+    return lateness(
+        connection, book.station, book.indicator_set, book.cycle, as_of=book.as_of,
+        known_at=book.known_at,
+    )
+
+
+def _row(
+    connection: Connection, book: TaskBookProgress, row: Progress, late: dict[str, Lateness],
+    asked: Question,
+) -> SheetRow:
+    if row.actual is None:
+        return SheetRow(row.target)
+    behind = late.get(row.target.indicator, Lateness())
+    named = late_records(
+        connection, book.station, row.actual.indicator, book.indicator_set,
+        book.cycle.until(book.as_of), known_at=asked.known_at, limit=MOST_LATE,
+    ) if behind.late else []
+    return SheetRow(
+        target=row.target, actual=printed(row.actual), completed_percent=row.completed_percent,
+        points=row.points, months=tuple(_months(row)), late=behind.late,
+        imported=behind.imported,
+        late_entries=tuple(LateEntry(*record, record.days_late) for record in named),
+    )
+
+
+def _months(row: Progress) -> Iterator[MonthOfRow]:
+    for month in row.months:
+        actual = None if month.actual is None else printed(month.actual)
+        yield MonthOfRow(
+            f"{month.period.first:%Y-%m}", month.planned, actual, month.is_reported
+        )
+
+
+# ---- signs ----
+
+
+def _signals(
+    replayed: Replayed, cycle: Period, asked: Question, limits: Thresholds
+) -> list[SheetSignal]:
+    """What looks odd in what was entered since the cycle began, the newest first."""
+    since = datetime.combine(cycle.first, datetime.min.time(), STATION_TIME)
+    as_known = (known(history, asked.known_at) for history in replayed.streams.values())
+    until = instant_of(asked.known_at) or datetime.max.replace(tzinfo=STATION_TIME)
+    records = observed_in(filter(None, as_known), since, until)
+    kinds = [kind for kind in SignalKind if kind not in OPENING]
+    return [
+        SheetSignal(
+            signal.kind.value, signal.kind.label, signal.on, signal.who, signal.text,
+            len(signal.records),
+            tuple((r.stream, r.entry, r.position) for r in signal.records[:MOST_OF_SIGNAL]),
+        )
+        for signal in odd(records, limits, kinds)[:MOST_SIGNALS]
+    ]

@@ -1,0 +1,234 @@
+"""What does a score sheet say? Heads, indicators, months, and what a reviewer must know beside.
+
+Everything on it is plain: figures as they are printed, targets as the task book has
+them. So it can be kept, sent, read back and compared as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Final
+
+from domain.publication import PublishedFigure, RestatedFigure, canonical
+from domain.task_book import Head, TaskIndicator
+
+BY_REVIEWERS: Final = "由评审填写"
+"""What stands in the place of points that no event can give."""
+
+
+@dataclass(frozen=True, slots=True)
+class MonthOfRow:
+    """A month of an indicator: what was planned and what was done.
+
+    ``is_reported`` is false where the indicator was defined only later, so that the
+    month's own report has no such row.
+    """
+
+    month: str
+    planned: Decimal
+    actual: PublishedFigure | None
+    is_reported: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class LateEntry:
+    """A late entry (补录) behind an actual."""
+
+    stream: str
+    entry: int
+    effective_on: date
+    recorded_at: datetime
+    days_late: int
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """An indicator of the task book. ``late`` and ``imported`` count records behind the actual.
+
+    ``late_entries`` names the late ones, the first of them where they are many.
+    """
+
+    target: TaskIndicator
+    actual: PublishedFigure | None = None
+    completed_percent: Decimal | None = None
+    points: Decimal | None = None
+    months: tuple[MonthOfRow, ...] = ()
+    late: int = 0
+    imported: int = 0
+    late_entries: tuple[LateEntry, ...] = ()
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether no event can tell: people judge it, and its weight is theirs to give."""
+        return self.actual is None
+
+
+@dataclass(frozen=True, slots=True)
+class SheetHead:
+    """A head of the evaluation (考核维度) with its indicators; each of the five has one."""
+
+    head: Head
+    rows: tuple[SheetRow, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """The points that the head can give."""
+        return sum(row.target.weight for row in self.rows)
+
+    @property
+    def judged_weight(self) -> int:
+        """Of these, the points that reviewers give."""
+        return sum(row.target.weight for row in self.rows if row.is_judged)
+
+    @property
+    def points(self) -> Decimal:
+        """The points that the events give."""
+        return sum((row.points for row in self.rows if row.points is not None), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True)
+class MonthFigures:
+    """Every figure of a month, by the definitions valid in it: its report's figures."""
+
+    month: str
+    figures: tuple[PublishedFigure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureDifference:
+    """A figure that reads otherwise in two places; ``where`` is its month, or its period."""
+
+    where: str
+    code: str
+    label: str
+    replayed: str
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedReport:
+    """A published report of the cycle beside the log.
+
+    It is compared as it was published last: ``number`` counts the publications of the
+    period. ``changed`` are the figures that read otherwise now, with the records that
+    changed them. ``unreproduced`` must be empty: figures that the log, read up to the
+    position of the publication, does not give.
+    """
+
+    period: str
+    number: int
+    code: str
+    published_at: datetime
+    actor: str
+    position: int
+    changed: tuple[RestatedFigure, ...] = ()
+    unreproduced: tuple[FigureDifference, ...] = ()
+    restatements: tuple[str, ...] = ()
+    """The codes of the restatements, in their order."""
+
+    @property
+    def is_same(self) -> bool:
+        """Whether the log gives today what was published last."""
+        return not (self.changed or self.unreproduced)
+
+
+@dataclass(frozen=True, slots=True)
+class SheetSignal:
+    """A sign that something is odd, with its first records (stream, entry, position)."""
+
+    kind: str
+    label: str
+    on: date
+    who: str
+    text: str
+    record_count: int
+    records: tuple[tuple[str, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadEvent:
+    """An event that this program cannot take in; it is in no figure."""
+
+    position: int
+    stream: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSheet:
+    """A station's project cycle, scored by what its log says.
+
+    ``position`` is up to where the log was read, ``known_at`` the moment of knowing as it
+    was asked (``moments.known_at_text``), ``what_if`` the codes that were defined otherwise
+    for this sheet only. ``task_book`` is ``None`` where no approved one is on record: then
+    there are figures, and nothing to score. ``projected`` are the figures that the read
+    models have otherwise; ``None`` where there was nothing to compare with.
+    """
+
+    station: str
+    name: str
+    cycle: str
+    first_on: date
+    last_on: date
+    as_of: date
+    known_at: str | int | None
+    position: int
+    events: int
+    task_book: str | None
+    title: str | None
+    indicator_set: str
+    indicator_version: int
+    what_if: tuple[str, ...]
+    heads: tuple[SheetHead, ...]
+    months: tuple[MonthFigures, ...]
+    totals: tuple[PublishedFigure, ...]
+    reports: tuple[ComparedReport, ...] = ()
+    signals: tuple[SheetSignal, ...] = ()
+    unread: tuple[UnreadEvent, ...] = ()
+    projected: tuple[FigureDifference, ...] | None = None
+
+    @property
+    def rows(self) -> list[SheetRow]:
+        """Every indicator of the task book, head by head."""
+        return [row for head in self.heads for row in head.rows]
+
+    @property
+    def weight(self) -> int:
+        """The points that the task book can give."""
+        return sum(head.weight for head in self.heads)
+
+    @property
+    def judged_weight(self) -> int:
+        """Of these, the points that reviewers give."""
+        return sum(head.judged_weight for head in self.heads)
+
+    @property
+    def points(self) -> Decimal:
+        """The points that the events give."""
+        return sum((head.points for head in self.heads), Decimal(0))
+
+    @property
+    def late(self) -> int:
+        """Late entries behind the actuals; one behind two indicators counts twice."""
+        return sum(row.late for row in self.rows)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The published periods that read otherwise now."""
+        return tuple(report.period for report in self.reports if not report.is_same)
+
+    @property
+    def code(self) -> str:
+        """SHA-256 (hex) over the canonical JSON of all that the log alone gives.
+
+        The comparison with the read models is left out: whoever replays the same events
+        elsewhere, asking the same, has the same code.
+        """
+        return hashlib.sha256(canonical(replace(self, projected=None))).hexdigest()
+
+    def report(self, period: str) -> ComparedReport | None:
+        """The published report of a period, where there is one."""
+        return next((report for report in self.reports if report.period == period), None)

@@ -1,0 +1,143 @@
+"""Who may evaluate and see score sheets over HTTP, and what does a what-if answer?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from callers import Api, refusal_of
+from desk import NOW, STATION, Desk
+
+from domain.task_book import TaskBookApproved, TaskBookDrafted, TaskBookSubmitted, TaskIndicator
+from domain.vocabulary import Unit
+from projections.evaluation.evaluating import Question
+from workers.evaluating import Workshop, run_evaluation
+
+CYCLE = "2024-2025"
+TRAININGS = {
+    "code": "volunteer_trainings_delivered", "label": "培训", "label_en": "Trainings",
+    "unit": "times", "measure": "training.delivered",
+    "plus": [{"measure": "training.received"}],
+}
+
+
+@pytest.fixture
+def evaluated(api: Api) -> Api:
+    """A station with a training of each kind and one recorded evaluation."""
+    trained = {"occurred_on": "2024-11-06", "title": "培训"}
+    api.recorded("trainings-delivered", trained | {"audience": "volunteers"})
+    api.recorded("trainings-received", trained)
+    found = api.services
+    context = Desk(found.ledger).context(NOW, actor="评审", role="reviewer", idempotency_key="e1")
+    shop = Workshop(found.settings, found.ledger, found.read_models)
+    run_evaluation(shop, "e1", Question(CYCLE), context)
+    api.project()
+    return api
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        ("lead", 200), ("supervisor", 200), ("reviewer", 200), ("hub", 200),
+        ("social_worker", 403), ("volunteer_coordinator", 403), ("administrator", 403),
+    ],
+)
+def test_who_may_read_a_score_sheet(evaluated: Api, role: str, status: int) -> None:
+    assert evaluated.get("evaluations/e1/sheet", role=role).status_code == status
+    answer = evaluated.post("evaluations/what-if", {}, role=role)
+    assert answer.status_code == (403 if status == 403 else 422)
+
+
+@pytest.mark.parametrize(
+    ("role", "status"), [("lead", 503), ("reviewer", 503), ("hub", 503), ("supervisor", 403)]
+)
+def test_who_may_run_an_evaluation_and_that_it_needs_workers(
+    api: Api, role: str, status: int
+) -> None:
+    answer = api.post("evaluations", {"cycle": CYCLE}, role=role)
+    assert answer.status_code == status
+
+
+def test_a_run_is_told_from_the_log_also_without_redis(evaluated: Api) -> None:
+    state = evaluated.get("evaluations/e1", role="reviewer").get_json()
+    assert (state["done"], state["total"]) == (1, 1)
+    (station,) = state["stations"]
+    assert (station["station"], station["status"]) == (STATION, "finished")
+    sheet = evaluated.get("evaluations/e1/sheet", role="reviewer").get_json()
+    assert sheet["code"] == station["run"]["code"]
+    assert [head["label"] for head in sheet["heads"]] == [
+        "行政管理", "财务管理", "服务执行与产出", "社会评价", "宣传创新",
+    ]
+    (listed,) = evaluated.get("evaluations", role="reviewer").get_json()["items"]
+    assert (listed["id"], listed["code"]) == ("e1", sheet["code"])
+
+
+def test_another_station_s_run_is_nobody_s_here(evaluated: Api) -> None:
+    refusal_of(
+        evaluated.get("evaluations/e1?station=other", role="reviewer"), 403, "other_station"
+    )
+    refusal_of(evaluated.get("evaluations/e2", role="reviewer"), 404, "unknown_record")
+    refusal_of(evaluated.get("evaluations/e2/sheet", role="reviewer"), 404, "unknown_record")
+
+
+def test_another_rule_is_counted_beside_and_nothing_is_stored(evaluated: Api) -> None:
+    head = evaluated.head()
+    body = {"cycle": CYCLE, "definitions": [TRAININGS]}
+    found = evaluated.post("evaluations/what-if", body, role="reviewer").get_json()
+    november = [f for f in found["figures"] if f["where"] == "2024-11"]
+    assert [(f["code"], f["replayed"], f["other"]) for f in november] == [
+        ("volunteer_trainings_delivered", "1", "2")
+    ]
+    assert found["what_if"]["what_if"] == ["volunteer_trainings_delivered"]
+    assert evaluated.head() == head
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"cycle": CYCLE}, 422, "nothing_to_compare"),
+        ({"cycle": "2024", "definitions": [TRAININGS]}, 400, "bad_cycle"),
+        ({"cycle": CYCLE, "definitions": [TRAININGS], "known_at": "x"}, 400, "bad_known_at"),
+        ({"cycle": CYCLE, "what_if_known_at": "999999"}, 400, "known_at_ahead"),
+        (
+            {"cycle": CYCLE, "definitions": [TRAININGS | {"measure": "dragons.slain"}]}, 422,
+            "bad_indicator",
+        ),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(
+    evaluated: Api, body: dict[str, Any], status: int, code: str
+) -> None:
+    refusal_of(evaluated.post("evaluations/what-if", body, role="reviewer"), status, code)
+
+
+def test_the_pages_show_the_sheet_a_run_and_a_what_if(evaluated: Api) -> None:
+    for path, said in (
+        ("/evaluations", "历次评估"), (f"/evaluations/{CYCLE}", "没有已审定的任务书"),
+        ("/evaluations/runs/e1", "已记入台账"), (f"/evaluations/{CYCLE}/what-if", "并列重算"),
+    ):
+        answer = evaluated.get(path, role="lead")
+        assert answer.status_code == 200, path
+        assert said in answer.text
+    assert evaluated.get("/evaluations", role="social_worker").status_code == 403
+
+
+def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:
+    desk = Desk(evaluated.services.ledger)
+    visits = TaskIndicator(
+        indicator="person_visits", label="走访", unit=Unit.PERSON_TIMES, target=8, weight=60
+    )
+    drafted = TaskBookDrafted(
+        title="任务书", cycle=CYCLE, indicators=(visits,), first_on=date(2024, 7, 1),
+        last_on=date(2025, 6, 30),
+    )
+    desk.record("b1", drafted, "2024-07-02", role="lead")
+    desk.record("b1", TaskBookSubmitted(), "2024-07-03", role="lead")
+    desk.record("b1", TaskBookApproved(), "2024-07-05", actor="局", role="reviewer")
+    evaluated.project()
+    page = evaluated.get(f"/evaluations/{CYCLE}?as_of=2024-12-31", role="hub").text
+    by_month = page.partition("<h2>分月</h2>")[2].partition("</table>")[0]
+    assert by_month.count('<th scope="col" class="number">') == 12
+    assert by_month.count('<td class="number">') == 12
+    assert "截至 2024-12-31" in page

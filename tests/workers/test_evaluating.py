@@ -1,0 +1,95 @@
+"""Do workers evaluate many stations, once each, with progress, and stop when they are told to?"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+from desk import Desk, a_station
+from redis import Redis
+from rq.serializers import JSONSerializer
+from stage import Machine
+
+from projections.evaluations import evaluations_of
+from workers.embedded import connect
+from workers.evaluating import run_of
+from workers.processes import LedgerWorker
+from workers.queues import LONG, EvaluationAsked, Wakeups, evaluation_job, open_queue
+from workers.runtime import Runtime
+
+STATIONS = ("st1", "st2", "st3")
+ASKED = EvaluationAsked("e1", "2024-2025", None, None, "评审", "reviewer")
+
+
+@pytest.fixture
+def redis(machine: Machine) -> Iterator[Redis]:
+    connection = connect(machine.redis.server.url)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def work(redis: Redis) -> Iterator[Callable[..., None]]:
+    """Do what waits for workers, in this process, with the service's own worker."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def work(max_jobs: int | None = None) -> None:
+        worker = LedgerWorker(
+            [open_queue(LONG, redis)], connection=redis, serializer=JSONSerializer
+        )
+        worker.work(burst=True, max_jobs=max_jobs, logging_level="WARNING")
+
+    yield work
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def stations(here: Runtime) -> Runtime:
+    for station in STATIONS:
+        desk = Desk(here.ledger, station)
+        desk.record(station, a_station(), "2024-01-01", role="administrator")
+    return here
+
+
+def test_every_station_is_evaluated_once_by_a_job_of_its_own(
+    stations: Runtime, wakeups: Wakeups, work: Callable[..., None]
+) -> None:
+    jobs = wakeups.evaluate(ASKED, STATIONS)
+    work()
+    assert {job.status for job in wakeups.jobs(jobs).values()} == {"finished"}
+    assert {(job.done, job.total) for job in wakeups.jobs(jobs).values()} == {(3, 3)}
+    head = stations.ledger.head()
+    # asked again, as when a worker was killed before it said so, nothing is recorded twice
+    wakeups.evaluate(ASKED, STATIONS)
+    work()
+    assert stations.ledger.head() == head
+    stations.read_models.advance(stations.ledger)
+    with stations.read_models.engine.connect() as connection:
+        runs = {station: evaluations_of(connection, station) for station in STATIONS}
+    assert [[run.id for run in runs[station]] for station in STATIONS] == [["e1"]] * 3
+
+
+def test_what_is_cancelled_is_not_begun_and_what_was_done_stays(
+    stations: Runtime, wakeups: Wakeups, work: Callable[..., None]
+) -> None:
+    jobs = wakeups.evaluate(ASKED, STATIONS)
+    work(max_jobs=1)
+    assert wakeups.cancel(jobs) == jobs[1:]
+    work()
+    done = [run_of(stations.ledger, station, "e1") is not None for station in STATIONS]
+    assert done == [True, False, False]
+    states = wakeups.jobs(jobs)
+    assert [states[job].status for job in jobs] == ["finished", "canceled", "canceled"]
+
+
+def test_what_is_refused_is_said_and_not_tried_again(
+    stations: Runtime, wakeups: Wakeups, work: Callable[..., None]
+) -> None:
+    wakeups.evaluate(ASKED._replace(cycle="2024-11"), STATIONS[:1])
+    work()
+    state = wakeups.job(evaluation_job("e1", "st1"))
+    assert state is not None
+    assert (state.status, state.result["refused"]) == ("finished", "bad_cycle")
+    assert run_of(stations.ledger, "st1", "e1") is None

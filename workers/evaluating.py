@@ -1,0 +1,177 @@
+"""How is a station's project cycle evaluated, and where is the score sheet kept?
+
+The log says that an evaluation was run, by whom and with what result; the sheet itself is
+a file of the home that the workers and the API share. It can be made again at any time:
+the log up to the run's position gives the same sheet, and so the same code.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from domain.evaluation import EVALUATION, EvaluationRun, HeadScore
+from domain.kernel import Context, Occurrence, Statement, UnknownRecord
+from domain.ledger import Instruction, Ledger
+from domain.record_keeping import Record
+from projections.engine import ReadModels
+from projections.evaluation.beside import compared_with_projections
+from projections.evaluation.evaluating import Question, evaluated
+from projections.evaluation.replaying import replay
+from projections.evaluation.score_sheet import ScoreSheet
+from projections.integrity import thresholds_of
+from projections.moments import Moment, bounded, parse_known_at, position_of
+from projections.standing import summed
+from workers.settings import Settings
+
+STEPS: Final = 3
+"""Reading and scoring, comparing, recording: what progress is told in."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What evaluating works with."""
+
+    settings: Settings
+    ledger: Ledger
+    read_models: ReadModels
+
+
+def evaluate(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
+    """The score sheet of a station, beside what the read models hold; nothing is recorded.
+
+    :raises Refused: where there is no such station, cycle, or usable task book.
+    """
+    asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
+    return _compared(shop, replayed_sheet(shop, station, asked), asked)
+
+
+def replayed_sheet(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
+    """The score sheet by the log alone, up to where it now is or the question says.
+
+    :raises Refused: where there is no such station, cycle, or usable task book.
+    """
+    asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
+    rows = shop.ledger.station_rows(station, until=position_of(asked.known_at) or 0)
+    with replay(rows, station, asked.known_at) as replayed:
+        return evaluated(replayed, asked, thresholds_of(shop.settings.thresholds_file))
+
+
+def _compared(shop: Workshop, sheet: ScoreSheet, asked: Question) -> ScoreSheet:
+    """The sheet beside the read models, brought up to it where they are behind.
+
+    Between its position and the log's head, as it then was, the station recorded nothing.
+    """
+    if shop.read_models.position() < sheet.position:
+        shop.read_models.advance(shop.ledger)
+    with summed(shop.read_models, Moment()) as then:
+        head = asked.known_at
+        is_present = isinstance(head, int) and sheet.position <= then.position <= head
+        is_present = is_present and then.known_at is None
+        then_asked = replace(asked, known_at=None) if is_present else asked
+        return compared_with_projections(sheet, then.connection, then_asked)
+
+
+def run_evaluation(
+    shop: Workshop, identity: str, asked: Question, context: Context,
+    progress: Progress = lambda _done, _total: None,
+) -> EvaluationRun:
+    """Evaluate, keep the sheet and record the run, once: run again, it is the same run.
+
+    :raises Refused: where there is no such station, cycle, or usable task book.
+    """
+    station = context.station
+    earlier = run_of(shop.ledger, station, identity)
+    if earlier is not None:
+        progress(STEPS, STEPS)
+        return earlier
+    asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
+    progress(0, STEPS)
+    sheet = replayed_sheet(shop, station, asked)
+    progress(1, STEPS)
+    sheet = _compared(shop, sheet, asked)
+    progress(2, STEPS)
+    keep(shop.settings, identity, sheet)
+    instruction = Instruction(
+        EVALUATION, identity,
+        Record(statement=Statement(event_of(sheet), Occurrence.at_instant(context.now))),
+        asked=identity.encode(),
+    )
+    receipt = shop.ledger.execute(instruction, context)
+    progress(STEPS, STEPS)
+    run = receipt.recorded.event
+    assert isinstance(run, EvaluationRun)
+    return run
+
+
+def event_of(sheet: ScoreSheet) -> EvaluationRun:
+    """What is recorded of a sheet."""
+    said = sheet.known_at
+    return EvaluationRun(
+        cycle=sheet.cycle, as_of=sheet.as_of, position=sheet.position,
+        known_at=None if said is None else str(said), task_book=sheet.task_book,
+        indicator_set=sheet.indicator_set, indicator_version=sheet.indicator_version,
+        heads=tuple(
+            HeadScore(
+                head=head.head, weight=head.weight, judged_weight=head.judged_weight,
+                points=head.points,
+            )
+            for head in sheet.heads
+        ),
+        late=sheet.late, signals=len(sheet.signals), differing=len(sheet.projected or ()),
+        changed=sheet.changed, code=sheet.code,
+    )
+
+
+def run_of(ledger: Ledger, station: str, identity: str) -> EvaluationRun | None:
+    """A run of a station's, once it is recorded."""
+    stream = ledger.stream(station, EVALUATION.name, identity)
+    return None if stream is None else stream.state.event
+
+
+def sheet_of(shop: Workshop, station: str, identity: str) -> ScoreSheet:
+    """The sheet of a run: as it was kept, or replayed again where its file is gone.
+
+    :raises UnknownRecord: where there is no such run.
+    """
+    run = run_of(shop.ledger, station, identity)
+    if run is None:
+        raise UnknownRecord(id=identity[:64], kind=EVALUATION.label)
+    kept = _kept(_file(shop.settings, station, identity))
+    if kept is not None and kept.code == run.code:
+        return kept
+    known_at = parse_known_at(run.known_at) if run.known_at else run.position
+    return replayed_sheet(shop, station, Question(run.cycle, run.as_of, known_at))
+
+
+# ---- the file ----
+
+
+def keep(settings: Settings, identity: str, sheet: ScoreSheet) -> None:
+    """Keep a sheet, whole or not at all."""
+    file = _file(settings, sheet.station, identity)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("wb", dir=file.parent, delete=False) as target:
+        target.write(msgspec.json.encode(sheet))
+        target.flush()
+        os.fsync(target.fileno())
+    Path(target.name).replace(file)
+
+
+def _file(settings: Settings, station: str, identity: str) -> Path:
+    return settings.home.absolute() / "evaluations" / f"{station}-{identity}.json"
+
+
+def _kept(file: Path) -> ScoreSheet | None:
+    """A sheet as it was kept; ``None`` where its file is gone or of another program."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=ScoreSheet)
+    except (OSError, msgspec.DecodeError):
+        return None
