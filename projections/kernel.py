@@ -20,11 +20,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from heapq import merge
+from operator import attrgetter
+from types import UnionType
 from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy import MetaData, Table
 
-from domain.kernel import KINDS, Recorded, Stream, stream_kind
+from domain.kernel import KINDS, Event, Recorded, Stream, stream_kind
 from domain.record_keeping import fold
 from projections.moments import as_of, has_begun
 
@@ -136,13 +139,41 @@ class Batch:
             groups.setdefault(event.stream, []).append(event)
         return groups
 
+    @cached_property
+    def _by_class(self) -> dict[type[Event], list[Recorded]]:
+        groups: dict[type[Event], list[Recorded]] = {}
+        for event in self.events:
+            groups.setdefault(type(event.event), []).append(event)
+        return groups
+
+    def of(self, classes: type[Event] | UnionType) -> Sequence[Recorded]:
+        """The batch's events of some classes, in order of position."""
+        found = [group for cls, group in self._by_class.items() if issubclass(cls, classes)]
+        return list(merge(*found, key=_position))
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[str]]:
+        groups: dict[str, list[str]] = {}
+        for name in self.own:
+            groups.setdefault(stream_kind(name), []).append(name)
+        return groups
+
+    def of_kinds(self, kinds: Iterable[str]) -> list[str]:
+        """The streams of some kinds that the batch's events belong to."""
+        return [name for kind in kinds for name in self._by_kind.get(kind, ())]
+
     def each(
-        self, function: Callable[[Recorded], Iterable[T]]
+        self, function: Callable[[Recorded], Iterable[T]],
+        classes: type[Event] | UnionType = Event,
     ) -> tuple[list[tuple[Recorded, list[T]]], list[Fault]]:
-        """A pure function's answer for each event, and the events that it failed on."""
+        """A pure function's answer for each event, and the events that it failed on.
+
+        ``classes`` are those of the events that it has an answer for.
+        """
         if function not in self._each:
             faults: list[Fault] = []
-            self._each[function] = list(_each(self.events, function, faults)), faults
+            events = self.events if classes is Event else self.of(classes)
+            self._each[function] = list(_each(events, function, faults)), faults
         answers: tuple[list[tuple[Recorded, list[T]]], list[Fault]] = self._each[function]
         return answers
 
@@ -193,6 +224,9 @@ class Batch:
         if not self.is_excerpt:
             self._folds.keep(stream)
         return stream
+
+
+_position: Final = attrgetter("position")
 
 
 class Projection(ABC):
@@ -279,8 +313,7 @@ class FoldProjection(Projection):
         """Fold each stream of the batch on and replace its rows."""
         changes = Changes()
         begun = set()
-        names = [name for name in batch.own if stream_kind(name) in self.kinds]
-        for name, stream in batch.streams(names).items():
+        for name, stream in batch.streams(batch.of_kinds(self.kinds)).items():
             if isinstance(stream, Fault):
                 changes.faults.append(stream)
                 continue
