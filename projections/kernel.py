@@ -38,6 +38,9 @@ Row = dict[str, Any] | tuple[Any, ...]
 Rows = Iterable[tuple[Table, Row]]
 Amounts = Iterable[tuple[tuple[Any, ...], int]]
 
+STREAMS: Final = 400
+"""How many streams of a batch are read and folded at a time."""
+
 metadata: Final = MetaData()
 """The read models as queries see them: each name is a view of the serving tables."""
 
@@ -128,7 +131,6 @@ class Batch:
         self._load = load
         self._folds = folds or Folds()
         self._each: dict[Any, Any] = {}
-        self._streams: dict[str, Stream[Any] | Fault] = {}
         self._histories: dict[str, Sequence[Recorded] | Fault] = {}
 
     @cached_property
@@ -195,33 +197,37 @@ class Batch:
             == list(range(version + 1, version + 1 + len(own or ())))
         )
 
-    def streams(self, names: Iterable[str]) -> dict[str, Stream[Any] | Fault]:
-        """Each stream as it stands after the batch; a fault where it cannot be folded."""
-        wanted = list(names)
-        unread = []
-        for name in (n for n in wanted if n not in self._streams):
-            before = self.own[name][0].version - 1
-            base = self._folds.at(name, before)
-            if self._follows(name, before) and (base is not None or before == 0):
-                self._streams[name] = self._folded(name, base, self.own[name])
-            else:
-                unread.append(name)
-        for name, history in self.histories(unread).items() if unread else ():
-            if isinstance(history, Fault):
-                self._streams[name] = history
-            else:
-                self._streams[name] = self._folded(name, None, history)
-        return {name: self._streams[name] for name in wanted}
+    def streams(self, names: Sequence[str]) -> Iterator[tuple[str, Stream[Any] | Fault]]:
+        """Each stream as it stands after the batch; a fault where it cannot be folded.
+
+        Only some are held at a time: a page may go on with many long histories.
+        """
+        for start in range(0, len(names), STREAMS):
+            unread = []
+            for name in names[start : start + STREAMS]:
+                before = self.own[name][0].version - 1
+                base = self._folds.at(name, before)
+                if self._follows(name, before) and (base is not None or before == 0):
+                    yield name, self._folded(name, base, self.own[name])
+                else:
+                    unread.append(name)
+            loaded = self._load(unread) if unread else {}
+            for name in unread:
+                yield name, self._refolded(name, loaded.get(name, ()))
+
+    def _refolded(self, name: str, history: Sequence[Recorded] | Fault) -> Stream[Any] | Fault:
+        return history if isinstance(history, Fault) else self._folded(name, None, history)
 
     def _folded(
         self, name: str, base: Stream[Any] | None, history: Sequence[Recorded]
     ) -> Stream[Any] | Fault:
         try:
-            stream = fold(KINDS[stream_kind(name)], base, history)
+            kind = KINDS[stream_kind(name)]
+            stream = fold(kind, base, history)
             assert stream is not None, f"no event of {name} was read"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is parked and shown
             return Fault(self.own[name][-1].position, name, repr(error)[:500])
-        if not self.is_excerpt:
+        if not self.is_excerpt and len(kind.events) > 1:  # else only a correction goes on with it
             self._folds.keep(stream)
         return stream
 
@@ -313,7 +319,7 @@ class FoldProjection(Projection):
         """Fold each stream of the batch on and replace its rows."""
         changes = Changes()
         begun = set()
-        for name, stream in batch.streams(batch.of_kinds(self.kinds)).items():
+        for name, stream in batch.streams(batch.of_kinds(self.kinds)):
             if isinstance(stream, Fault):
                 changes.faults.append(stream)
                 continue
