@@ -23,7 +23,7 @@ from projections.engine import ReadModels
 
 _numbers = itertools.count(1)
 ROWS: Final = (
-    "an event becomes about ten rows of fourteen read models; Python takes about 35 µs to work "
+    "an event becomes about ten rows of fourteen read models; Python takes about 36 µs to work "
     "them out and 6 to hand them over, the database about 35 to write and index them, beside it "
     "where a core is free"
 )
