@@ -15,7 +15,7 @@ from domain.ledger import Ledger, StoredRow, by_stream, recorded_row
 from projections import catalog, store
 from projections.kernel import Batch, Changes, Fault, Folds, Projection
 
-BATCH: Final = 5_000
+BATCH: Final = 3_000
 """How many events are read at once; they bound a worker's memory."""
 
 
