@@ -19,7 +19,7 @@ from bench.places import MASTER_KEY, Place, Servers
 from bench.ratios import Ratio, percentile
 from projections.engine import ReadModels
 from workers import embedded
-from workers.queues import Wakeups
+from workers.queues import ADVANCE, LONG, SEAL, Wakeups
 from workers.settings import Settings, settings_for
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -56,7 +56,8 @@ def service(place: Place, port: int = 8000) -> Iterator[Service]:
     found = Service(settings)
     redis = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     found.processes.append(redis)
-    found.run("worker")
+    found.run("worker", "--queue", ADVANCE, "--queue", SEAL)  # as workers/service.py has them
+    found.run("worker", "--queue", SEAL, "--queue", LONG)
     try:
         yield found
     finally:

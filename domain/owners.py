@@ -138,10 +138,10 @@ def rewritten_event(
     event: Event, stream: str, opening: Event | None, rewrite: Rewrite
 ) -> Event:
     """An event with every personal text rewritten, also in the statements it repeats."""
-    if not bearing(type(event), PERSONAL) and not _repeats(type(event)):
+    if not bearing(type(event), PERSONAL) and not repeats(type(event)):
         return event
     owner, changes = owner_of(event, stream, opening), {}
-    for name in _repeats(type(event)):
+    for name in repeats(type(event)):
         said: Statement = getattr(event, name)
         # Why a record is corrected may be said also after its person was erased.
         owner = _of_many(said.event, stream, opening)
@@ -155,7 +155,7 @@ def rewritten_event(
 
 
 @cache
-def _repeats(event: Any) -> tuple[str, ...]:
+def repeats(event: Any) -> tuple[str, ...]:
     """The fields in which an event of a class repeats statements."""
     hints = get_type_hints(event)
     return tuple(name for name in event.__struct_fields__ if hints[name] is Statement)

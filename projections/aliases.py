@@ -66,7 +66,7 @@ class AliasesProjection(EntryProjection):
 
     def rows(self, batch: Batch, faults: list[Fault]) -> Rows:  # noqa: ARG002 - nothing can fail
         """One row a merge, one row its end."""
-        return _rows(batch.events)
+        return _rows(batch.of(MergeApproved | MergeEnded))
 
     def standing(self, history: Sequence[Recorded], day: date | None) -> Rows:  # noqa: ARG002 - a merge is valid from when it was recorded
         """The same rows of what was known of a stream."""

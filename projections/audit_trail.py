@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -27,12 +26,12 @@ from sqlalchemy import (
     tuple_,
 )
 
-from domain.fields import PERSON_MARK, REFERS_TO, bearing, marked_values
-from domain.kernel import Event, Recorded, Statement, stream_kind, stream_station, stream_subject
+from domain.kernel import Event, Recorded, stream_kind, stream_station, stream_subject
+from domain.owners import repeats
 from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
 from projections.columns import UtcDateTime
 from projections.kernel import Batch, EntryProjection, Fault, Rows, metadata
-from projections.timeline import inherits
+from projections.naming import PEOPLE, inheriting, named, own_subject
 
 ACTIONS: Final = {
     "corrected": EntryCorrected.topic, "voided": EntryVoided.topic,
@@ -79,10 +78,10 @@ class AuditTrail(EntryProjection):
 
     def rows(self, batch: Batch, faults: list[Fault]) -> Rows:
         """One row an event, and its subjects."""
-        named, failed = batch.each(names)
+        answers, failed = batch.each(names)
         faults += failed
         inherited = _inherited(batch)
-        for event, own in named:
+        for event, own in answers:
             found = inherited.get(event.stream, {})
             if isinstance(found, Fault):
                 faults.append(Fault(event.position, event.stream, found.error))
@@ -97,31 +96,22 @@ class AuditTrail(EntryProjection):
 
 def names(event: Recorded) -> Iterator[str]:
     """The record that an event belongs to, whom it names, and what it did, where that is rare."""
-    yield f"{stream_kind(event.stream)}:{stream_subject(event.stream)}"
-    if event.event.topic in ACTION_OF:
-        yield f"action:{ACTION_OF[event.event.topic]}"
+    yield own_subject(event.stream)
     yield from _named(event.event)
+    if action := ACTION_OF.get(event.event.topic):
+        yield f"action:{action}"
 
 
 def _named(event: Event) -> Iterator[str]:
-    for mark in _marks(type(event)):
-        for _path, kind, subject in marked_values(event, mark):
-            yield f"{'person' if mark == PERSON_MARK else kind}:{subject}"
-    for name in event.__struct_fields__:
-        if isinstance(held := getattr(event, name), Statement):
-            yield from _named(held.event)
-
-
-@cache
-def _marks(event: Any) -> tuple[str, ...]:
-    return tuple(mark for mark in (REFERS_TO, PERSON_MARK) if bearing(event, mark))
+    yield from named(event, PEOPLE)
+    for name in repeats(type(event)):
+        yield from _named(getattr(event, name).event)
 
 
 def _inherited(batch: Batch) -> dict[str, dict[int, frozenset[str]] | Fault]:
     """Whom the events of a stream had named before each version, where that carries on."""
-    later = {e.stream for e in batch.events if e.version > 1 and inherits(e.stream)}
     found: dict[str, dict[int, frozenset[str]] | Fault] = {}
-    for stream, history in batch.histories(later).items():
+    for stream, history in batch.histories(inheriting(batch.events)).items():
         found[stream] = history if isinstance(history, Fault) else _named_before(history)
     return found
 

@@ -8,6 +8,7 @@ once: whoever finds a position moved gives way.
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -111,7 +112,7 @@ class CatchUp:
 
         :raises ProjectionFailedError: where one could not be, after all others were.
         """
-        with _few_collections(), ThreadPoolExecutor(1) as reader:
+        with _side_by_side(), ThreadPoolExecutor(1) as reader:
             standing = _Standing(known) if known else self._standing()
             return self._run(ledger, reader, progress, standing)
 
@@ -205,12 +206,22 @@ class CatchUp:
                 store.park(connection, name, generation, changes[name], self._clock())
 
 
+SWITCH_SECONDS: Final = 0.0005
+"""How long a thread that has Python's lock makes another wait for it."""
+
+
 @contextmanager
-def _few_collections() -> Iterator[None]:
-    """Let the collector of reference cycles look less often: a page makes none."""
-    before = gc.get_threshold()
-    gc.set_threshold(200_000, *before[1:])
+def _side_by_side() -> Iterator[None]:
+    """Let one thread work pages out while another writes them.
+
+    They take turns more often than is usual, since the one that writes soon gives its turn
+    back; and the collector of reference cycles looks less often: a page makes none.
+    """
+    collected, switched = gc.get_threshold(), sys.getswitchinterval()
+    gc.set_threshold(200_000, *collected[1:])
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        gc.set_threshold(*collected)
+        sys.setswitchinterval(switched)

@@ -29,7 +29,7 @@ from sqlalchemy import (
 
 from domain.indicators import Indicator, IndicatorDefined, IndicatorRevised
 from domain.kernel import Event, Recorded, Refused, stream_id, stream_station
-from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided
+from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, RecordKeeping
 from projections.columns import UtcDateTime
 from projections.indicators import IndicatorSet, indicator_set
 from projections.kernel import Batch, EntryProjection, Fault, Rows, metadata
@@ -94,7 +94,7 @@ class IndicatorDefinitions(EntryProjection):
 
     def rows(self, batch: Batch, faults: list[Fault]) -> Rows:
         """One row a definition stated or taken back."""
-        answers, failed = batch.each(defined)
+        answers, failed = batch.each(defined, IndicatorDefined | IndicatorRevised | RecordKeeping)
         faults += failed
         for event, made in answers:
             for number, (entry, sign, stated) in enumerate(made):

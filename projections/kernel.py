@@ -20,11 +20,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
+from heapq import merge
+from operator import attrgetter
+from types import UnionType
 from typing import Any, ClassVar, Final, TypeVar
 
 from sqlalchemy import MetaData, Table
 
-from domain.kernel import KINDS, Recorded, Stream, stream_kind
+from domain.kernel import KINDS, Event, Recorded, Stream, stream_kind
 from domain.record_keeping import fold
 from projections.moments import as_of, has_begun
 
@@ -34,6 +37,9 @@ Row = dict[str, Any] | tuple[Any, ...]
 """A new row: its values by column, or all of them in the order of the columns."""
 Rows = Iterable[tuple[Table, Row]]
 Amounts = Iterable[tuple[tuple[Any, ...], int]]
+
+STREAMS: Final = 400
+"""How many streams of a batch are read and folded at a time."""
 
 metadata: Final = MetaData()
 """The read models as queries see them: each name is a view of the serving tables."""
@@ -125,7 +131,6 @@ class Batch:
         self._load = load
         self._folds = folds or Folds()
         self._each: dict[Any, Any] = {}
-        self._streams: dict[str, Stream[Any] | Fault] = {}
         self._histories: dict[str, Sequence[Recorded] | Fault] = {}
 
     @cached_property
@@ -136,13 +141,41 @@ class Batch:
             groups.setdefault(event.stream, []).append(event)
         return groups
 
+    @cached_property
+    def _by_class(self) -> dict[type[Event], list[Recorded]]:
+        groups: dict[type[Event], list[Recorded]] = {}
+        for event in self.events:
+            groups.setdefault(type(event.event), []).append(event)
+        return groups
+
+    def of(self, classes: type[Event] | UnionType) -> Sequence[Recorded]:
+        """The batch's events of some classes, in order of position."""
+        found = [group for cls, group in self._by_class.items() if issubclass(cls, classes)]
+        return list(merge(*found, key=_position))
+
+    @cached_property
+    def _by_kind(self) -> dict[str, list[str]]:
+        groups: dict[str, list[str]] = {}
+        for name in self.own:
+            groups.setdefault(stream_kind(name), []).append(name)
+        return groups
+
+    def of_kinds(self, kinds: Iterable[str]) -> list[str]:
+        """The streams of some kinds that the batch's events belong to."""
+        return [name for kind in kinds for name in self._by_kind.get(kind, ())]
+
     def each(
-        self, function: Callable[[Recorded], Iterable[T]]
+        self, function: Callable[[Recorded], Iterable[T]],
+        classes: type[Event] | UnionType = Event,
     ) -> tuple[list[tuple[Recorded, list[T]]], list[Fault]]:
-        """A pure function's answer for each event, and the events that it failed on."""
+        """A pure function's answer for each event, and the events that it failed on.
+
+        ``classes`` are those of the events that it has an answer for.
+        """
         if function not in self._each:
             faults: list[Fault] = []
-            self._each[function] = list(_each(self.events, function, faults)), faults
+            events = self.events if classes is Event else self.of(classes)
+            self._each[function] = list(_each(events, function, faults)), faults
         answers: tuple[list[tuple[Recorded, list[T]]], list[Fault]] = self._each[function]
         return answers
 
@@ -164,35 +197,42 @@ class Batch:
             == list(range(version + 1, version + 1 + len(own or ())))
         )
 
-    def streams(self, names: Iterable[str]) -> dict[str, Stream[Any] | Fault]:
-        """Each stream as it stands after the batch; a fault where it cannot be folded."""
-        wanted = list(names)
-        unread = []
-        for name in (n for n in wanted if n not in self._streams):
-            before = self.own[name][0].version - 1
-            base = self._folds.at(name, before)
-            if self._follows(name, before) and (base is not None or before == 0):
-                self._streams[name] = self._folded(name, base, self.own[name])
-            else:
-                unread.append(name)
-        for name, history in self.histories(unread).items() if unread else ():
-            if isinstance(history, Fault):
-                self._streams[name] = history
-            else:
-                self._streams[name] = self._folded(name, None, history)
-        return {name: self._streams[name] for name in wanted}
+    def streams(self, names: Sequence[str]) -> Iterator[tuple[str, Stream[Any] | Fault]]:
+        """Each stream as it stands after the batch; a fault where it cannot be folded.
+
+        Only some are held at a time: a page may go on with many long histories.
+        """
+        for start in range(0, len(names), STREAMS):
+            unread = []
+            for name in names[start : start + STREAMS]:
+                before = self.own[name][0].version - 1
+                base = self._folds.at(name, before)
+                if self._follows(name, before) and (base is not None or before == 0):
+                    yield name, self._folded(name, base, self.own[name])
+                else:
+                    unread.append(name)
+            loaded = self._load(unread) if unread else {}
+            for name in unread:
+                yield name, self._refolded(name, loaded.get(name, ()))
+
+    def _refolded(self, name: str, history: Sequence[Recorded] | Fault) -> Stream[Any] | Fault:
+        return history if isinstance(history, Fault) else self._folded(name, None, history)
 
     def _folded(
         self, name: str, base: Stream[Any] | None, history: Sequence[Recorded]
     ) -> Stream[Any] | Fault:
         try:
-            stream = fold(KINDS[stream_kind(name)], base, history)
+            kind = KINDS[stream_kind(name)]
+            stream = fold(kind, base, history)
             assert stream is not None, f"no event of {name} was read"
         except Exception as error:  # noqa: BLE001 - whatever it is, it is parked and shown
             return Fault(self.own[name][-1].position, name, repr(error)[:500])
-        if not self.is_excerpt:
+        if not self.is_excerpt and len(kind.events) > 1:  # else only a correction goes on with it
             self._folds.keep(stream)
         return stream
+
+
+_position: Final = attrgetter("position")
 
 
 class Projection(ABC):
@@ -279,8 +319,7 @@ class FoldProjection(Projection):
         """Fold each stream of the batch on and replace its rows."""
         changes = Changes()
         begun = set()
-        names = [name for name in batch.own if stream_kind(name) in self.kinds]
-        for name, stream in batch.streams(names).items():
+        for name, stream in batch.streams(batch.of_kinds(self.kinds)):
             if isinstance(stream, Fault):
                 changes.faults.append(stream)
                 continue

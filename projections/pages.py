@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from domain.kernel import Recorded
-from domain.ledger import Ledger, Notification, by_stream, recorded_from
+from domain.ledger import Ledger, StoredRow, by_stream, recorded_row
 from projections import catalog, store
 from projections.kernel import Batch, Changes, Fault, Folds, Projection
 
-BATCH: Final = 5_000
+BATCH: Final = 3_000
 """How many events are read at once; they bound a worker's memory."""
 
 
@@ -62,9 +62,9 @@ class Prepared:
 
 def read(ledger: Ledger, after: int, folds: Folds) -> Page:
     """The next events; those this program cannot read become faults."""
-    notifications = ledger.notifications(after, BATCH)
-    events, faults = _decoded(notifications)
-    last = notifications[-1].id if notifications else after
+    rows = ledger.rows(after, BATCH)
+    events, faults = _decoded(rows)
+    last = rows[-1][0] if rows else after
     return Page(Batch(events, _loading(ledger, last), folds=folds), faults, last)
 
 
@@ -82,19 +82,18 @@ def prepared(ledger: Ledger, start: int, names: list[str], folds: Folds) -> Prep
 
 def read_again(ledger: Ledger, position: int, up_to: int) -> Page:
     """A single event, with its stream's history up to another position."""
-    events, faults = _decoded(ledger.notifications(position - 1, 1))
+    events, faults = _decoded(ledger.rows(position - 1, 1))
     return Page(Batch(events, _loading(ledger, up_to), is_excerpt=True), faults, position)
 
 
-def _decoded(notifications: Sequence[Notification]) -> tuple[list[Recorded], list[Fault]]:
+def _decoded(rows: Sequence[StoredRow]) -> tuple[list[Recorded], list[Fault]]:
     events: list[Recorded] = []
     faults: list[Fault] = []
-    for notification in notifications:
+    for row in rows:
         try:
-            events.append(recorded_from(notification))
+            events.append(recorded_row(row))
         except Exception as error:  # noqa: BLE001 - parked, shown and retried
-            stream = str(notification.originator_id)
-            faults.append(Fault(notification.id, stream, repr(error)[:500]))
+            faults.append(Fault(row[0], row[1], repr(error)[:500]))
     return events, faults
 
 
@@ -109,7 +108,9 @@ def _loading(
         for start in range(0, len(names), store.CHUNK):
             found = ledger.notifications_of(names[start : start + store.CHUNK], last)
             for name, notifications in by_stream(found).items():
-                events, faults = _decoded(notifications)
+                events, faults = _decoded([
+                    (n.id, name, n.originator_version, n.topic, n.state) for n in notifications
+                ])
                 groups[name] = faults[0] if faults else events
         return groups
 

@@ -8,16 +8,22 @@ belong to; it is known from the moment it was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, assert_never
 
 import msgspec
 from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table, Text
 
 from domain.kernel import Recorded, Statement, stream_station
-from domain.record_keeping import EntryCorrected, EntryReinstated, EntryVoided, StatedIn
+from domain.record_keeping import (
+    EntryCorrected,
+    EntryReinstated,
+    EntryVoided,
+    RecordKeeping,
+    StatedIn,
+)
 from projections.columns import UtcDateTime
 from projections.kernel import Batch, EntryProjection, Fault, Rows, metadata
 from projections.measures import POSTS, Measure, Posting
@@ -65,19 +71,23 @@ class Posted(NamedTuple):
     entry: int
 
 
-def posted(event: Recorded) -> Iterator[Posted]:
+def posted(event: Recorded) -> list[Posted]:
     """Every posting of an event."""
     kept = event.event
+    if not isinstance(kept, RecordKeeping):
+        return _stated(event, 1)
     match kept:
         case EntryCorrected():
-            yield from _restated(event, kept.before, kept.entry, -1)
-            yield from _restated(event, kept.after, kept.entry, 1)
+            return [
+                *_restated(event, kept.before, kept.entry, -1),
+                *_restated(event, kept.after, kept.entry, 1),
+            ]
         case EntryVoided():
-            yield from _restated(event, kept.voided, kept.entry, -1)
+            return _restated(event, kept.voided, kept.entry, -1)
         case EntryReinstated():
-            yield from _restated(event, kept.reinstated, kept.entry, 1)
+            return _restated(event, kept.reinstated, kept.entry, 1)
         case _:
-            yield from _stated(event, 1)
+            assert_never(kept)
 
 
 def stated_in(event: Recorded) -> StatedIn:
@@ -94,9 +104,7 @@ def stated_in(event: Recorded) -> StatedIn:
     )
 
 
-def _restated(
-    event: Recorded, statement: Statement, entry: int, sign: int
-) -> Iterator[Posted]:
+def _restated(event: Recorded, statement: Statement, entry: int, sign: int) -> list[Posted]:
     """What a statement inside a record-keeping event posts, or its reversal."""
     as_stated = msgspec.structs.replace(
         event, event=statement.event, occurred=statement.occurred, version=entry
@@ -104,12 +112,17 @@ def _restated(
     return _stated(as_stated, sign)
 
 
-def _stated(event: Recorded, sign: int) -> Iterator[Posted]:
+def _stated(event: Recorded, sign: int) -> list[Posted]:
     stated, day, entry = event.event, event.occurred.on, event.version
-    for measure, post in POSTS.get(stated.topic, ()):
-        made = post(stated, event)
-        for posting in (made,) if isinstance(made, Posting) else made or ():
-            yield Posted(measure, posting, posting.on or day, sign * posting.amount, entry)
+    return [
+        Posted(measure, posting, posting.on or day, sign * posting.amount, entry)
+        for measure, post in POSTS.get(stated.topic, ())
+        for posting in _several(post(stated, event))
+    ]
+
+
+def _several(made: Posting | Iterable[Posting] | None) -> Iterable[Posting]:
+    return (made,) if isinstance(made, Posting) else made or ()
 
 
 class Postings(EntryProjection):

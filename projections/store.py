@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
@@ -58,6 +59,10 @@ SCHEMA: Final = "read_models"
 """Where the read models are on PostgreSQL, if ``grant`` has made it; else beside the log."""
 FEW: Final = 20
 """Up to how many events PostgreSQL is sent row by row in a pipeline; more are copied."""
+AT_ONCE: Final = (256, 64, 16, 4, 1)
+"""Rows in one statement on SQLite: few lengths, so that each is prepared once."""
+STATEMENTS: Final = 512
+"""How many statements a connection to SQLite keeps prepared: each table's of each length."""
 BUSY_SECONDS: Final = 10
 
 control: Final = MetaData()
@@ -114,7 +119,10 @@ def open_engine(
     if urlsplit(database_url).scheme.startswith("sqlite"):
         engine = create_engine(
             database_url, hide_parameters=True,  # errors are logged, and rows may be personal
-            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+            connect_args={
+                "timeout": BUSY_SECONDS, "check_same_thread": False,
+                "cached_statements": STATEMENTS,
+            },
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
@@ -388,29 +396,47 @@ def _sqlite_day(day: date | None) -> str | None:
 
 
 class _SQLite:
-    """Writes through the standard library's driver."""
+    """Writes through the standard library's driver, many rows in one statement.
+
+    While a statement runs other threads may; between two of them the driver waits for its
+    turn, so that one a row would never work while the next page is worked out.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection.connection
 
     def delete(self, name: str, streams: Sequence[str]) -> None:
-        self._many(f'DELETE FROM "{name}" WHERE stream = ?', ((s,) for s in streams))  # noqa: S608 - our own names
+        into = f'DELETE FROM "{name}" WHERE stream IN (VALUES'  # noqa: S608 - our own names
+        self._many(into, ((s,) for s in streams), 1, ")")
 
     def add(self, name: str, table: Table, sums: dict[tuple[Any, ...], int]) -> None:
         """Add amounts to rows by key, inserting the keys that are new."""
         rows = _tuples(table, _summed_rows(sums), is_sqlite=True)
-        self._many(_upsert(name, table, f"VALUES {_marks(table)}"), rows)
+        into = f'INSERT INTO "{name}" AS held VALUES'
+        self._many(into, rows, len(table.columns), _or_add(table))
 
     def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
-        into = f'INSERT INTO "{name}" VALUES {_marks(table)}'  # noqa: S608 - our own names
-        self._many(into, _tuples(table, rows, is_sqlite=True))
+        into = f'INSERT INTO "{name}" VALUES'
+        self._many(into, _tuples(table, rows, is_sqlite=True), len(table.columns), "")
 
-    def _many(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
-        cursor = self._connection.cursor()
+    def _many(self, into: str, rows: Iterable[Sequence[Any]], width: int, rest: str) -> None:
+        """Run a statement over rows, by as few calls as a few lengths of it allow."""
+        cursor, left = self._connection.cursor(), iter(rows)
         try:
-            cursor.executemany(statement, cast("Any", rows))  # sqlite3 takes any iterable
+            for count in AT_ONCE:
+                while len(some := list(islice(left, count))) == count:
+                    values = list(chain.from_iterable(some))
+                    cursor.execute(_values(into, width, count, rest), values)
+                left = iter(some)
         finally:
             cursor.close()
+
+
+@lru_cache(maxsize=1_024)
+def _values(into: str, width: int, count: int, rest: str) -> str:
+    """A statement with marks for some rows of values."""
+    row = f"({', '.join('?' * width)})"
+    return f"{into} {', '.join([row] * count)}{rest}"
 
 
 class _Postgres:
@@ -454,15 +480,13 @@ class _Postgres:
 
 
 def _upsert(name: str, table: Table, source: str) -> str:
+    return f'INSERT INTO "{name}" AS held {source}{_or_add(table)}'
+
+
+def _or_add(table: Table) -> str:
+    """What a statement that inserts sums does where a key is there."""
     key = ", ".join(f'"{column.name}"' for column in table.primary_key)
-    return (
-        f'INSERT INTO "{name}" AS held {source} ON CONFLICT ({key})'
-        " DO UPDATE SET amount = held.amount + excluded.amount"
-    )
-
-
-def _marks(table: Table) -> str:
-    return f"({', '.join('?' * len(table.columns))})"
+    return f" ON CONFLICT ({key}) DO UPDATE SET amount = held.amount + excluded.amount"
 
 
 def _from_json(name: str) -> str:

@@ -7,10 +7,11 @@ names. Personal fields stay in the log: no row holds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -31,17 +32,16 @@ from sqlalchemy import (
 )
 
 from domain.catalog import to_builtins
-from domain.fields import COMMUNITY, PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
+from domain.fields import PERSONAL, bearing
 from domain.kernel import (
     EVENTS,
     KINDS,
-    Entry,
     Event,
+    Occurrence,
     Recorded,
     Statement,
     stream_id,
     stream_kind,
-    stream_station,
     stream_subject,
 )
 from domain.record_keeping import EntryCorrected, RecordKeeping, fold
@@ -49,6 +49,7 @@ from projections.aliases import aliases_at
 from projections.columns import UtcDateTime
 from projections.kernel import Batch, Changes, Fault, Projection, Row, Rows, metadata
 from projections.lateness import days_late, is_late, recorded_month
+from projections.naming import EVERYTHING, inheriting, inherits, named
 
 records: Final = Table(
     "records",
@@ -109,8 +110,13 @@ def without_personal(event: msgspec.Struct) -> dict[str, Any]:
 def _data(event: Event) -> str:
     """The same as canonical JSON."""
     kept = _kept_fields(type(event))
+    if len(kept) == len(event.__struct_fields__):
+        return _encode(event).decode()
     shown = {n: getattr(event, n) for n in kept} if kept else without_personal(event)
-    return msgspec.json.encode(shown, order="sorted").decode()
+    return _encode(shown).decode()
+
+
+_encode: Final = msgspec.json.Encoder(order="sorted").encode
 
 
 @cache
@@ -146,40 +152,37 @@ class Timeline(Projection):
     def changes(self, batch: Batch) -> Changes:
         """New rows for new statements; a corrected stream's rows are all written anew."""
         changes = Changes()
-        kept = {
-            e.stream
-            for e in batch.events
-            if batch.is_excerpt or isinstance(e.event, RecordKeeping)
-        }
-        later = {e.stream for e in batch.events if e.version > 1 and inherits(e.stream)}
-        histories = batch.histories(kept | later)
+        kept = {e.stream for e in (batch.events if batch.is_excerpt else batch.of(RecordKeeping))}
+        histories = batch.histories(kept | inheriting(batch.events))
         done: set[str] = set()
+        found: list[_RecordRows] = []
         for event in batch.events:
             if event.stream in done:
                 continue
             try:
-                rows = _rows_after(event, histories.get(event.stream, ()), event.stream in kept)
+                history = histories.get(event.stream, ())
+                found += _rows_after(event, history, event.stream in kept)
             except Exception as error:  # noqa: BLE001 - parked and shown
                 changes.faults.append(Fault(event.position, event.stream, repr(error)[:500]))
                 continue
             if event.stream in kept:
                 done.add(event.stream)
-                for table in self.tables:
-                    changes.deleted.setdefault(table, set()).add(event.stream)
-            changes.insert(rows)
+        changes.deleted |= dict.fromkeys(self.tables, done) if done else {}
+        changes.inserted[records] = [record for record, _subjects in found]
+        changes.inserted[record_subjects] = list(chain.from_iterable(of for _record, of in found))
         return changes
 
     def standing(self, history: Sequence[Recorded], day: date | None) -> Rows:
         """The rows of what a stream's history says, of what had occurred by a day."""
-        rows = _rows_of_stream(history)
-        return [(t, row) for t, row in rows if day is None or row["occurred_on"] <= day]
+        for record, subjects in _rows_of_stream(history):
+            if day is None or record[_OCCURRED_ON] <= day:
+                yield records, record
+                yield from ((record_subjects, subject) for subject in subjects)
 
 
-def inherits(stream: str) -> bool:
-    """Whether later events of a stream leave it to the first to say whom they are about."""
-    kind = stream_kind(stream)
-    own = {"household", "volunteer", "station", "month", "merge"}
-    return len(KINDS[kind].events) > 1 and kind not in own
+_RecordRows = tuple[tuple[Any, ...], list[Row]]
+"""The row of a record, and those of its subjects."""
+_OCCURRED_ON: Final = records.c.keys().index("occurred_on")
 
 
 class _UnreadableHistoryError(ValueError):
@@ -188,26 +191,28 @@ class _UnreadableHistoryError(ValueError):
 
 def _rows_after(
     event: Recorded, history: Sequence[Recorded] | Fault, is_kept: bool  # noqa: FBT001 - internal
-) -> list[tuple[Table, Row]]:
+) -> Iterable[_RecordRows]:
     """The rows of an event, or of its whole stream where that was corrected."""
     if isinstance(history, Fault):
         raise _UnreadableHistoryError(history.error)
     if is_kept:
         return list(_rows_of_stream(history))
-    opening = history[0].statement if history and inherits(event.stream) else None
-    entry = Entry(event.version, event.statement, event.envelope.recorded_at, event.envelope.actor)
-    return list(_rows(event, entry, opening, (event.statement,)))
+    opening = history[0].event if history and inherits(stream_kind(event.stream)) else None
+    return (_rows(event, event.event, event.occurred, opening),)
 
 
-def _rows_of_stream(history: Sequence[Recorded]) -> Iterator[tuple[Table, dict[str, Any]]]:
+def _rows_of_stream(history: Sequence[Recorded]) -> Iterator[_RecordRows]:
     """The rows of a stream as its history leaves it, corrections and all."""
     stream = fold(KINDS[stream_kind(history[0].stream)], None, history)
     assert stream is not None
-    first = next(iter(stream.entries.values())).statement
-    opening = first if inherits(stream.id) else None
+    opening = stream.opening if inherits(stream_kind(stream.id)) else None
     for original in history:
         if entry := stream.entries.get(original.version):
-            yield from _rows(original, entry, opening, _said_of(original, history))
+            said, status = _said_of(original, history), "voided" if entry.is_voided else "active"
+            yield _rows(
+                original, entry.statement.event, entry.statement.occurred, opening,
+                said=said, status=status, corrected_times=entry.corrected_times,
+            )
 
 
 def _said_of(original: Recorded, history: Sequence[Recorded]) -> tuple[Statement, ...]:
@@ -220,58 +225,27 @@ def _said_of(original: Recorded, history: Sequence[Recorded]) -> tuple[Statement
 
 
 def _rows(
-    original: Recorded, entry: Entry, opening: Statement | None, said: tuple[Statement, ...]
-) -> Iterator[tuple[Table, dict[str, Any]]]:
-    """The record of an entry as it stands, and the subjects that it has and had."""
-    occurred, station = entry.statement.occurred, stream_station(original.stream)
-    envelope, days = original.envelope, [statement.occurred.on for statement in said]
-    key = {"stream": original.stream, "entry": entry.version, "station": station}
-    yield records, key | {
-        "kind": stream_kind(original.stream), "topic": original.event.topic,
-        "position": original.position, "occurred_on": occurred.on,
-        "occurred_until": occurred.until, "earliest_on": min(days), "latest_on": max(days),
-        "recorded_at": envelope.recorded_at, "imported_at": envelope.imported_at,
-        "recorded_month": recorded_month(envelope.recorded_at),
-        "actor": envelope.actor, "data": _data(entry.statement.event),
-        "status": "voided" if entry.is_voided else "active",
-        "corrected_times": entry.corrected_times,
-    }
-    current = subjects(original.stream, entry.statement, opening)
-    ever = current.union(*(subjects(original.stream, statement, None) for statement in said))
-    for subject in sorted(ever):
-        yield record_subjects, key | {
-            "subject": subject, "occurred_on": occurred.on, "is_current": subject in current,
-        }
+    original: Recorded, event: Event, occurred: Occurrence, opening: Event | None,
+    *, said: tuple[Statement, ...] = (), status: str = "active", corrected_times: int = 0,
+) -> _RecordRows:
+    """The record of an entry as it stands, and the subjects that it has and had.
 
-
-def subjects(stream: str, statement: Statement, opening: Statement | None) -> set[str]:
-    """Whose timeline a statement belongs to: the stream's subject, and all it refers to."""
-    named = {f"{stream_kind(stream)}:{stream_subject(stream)}"}
-    for said in (statement, opening) if opening else (statement,):
-        for field, mark, kind in _naming(type(said.event)):
-            found = getattr(said.event, field)
-            if isinstance(found, str):
-                named.add(f"{kind}:{found}")
-            elif found:
-                named.update(
-                    f"{_SUBJECT_KINDS.get(mark, inner)}:{subject}"
-                    for _path, inner, subject in marked_values(said.event, mark)
-                )
-    return named
-
-
-_SUBJECT_KINDS: Final = {PERSON_MARK: "person", COMMUNITY: "community"}
-"""What a mark is about; a reference says so itself."""
-
-
-@cache
-def _naming(event: Any) -> tuple[tuple[str, str, str], ...]:
-    """The fields of an event that name subjects: the field, the mark, and what it is about."""
-    return tuple(
-        (name, mark, _SUBJECT_KINDS.get(mark, marks.get(mark, "")))
-        for mark in (REFERS_TO, *_SUBJECT_KINDS)
-        for name, marks in bearing(event, mark)
+    ``said`` is whatever a corrected entry ever stated. Values are in the order of the columns.
+    """
+    stream, version, envelope = original.stream, original.version, original.envelope
+    station, kind, subject = stream.split("/", 2)
+    on, recorded_at = occurred.on, envelope.recorded_at
+    days = [on, *(statement.occurred.on for statement in said)]
+    record = (
+        stream, version, station, kind, original.event.topic, original.position,
+        on, occurred.until, min(days), max(days), recorded_at, recorded_month(recorded_at),
+        envelope.imported_at, envelope.actor, status, corrected_times, _data(event),
     )
+    current = {f"{kind}:{subject}", *named(event, EVERYTHING)}
+    if opening is not None:
+        current.update(named(opening, EVERYTHING))
+    ever = current.union(*(named(statement.event, EVERYTHING) for statement in said))
+    return record, [(stream, version, s, station, on, s in current) for s in sorted(ever)]
 
 
 # ---- questions ----

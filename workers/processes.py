@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -139,6 +140,8 @@ def run_worker(settings: Settings, queues: Sequence[str]) -> int:
         log_job_description=False,
     )
     log.info("worker started", queue=",".join(queues))
+    gc.collect()
+    gc.freeze()  # what is loaded stays: no collection looks through it again
     worker.work(logging_level="WARNING")
     return 0 if worker.is_stopped else LOST
 

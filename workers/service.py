@@ -130,7 +130,9 @@ def _start(
     for number in range(1, settings.workers + 1):
         command = _command("worker", "--queue", ADVANCE, "--queue", SEAL)
         supervisor.start(Program(f"worker-{number}", command))
-    supervisor.start(Program("worker-long", _command("worker", "--queue", LONG)))
+    # Sealing takes a while: whoever is idle does it, and figures do not wait for it.
+    command = _command("worker", "--queue", SEAL, "--queue", LONG)
+    supervisor.start(Program("worker-long", command))
     supervisor.start(Program("scheduler", _command("scheduler")))
     web = _command("web", "--fd", str(listener.fileno()))
     supervisor.start(Program("web", web, stage=2, pass_fds=(listener.fileno(),)))

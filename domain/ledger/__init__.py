@@ -14,6 +14,7 @@ from domain.ledger.application import (
     by_stream,
     leaves_nothing,
     recorded_from,
+    recorded_row,
     referred_streams,
 )
 from domain.ledger.postgres_recorder import (
@@ -48,6 +49,7 @@ __all__ = [
     "is_disturbed",
     "leaves_nothing",
     "recorded_from",
+    "recorded_row",
     "references",
     "referred_streams",
 ]

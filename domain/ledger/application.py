@@ -199,6 +199,19 @@ def recorded_from(stored: StoredEvent) -> Recorded:
     )
 
 
+def recorded_row(row: StoredRow) -> Recorded:
+    """Read an event as it is stored in the database, without the library's object for it.
+
+    :raises ValueError: for a topic or shape that this program cannot read.
+    """
+    position, stream, version, topic, state = row
+    event, occurred, envelope = catalog.decode_state(topic, state)
+    return Recorded(
+        position=position, stream=stream, version=version, occurred=occurred,
+        envelope=envelope, event=event,
+    )
+
+
 class Ledger(Application[str]):
     """The event log and the decisions that lead to it."""
 

@@ -38,7 +38,7 @@ from domain.volunteer import (
     VolunteerServiceConfirmed,
     VolunteerServiceRecorded,
 )
-from projections import pages
+from projections import kernel, pages
 from projections.catalog import PARTS, PROJECTIONS
 from projections.catching_up import CatchUp
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
@@ -116,8 +116,9 @@ def _some_work(desk: Desk, chance: random.Random, name: str, prefix: str, step: 
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches so small that streams are cut across them."""
+    """Batches so small that streams are cut across them, and are folded some at a time."""
     monkeypatch.setattr(pages, "BATCH", 7)
+    monkeypatch.setattr(kernel, "STREAMS", 2)
 
 
 @pytest.fixture
