@@ -41,10 +41,12 @@ from domain.merging import (
     MergeEnded,
     PersonMergeProposed,
 )
+from domain.record_keeping import EntryVoided
 from domain.vault import Vault
 from domain.visit import VISIT, VisitRecorded
 from projections.difference import difference
 from projections.engine import ReadModels
+from projections.explaining import About, Because, Question, about_subject, why_not
 from projections.figures import KnownAt, Period, evidence, figures
 from projections.indicators import Indicator, IndicatorSet
 from workers.erasing import carry_out
@@ -338,6 +340,32 @@ class Year:
                     sums[key] = sums.get(key, 0) + row.amount
                 counted = sum(1 for n in sums.values() if n > 0)
                 assert (counted if code in DISTINCT else sum(sums.values())) == expected, code
+                if code != "people_met":
+                    ask = Question(
+                        connection, self.desk.ledger, STATION, SET, figure.indicator, period,
+                        as_of, known_at,
+                    )
+                    self.explains(ask, expected)
+
+    def explains(self, ask: Question, expected: int) -> None:
+        """Why each home is, or is not, in a figure: together they are the figure."""
+        answers = [why_not(ask, about_subject(ask, "household", home)) for home in HOMES]
+        roots = [a for a in answers if ask.merged.root("household", a.about.id) == a.about.id]
+        assert sum(answer.amount for answer in roots) == expected, (ask.row.code, ask.known_at)
+        for answer in answers:
+            assert answer.verdict.is_in == bool(answer.amount)
+            assert answer.reasons or answer.verdict.is_in
+            for line in answer.lines if answer.verdict.is_in else ():
+                record = About("visit", "", (), *line.row.record)
+                assert why_not(ask, record).verdict.is_in or line.amount < 0
+            for reason in answer.reasons:
+                if reason.because in {Because.VOIDED, Because.NOT_KNOWN_YET}:
+                    event = ask.ledger.at([reason.position or 0])[0]
+                    is_void = isinstance(event.event, EntryVoided)
+                    assert is_void == (reason.because is Because.VOIDED)
+                    at = event.envelope.recorded_at
+                    is_known = Line(event.position, at, "", "", 0).is_known(ask.known_at)
+                    assert is_known == is_void
 
     def difference_closes(self, month: str, since: KnownAt, until: KnownAt | None) -> None:
         """The records between two moments make up the difference of every sum."""
