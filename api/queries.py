@@ -229,8 +229,8 @@ def get_evidence(query: dict[str, Any], set_code: str, code: str) -> dict[str, A
             then.connection, station, set_code, period, known_at=then.known_at, version=version
         )
         rows = evidence(
-            then.connection, station, row_of(chosen, code), period, as_of=then.as_of, known_at=then.known_at,
-            after=query["after"], indicators=chosen,
+            then.connection, station, row_of(chosen, code), period, as_of=then.as_of,
+            known_at=then.known_at, after=query["after"], indicators=chosen,
         )
     return stated(moment, then.position) | {"items": [evidence_row(row) for row in rows]}
 

@@ -16,7 +16,7 @@ def place_href(place: Place, report: MonthlyReport) -> str:
         case "record":
             return url_for("pages.record_page", kind=place.kind, subject=place.id)
         case "figure":
-            return url_for("pages.evidence_page", month=report.month, code=place.id)
+            return url_for("pages.explanation_page", month=report.month, code=place.id)
         case "operations":
             return url_for("pages.operations")
         case "volunteers":

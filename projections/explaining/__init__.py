@@ -5,6 +5,7 @@ it are the postings that meet all their conditions, and what is not in it failed
 which is then named. Nothing here decides anew what counts.
 """
 
+from projections.counting import Term
 from projections.explaining.composition import Explanation, explained
 from projections.explaining.question import (
     Question,
@@ -21,10 +22,26 @@ from projections.explaining.sought_records import (
     about_record,
     about_subject,
 )
-from projections.explaining.why_not import Answer, Verdict, why_not
+from projections.explaining.why_not import Answer, Line, Verdict, why_not
 
 __all__ = [
-    "About", "AmbiguousRecord", "Answer", "Because", "Explanation", "OfOtherStation",
-    "Question", "Reason", "ToldOfNobody", "UnknownIndicator", "Verdict", "about_record",
-    "about_subject", "explained", "question_of_publication", "row_of", "why_not",
+    "About",
+    "AmbiguousRecord",
+    "Answer",
+    "Because",
+    "Explanation",
+    "Line",
+    "OfOtherStation",
+    "Question",
+    "Reason",
+    "Term",
+    "ToldOfNobody",
+    "UnknownIndicator",
+    "Verdict",
+    "about_record",
+    "about_subject",
+    "explained",
+    "question_of_publication",
+    "row_of",
+    "why_not",
 ]

@@ -38,10 +38,9 @@ class Explanation:
     parts: tuple[Figure, ...] = ()
     months: tuple[tuple[Period, Figure], ...] = ()
 
-    @property
-    def amount(self) -> int:
-        """What all lines of the page add up to, in the measure's unit."""
-        return sum(line.amount for line in self.lines)
+    def showing(self, lines: Sequence[Evidence]) -> Explanation:
+        """The same with other lines: a page of them."""
+        return replace(self, lines=lines)
 
 
 def explained(
