@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Final
 
 from domain.code_lists import label_of
+from domain.describing import statements_in
 from domain.kernel import KINDS, STATION_TIME, Recorded, stream_kind, stream_subject
 from domain.vocabulary import Labelled
 from projections.counting import Term
@@ -91,14 +92,14 @@ def instant_said(instant: datetime) -> str:
 
 
 def of_event(
-    because: Because, said: str, event: Recorded, record: tuple[str, int], **more: object
+    because: Because, said: str, event: Recorded, record: tuple[str, int]
 ) -> Reason:
-    """A reason that an event of the log made."""
-    envelope = event.envelope
+    """A reason that an event of the log made, with the day that the record was about."""
+    envelope, held = event.envelope, statements_in(event.event, event.occurred)
+    day = (held.before or held.after or event.statement).occurred.on
     return Reason(
-        because, said, record, event.event.label, event.occurred.on, event.position,
+        because, said, record, event.event.label, day, event.position,
         envelope.recorded_at, envelope.actor, reason_at(event),
-        **more,  # type: ignore[arg-type]
     )
 
 

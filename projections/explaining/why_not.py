@@ -366,11 +366,11 @@ def _not_counted(
 
 
 def _distance(question: Question, reasons: Sequence[Reason]) -> tuple[bool, int, int]:
-    """How near a record came to being counted: of a kind that counts, few reasons, near days."""
+    """How near a record came to being counted: of a kind that counts, near days, few reasons."""
     kinds = {Because.OTHER_MEASURE, Because.POSTS_NOTHING}
     on, cut = reasons[0].on, question.cut
     days = max((cut.first - on).days, (on - cut.last).days, 0) if on else 0
-    return reasons[0].because in kinds, len(reasons), days
+    return reasons[0].because in kinds, days, len(reasons)
 
 
 def _others(
