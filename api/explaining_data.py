@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from api.answers import local_time
+from api.answers import local_time, stated
 from api.explaining_questions import Posed
 from api.nouns import NOUNS
 from api.report_data import plain_number, summed_data
@@ -16,7 +16,6 @@ from projections.explaining.reasons import term_said, value_said
 from projections.figures import Evidence, divided
 from projections.indicator_checks import aggregation_of
 from projections.measures import MEASURES
-from projections.moments import known_at_text
 from projections.postings import DIMENSIONS
 
 Opened = Callable[[str, str], str]
@@ -29,8 +28,7 @@ def question_data(posed: Posed) -> dict[str, Any]:
     return {
         "station": question.station, "from": question.period.first.isoformat(),
         "to": question.period.last.isoformat(),
-        "as_of": question.as_of and question.as_of.isoformat(),
-        "known_at": known_at_text(question.known_at), "position": posed.position,
+        **stated(posed.moment, posed.position),
         "indicator_set": question.indicators.code,
         "indicator_set_version": question.indicators.version,
         "published": published and {

@@ -66,9 +66,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Posed:
-    """The question that names make, up to where the log was read, and what was published."""
+    """The question that names make, as it was asked, up to where the log was read."""
 
     question: Question
+    moment: Moment
     position: int
     publication: Publication | None = None
 
@@ -99,7 +100,8 @@ def posed(
         if named.published is not None:
             found = _published(ledger, station, named)
             question = question_of_publication(then.connection, ledger, found, named.code)
-            yield Posed(question, found.snapshot.position, found)
+            position = found.snapshot.position
+            yield Posed(question, Moment(None, position), position, found)
             return
         period = period_of(named.period)
         code = named.set_code or station_profile(ledger, station).indicator_set
@@ -111,7 +113,7 @@ def posed(
         question = Question(
             then.connection, ledger, station, chosen, row, period, then.as_of, then.known_at
         )
-        yield Posed(question, then.position)
+        yield Posed(question, named.moment, then.position)
 
 
 def _published(ledger: Ledger, station: str, named: Named) -> Publication:

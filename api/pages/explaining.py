@@ -74,7 +74,7 @@ def explanation_view(month: str, code: str) -> str:
     with asked_of(_named(month, code)) as found:
         told, cursor = explanation_page(found, query)
         return render_template(
-            "pages/explanation.html", found=found, told=told, month=month, code=code,
+            "pages/explanation.html", found=found, told=told,
             lines=[line_data(line) for line in told.lines], next_url=cursor and next_url(cursor),
             terms=[(term, term_said(term)) for term in told.terms],
             absent=found.question.sought.absent and term_said(found.question.sought.absent)

@@ -110,23 +110,28 @@ def of_condition(row: Tested, name: str, bounds: dict[str, object]) -> Reason:
     if name in VERSION:
         day = getattr(row.term, name)
         side = "之前" if name == "since" else "之后"
-        said = f"日期 {row.effective_on} 在这版口径的有效期{side}（{day}）"
+        named = f"{record_said(row.record)} 的日期 {row.effective_on}"
+        said = f"{named} 在这版口径的有效期{side}（{day}）"
         return _told(Because.OTHER_VERSION, said, row)
     wanted = dict(row.term.filter)[name]
     got = row.values[name]
     source = MEASURES[row.term.measure].by.get(name, "")
     asked = "、".join(value_said(source, value) for value in wanted)
     label = DIMENSION_LABELS[name]
-    said = f"{label}是“{value_said(source, got)}”，这个数要的是“{asked}”"
+    said = (
+        f"{record_said(row.record)} 的{label}是“{value_said(source, got)}”，"
+        f"这个数要的是“{asked}”"
+    )
     return _told(Because.OTHER_VALUE, said, row, dimension=name, got=got, wanted=wanted)
 
 
 def _outside_said(row: Tested, name: str, bounds: dict[str, object]) -> str:
+    named = f"{record_said(row.record)} 的日期 {row.effective_on}"
     if name == "last":
-        return f"日期 {row.effective_on} 在所问的最后一天（{bounds['last']}）之后"
+        return f"{named} 在所问的最后一天（{bounds['last']}）之后"
     first = bounds[row.term.first] if name == "first" and row.term.first else None
     day = f"（{first}）" if first else ""
-    return f"日期 {row.effective_on} 在所问期间的第一天{day}之前"
+    return f"{named} 在所问期间的第一天{day}之前"
 
 
 def of_posting(because: Because, said: str, row: Tested) -> Reason:

@@ -34,6 +34,8 @@ from projections.timeline import record_subjects, records
 
 MOST_REASONS: Final = 30
 """How many records are told of; an answer about more says that it is cut."""
+MOST_OUTSIDE: Final = 3
+"""How many records are named that are only outside the period, the nearest first."""
 MOST_OTHERS: Final = 10
 """How many records of the period are named that count elsewhere."""
 
@@ -353,6 +355,7 @@ def _not_counted(
     others = _others(question, about, {record for record, _found in by_record(rows).items()})
     told += [(record, reasons_of_record(question, record, ())) for record in others]
     told.sort(key=lambda one: _distance(question, one[1]))
+    told = _without_the_far(told)
     reasons = [reason for _record, found in told[:MOST_REASONS] for reason in found]
     if not rows and not about.is_record:
         counted = "、".join(term_said(term) for term in question.sought.terms)
@@ -363,6 +366,14 @@ def _not_counted(
         about, question.row, Verdict.NOT_COUNTED, 0, (), (*first, *reasons),
         is_cut=len(told) > MOST_REASONS,
     )
+
+
+def _without_the_far(
+    told: list[tuple[tuple[str, int], list[Reason]]],
+) -> list[tuple[tuple[str, int], list[Reason]]]:
+    """Of the records of which nothing is to be said but their day, only the nearest."""
+    far = [one for one in told if {r.because for r in one[1]} == {Because.OUTSIDE_PERIOD}]
+    return [one for one in told if one not in far[MOST_OUTSIDE:]]
 
 
 def _distance(question: Question, reasons: Sequence[Reason]) -> tuple[bool, int, int]:
