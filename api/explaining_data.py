@@ -10,7 +10,7 @@ from api.answers import local_time, stated
 from api.explaining_questions import Posed
 from api.nouns import NOUNS
 from api.report_data import plain_number, summed_data
-from domain.kernel import KINDS, stream_kind, stream_subject
+from domain.kernel import EVENTS, KINDS, stream_kind, stream_subject
 from projections.explaining import Answer, Explanation, Line, Reason, Term
 from projections.explaining.reasons import term_said, value_said
 from projections.figures import Evidence, divided
@@ -71,7 +71,8 @@ def _term(term: Term) -> dict[str, Any]:
 
 
 def _without(found: Explanation) -> dict[str, Any] | None:
-    without, absent = found.question.row.without, found.question.sought.absent
+    without = found.question.row.without
+    absent = found.question.sought.absent if without else None
     if without is None or absent is None:
         return None
     return _term(absent) | {"days": without.days}
@@ -86,7 +87,7 @@ def line_data(line: Evidence) -> dict[str, Any]:
         "effective_on": line.effective_on.isoformat(), "recorded_at": local_time(line.recorded_at),
         "actor": line.actor, "approximation": line.approximation, "entity": line.entity,
         "counts_as": line.counts_as or None, "kind": kind, "kind_label": KINDS[kind].label,
-        "id": stream_subject(line.stream), "entry": line.entry,
+        "label": EVENTS[line.topic].label, "id": stream_subject(line.stream), "entry": line.entry,
         "is_late": line.is_late, "days_late": line.days_late, "is_imported": line.is_imported,
         "values": {name: getattr(line, name) for name in DIMENSIONS}, "told": told_values(line),
     }
@@ -140,6 +141,7 @@ def _line(line: Line) -> dict[str, Any]:
     return record_links(row.stream, row.position) | {
         "position": row.position, "kind": stream_kind(row.stream),
         "kind_label": KINDS[stream_kind(row.stream)].label, "id": stream_subject(row.stream),
+        "label": EVENTS[row.topic].label,
         "entry": row.entry, "effective_on": row.effective_on.isoformat(),
         "recorded_at": local_time(row.recorded_at), "measure": row.term.measure,
         "amount": line.amount, "entity": row.entity, "counts_as": line.counts_as or None,
@@ -151,8 +153,9 @@ def _reason(reason: Reason, opened: Opened) -> dict[str, Any]:
     links = record_links(stream, reason.position) if stream else {}
     return links | {
         "because": reason.because.value, "because_label": reason.because.label,
-        "said": reason.said, "kind": reason.kind, "id": reason.id, "entry": entry,
-        "label": reason.label or None, "on": reason.on and reason.on.isoformat(),
+        "said": reason.said, "kind": reason.kind,
+        "kind_label": KINDS[reason.kind].label if reason.kind else None, "id": reason.id,
+        "entry": entry, "label": reason.label or None, "on": reason.on and reason.on.isoformat(),
         "position": reason.position,
         "recorded_at": reason.recorded_at and local_time(reason.recorded_at),
         "actor": reason.actor, "dimension": reason.dimension, "got": reason.got,

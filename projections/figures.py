@@ -222,6 +222,7 @@ class Evidence:
     role: str = ""
     mode: str = ""
     audience: str = ""
+    topic: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -269,7 +270,7 @@ def evidence(
     fields = (name for name in Evidence.__dataclass_fields__ if name in postings.c)
     own = [added(postings, row).label(n) if n == "amount" else postings.c[n] for n in fields]
     first = records.c.recorded_at.label("first_recorded_at")
-    query = select(*own, first, records.c.imported_at).join_from(
+    query = select(*own, first, records.c.imported_at, records.c.topic).join_from(
         postings, records, OF_RECORD
     ).where(
         *conditions(postings, row, moment, roots(moment) if merged.into else None, among=among),

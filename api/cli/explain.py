@@ -96,7 +96,7 @@ def _lines(told: dict[str, Any]) -> Table:
         late = "（补录）" if line["is_late"] else ""
         table.add_row(
             f"{line['amount']:+d}", line["effective_on"],
-            f"{line['kind_label']} {line['id']}#{line['entry']}", line["values"]["community"],
+            f"{line['label']} {line['id']}#{line['entry']}", line["values"]["community"],
             line["counts_as"] or "", f"{line['recorded_at'][:10]} {line['actor']}{late}",
             str(line["position"]),
         )
@@ -109,11 +109,14 @@ def _print_answer(told: dict[str, Any], indent: str = "") -> None:
                f"{'，计 ' + str(told['amount']) if told['amount'] else ''}")
     for reason in told["reasons"]:
         cause = f"（原因：{reason['cause']}）" if reason["cause"] else ""
-        where = f"  台账位置 {reason['position']}" if reason["position"] else ""
+        where = ""
+        if reason["position"]:
+            which = f"{reason['kind_label']} {reason['id']}"
+            where = f"  [{which}，台账位置 {reason['position']}]"
         click.echo(f"{indent}  {reason['because_label']}：{reason['said']}{cause}{where}")
     for line in told["lines"]:
         counts_as = f"，计作 {line['counts_as']}" if line["counts_as"] else ""
-        click.echo(f"{indent}  {line['amount']:+d} {line['effective_on']} {line['kind_label']} "
+        click.echo(f"{indent}  {line['amount']:+d} {line['effective_on']} {line['label']} "
                    f"{line['id']} 第 {line['entry']} 条{counts_as}  台账位置 {line['position']}")
     for part in told["parts"]:
         _print_answer(part, indent + "  ")

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from domain.kernel import EVENTS, KINDS, Recorded, stream_kind
 from domain.record_keeping import (
     EntryCorrected,
-    EntryReinstated,
     EntryVoided,
     RecordKeeping,
     fold,
@@ -24,10 +23,9 @@ from projections.explaining.reasons import (
     instant_said,
     of_condition,
     of_event,
-    record_said,
     term_said,
 )
-from projections.explaining.tested import Tested, net, standing
+from projections.explaining.tested import Tested, net, record_said, standing
 from projections.measures import POSTS
 from projections.moments import known
 from projections.timeline import inherits, subjects
@@ -56,7 +54,8 @@ def _entry_of(event: Recorded) -> int:
 
 def _not_known_yet(first: Recorded, record: tuple[str, int]) -> Reason:
     at = instant_said(first.envelope.recorded_at)
-    said = f"{record_said(record)} 到 {at}（台账位置 {first.position}）才录入，晚于所问的时刻"
+    named = record_said(first.event.topic, record[1])
+    said = f"{named}到 {at}（台账位置 {first.position}）才录入，晚于所问的时刻"
     return of_event(Because.NOT_KNOWN_YET, said, first, record)
 
 
@@ -73,7 +72,8 @@ def _as_known(
     left = [row for row in standing(rows) if row.amount > 0] or standing(rows)
     last = heard[-1]
     if not left and isinstance(last.event, EntryVoided):
-        said = f"{record_said(record)} 已于 {instant_said(last.envelope.recorded_at)} 作废"
+        named, at = record_said(heard[0].event.topic, record[1]), last.envelope.recorded_at
+        said = f"{named}已于 {instant_said(at)} 作废"
         yield of_event(Because.VOIDED, said, last, record)
         return
     was_counted = any(row.is_counted and row.amount > 0 for row in rows)
@@ -88,11 +88,9 @@ def _as_known(
 def _corrected(record: tuple[str, int], heard: Sequence[Recorded]) -> Iterator[Reason]:
     """The newest correction: before it the record was counted."""
     for event in reversed(heard):
-        if isinstance(event.event, EntryCorrected | EntryReinstated):
-            said = (
-                f"{record_said(record)} 已于 {instant_said(event.envelope.recorded_at)} "
-                f"{event.event.label}，此后不再计入"
-            )
+        if isinstance(event.event, EntryCorrected):
+            named, at = record_said(heard[0].event.topic, record[1]), event.envelope.recorded_at
+            said = f"{named}已于 {instant_said(at)} 更正，更正后的内容不再计入"
             yield of_event(Because.CORRECTED, said, event, record)
             return
 
@@ -109,11 +107,11 @@ def _never_posts(question: Question, first: Recorded, record: tuple[str, int]) -
     topic = first.event.topic
     counted = "、".join(dict.fromkeys(term_said(term) for term in question.sought.terms))
     if any(measure.code in wanted for measure, _post in POSTS.get(topic, ())):
-        said = f"{record_said(record)}（{first.event.label}）没有可计入“{counted}”的内容"
+        said = f"{record_said(topic, record[1])}没有可计入“{counted}”的内容"
         return of_event(Because.POSTS_NOTHING, said, first, record)
     elsewhere = "、".join(dict.fromkeys(m.label for m, _post in POSTS.get(topic, ())))
     where = f"只计入：{elsewhere}" if elsewhere else "不计入任何数字"
-    said = f"“{first.event.label}”从不计入“{counted}”，{where}"
+    said = f"{record_said(topic, record[1])}：这类记录从不计入“{counted}”，{where}"
     return of_event(Because.OTHER_MEASURE, said, first, record)
 
 

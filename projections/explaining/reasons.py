@@ -13,7 +13,7 @@ from typing import Final
 
 from domain.code_lists import label_of
 from domain.describing import statements_in
-from domain.kernel import KINDS, STATION_TIME, Recorded, stream_kind, stream_subject
+from domain.kernel import EVENTS, STATION_TIME, Recorded, stream_kind, stream_subject
 from domain.vocabulary import Labelled
 from projections.counting import Term
 from projections.explaining.tested import Tested
@@ -80,12 +80,6 @@ class Reason:
         return stream_subject(self.record[0]) if self.record else None
 
 
-def record_said(record: tuple[str, int]) -> str:
-    """How a record is named in a sentence."""
-    stream, entry = record
-    return f"{KINDS[stream_kind(stream)].label} {stream_subject(stream)} 第 {entry} 条"
-
-
 def instant_said(instant: datetime) -> str:
     """How an instant is named in a sentence."""
     return f"{instant.astimezone(STATION_TIME):%Y-%m-%d %H:%M}"
@@ -110,7 +104,7 @@ def of_condition(row: Tested, name: str, bounds: dict[str, object]) -> Reason:
     if name in VERSION:
         day = getattr(row.term, name)
         side = "之前" if name == "since" else "之后"
-        named = f"{record_said(row.record)} 的日期 {row.effective_on}"
+        named = f"{row.label}的日期 {row.effective_on}"
         said = f"{named} 在这版口径的有效期{side}（{day}）"
         return _told(Because.OTHER_VERSION, said, row)
     wanted = dict(row.term.filter)[name]
@@ -119,14 +113,14 @@ def of_condition(row: Tested, name: str, bounds: dict[str, object]) -> Reason:
     asked = "、".join(value_said(source, value) for value in wanted)
     label = DIMENSION_LABELS[name]
     said = (
-        f"{record_said(row.record)} 的{label}是“{value_said(source, got)}”，"
+        f"{row.label}的{label}是“{value_said(source, got)}”，"
         f"这个数要的是“{asked}”"
     )
     return _told(Because.OTHER_VALUE, said, row, dimension=name, got=got, wanted=wanted)
 
 
 def _outside_said(row: Tested, name: str, bounds: dict[str, object]) -> str:
-    named = f"{record_said(row.record)} 的日期 {row.effective_on}"
+    named = f"{row.label}的日期 {row.effective_on}"
     if name == "last":
         return f"{named} 在所问的最后一天（{bounds['last']}）之后"
     first = bounds[row.term.first] if name == "first" and row.term.first else None
@@ -141,7 +135,7 @@ def of_posting(because: Because, said: str, row: Tested) -> Reason:
 
 def _told(because: Because, said: str, row: Tested, **more: object) -> Reason:
     return Reason(
-        because, said, row.record, MEASURES[row.term.measure].label, row.effective_on,
+        because, said, row.record, EVENTS[row.topic].label, row.effective_on,
         row.position, row.recorded_at, **more,  # type: ignore[arg-type]
     )
 

@@ -12,9 +12,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, case, select
 
+from domain.kernel import EVENTS
 from projections.counting import Condition, Term, asked_conditions, seen_conditions, term_conditions
 from projections.explaining.question import Question
+from projections.figures import OF_RECORD
 from projections.postings import DIMENSIONS, ENVELOPE_DIMENSIONS, postings
+from projections.timeline import records
 
 MOST_POSTINGS: Final = 20_000
 """How many postings of those asked about are looked at."""
@@ -25,6 +28,7 @@ COLUMNS: Final = (
     "position", "number", "stream", "entry", "effective_on", "recorded_at", "amount", "entity",
     "approximation",
 )
+SAID: Final = (*COLUMNS, "topic")
 VALUES: Final = (*DIMENSIONS, *ENVELOPE_DIMENSIONS)
 
 
@@ -46,6 +50,7 @@ class Tested:
     amount: int
     entity: str
     approximation: str
+    topic: str
     values: dict[str, str]
 
     @property
@@ -62,6 +67,11 @@ class Tested:
     def record(self) -> tuple[str, int]:
         """The record that it is about."""
         return self.stream, self.entry
+
+    @property
+    def label(self) -> str:
+        """What people read for the record."""
+        return record_said(self.topic, self.entry)
 
     @property
     def said(self) -> tuple[object, ...]:
@@ -98,14 +108,16 @@ def _of_term(
     needed = [condition.holds for condition in every if condition.name in WHERE]
     asked = [condition for condition in every if condition.name not in WHERE]
     query = select(
-        *(postings.c[name] for name in (*COLUMNS, *VALUES)),
+        *(postings.c[name] for name in COLUMNS), records.c.topic,
+        *(postings.c[name] for name in VALUES),
         *(case((c.holds, 1), else_=0).label(f"holds_{n}") for n, c in enumerate(asked)),
-    ).where(*needed, where).order_by(postings.c.position, postings.c.number).limit(MOST_POSTINGS)
+    ).join_from(postings, records, OF_RECORD).where(*needed, where)
+    query = query.order_by(postings.c.position, postings.c.number).limit(MOST_POSTINGS)
     names, found = [condition.name for condition in asked], []
     for row in question.connection.execute(query, question.values):
-        said, told, holds = row[: len(COLUMNS)], row[len(COLUMNS) : -len(names)], row[-len(names) :]
+        said, told, holds = row[: len(SAID)], row[len(SAID) : -len(names)], row[-len(names) :]
         failed = dict.fromkeys(n for n, is_so in zip(names, holds, strict=True) if not is_so)
-        own: dict[str, Any] = dict(zip(COLUMNS, said, strict=True))
+        own: dict[str, Any] = dict(zip(SAID, said, strict=True))
         values = dict(zip(VALUES, told, strict=True))
         found.append(Tested(term=term, failed=tuple(failed), values=values, **own))
     return found
@@ -119,6 +131,11 @@ def _nearest(rows: Iterable[Tested]) -> list[Tested]:
         if key not in nearest or len(row.failed) < len(nearest[key].failed):
             nearest[key] = row
     return [nearest[key] for key in sorted(nearest)]
+
+
+def record_said(topic: str, entry: int) -> str:
+    """How a record is named in a sentence; whose it is, is said beside it."""
+    return f"{EVENTS[topic].label}（第 {entry} 条）"
 
 
 def net(rows: Iterable[Tested]) -> dict[tuple[str, str], int]:

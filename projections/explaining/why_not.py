@@ -22,7 +22,6 @@ from projections.explaining.reasons import (
     Reason,
     instant_said,
     of_posting,
-    record_said,
     term_said,
 )
 from projections.explaining.sought_records import About
@@ -165,7 +164,7 @@ def _of_record(question: Question, about: About) -> Answer:
 
 
 def _counted_already(first: Line) -> Reason:
-    said = f"{first.counts_as} 已由 {record_said(first.row.record)}（{first.row.effective_on}）计入"
+    said = f"{first.counts_as} 已由 {first.row.label}（{first.row.effective_on}）计入"
     return of_posting(Because.COUNTED_ALREADY, said, first.row)
 
 
@@ -217,7 +216,7 @@ def _of_absence(question: Question, about: About) -> Answer:
 
 
 def _in_contact(question: Question, line: Line) -> Reason:
-    said = f"{line.row.effective_on} 有“{term_said(line.row.term)}”：{record_said(line.row.record)}"
+    said = f"{line.row.effective_on} 有“{term_said(line.row.term)}”：{line.row.label}"
     without = question.row.without
     assert without is not None
     return of_posting(Because.IN_CONTACT, f"{said}，在最近 {without.days} 天内", line.row)
@@ -285,7 +284,7 @@ def _own(question: Question, about: About) -> tuple[list[Tested], list[Reason]]:
     for record, found in by_record(rows).items():
         names = named_by(question, record) if record in doubtful else set(about.subjects)
         if names.isdisjoint(about.subjects) and names:
-            said = f"{record_said(record)} 现已不再提到 {about.label} {about.id}"
+            said = f"{found[-1].label}现已不再提到 {about.label} {about.id}"
             gone.append(of_posting(Because.NAMES_ANOTHER, said, found[-1]))
         else:
             own += found
@@ -318,7 +317,7 @@ def _ended(rows: Sequence[Tested]) -> list[Reason]:
     return [
         of_posting(
             Because.ENDED,
-            f"{row.effective_on} 起由 {record_said(row.record)} 减去 {-row.amount}", row,
+            f"{row.effective_on} 起由 {row.label}减去 {-row.amount}", row,
         )
         for row in lines[-MOST_REASONS:]
     ]
