@@ -254,9 +254,7 @@ def _of_sum(question: Question, about: About) -> Answer:
     )
     if not (totals and is_covered):
         return _not_counted(question, about, rows, [*_ended(rows), *gone])
-    is_timed = any(row.approximation == TIMED for row in rows)
-    is_days = {key: v for key, v in totals.items() if (key[1] == TIMED) is not is_timed}
-    amount = sum((is_days or totals).values())
+    amount = sum(n for (_entity, approximation), n in totals.items() if approximation != TIMED)
     return Answer(
         about, question.row, Verdict.COUNTED, amount, _lines(question, rows), tuple(gone)
     )
@@ -331,15 +329,21 @@ def _counted(rows: Iterable[Tested]) -> list[Tested]:
 
 
 def _lines(question: Question, rows: Sequence[Tested]) -> tuple[Line, ...]:
-    """What each record adds that the figure counts, in the order of recording."""
+    """What each record adds that the figure counts, in the order of recording.
+
+    A duration is one line, also where it took no day.
+    """
     found = []
     for of_record in by_record(_counted(rows)).values():
-        for (entity, approximation), amount in net(of_record).items():
-            if approximation != TIMED:
-                row = [r for r in of_record if (r.entity, r.approximation) ==
-                       (entity, approximation)][-1]
-                root = question.merged.root(question.entities, entity) if entity else ""
-                found.append(Line(row, amount, root))
+        amounts = net(of_record)
+        for (entity, approximation), amount in amounts.items():
+            if approximation == TIMED:
+                amount = amounts.get((entity, ""), 0)  # noqa: PLW2901 - its days, not the mark
+            elif (entity, TIMED) in amounts:
+                continue
+            row = [r for r in of_record if (r.entity, r.approximation) == (entity, approximation)]
+            root = question.merged.root(question.entities, entity) if entity else ""
+            found.append(Line(row[-1], amount, root))
     return tuple(found)
 
 
