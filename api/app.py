@@ -17,6 +17,7 @@ from api.difference import differences
 from api.documentation import SPEC, documentation
 from api.duplicates import duplicates
 from api.evaluations import evaluations
+from api.explaining import explaining
 from api.identity import PUBLIC, action, tokens_engine
 from api.indicators import indicators
 from api.nouns import NOUNS
@@ -79,8 +80,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.install(app, found)
     api = Api(app)
     for blueprint in (
-        *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
-        task_books, duplicates, evaluations, score_sheets, bundles,
+        *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, explaining,
+        differences, task_books, duplicates, evaluations, score_sheets, bundles,
         persons, audit, signals, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)

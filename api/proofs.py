@@ -164,6 +164,15 @@ def get_consistency(query: dict[str, Any]) -> dict[str, Any]:
 @proofs.response(200)
 def get_proof(_query: dict[str, Any], position: int) -> dict[str, Any]:
     """证明某一位置的记录在台账中，且未被改动。"""
+    return _inclusion(inclusion_at(position))
+
+
+def inclusion_at(position: int) -> Inclusion:
+    """The proof of an event of the caller's station.
+
+    :raises UnknownPosition: where the station has none there.
+    :raises NotYetSealed: for one after the newest checkpoint.
+    """
     rows = services().ledger.rows(position - 1, 1) if position <= LARGEST_INTEGER else []
     row = next((row for row in rows if row[0] == position), None)
     if row is None or not _is_of_the_caller(row):
@@ -187,18 +196,18 @@ def get_proof_of_record(
     if found is None:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label)
     [row] = services().ledger.rows(found.id - 1, 1)
-    return _proved(row)
+    return _inclusion(_proved(row))
 
 
 def _is_of_the_caller(row: StoredRow) -> bool:
     return station_of_request() in {ANY_STATION, stream_station(row[1])}
 
 
-def _proved(row: StoredRow) -> dict[str, Any]:
+def _proved(row: StoredRow) -> Inclusion:
     newest = services().runtime.seals.newest()
     if newest is None:
         raise NotYetSealed(position=row[0], sealed=0)
-    return _inclusion(Prover(services().runtime.seals, newest).inclusion(row))
+    return Prover(services().runtime.seals, newest).inclusion(row)
 
 
 def _inclusion(found: Inclusion) -> dict[str, Any]:

@@ -38,6 +38,7 @@ from api.report_data import area_data, as_data, figure_data
 from api.services import services
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.area_reports import Scope, area_report
+from projections.explaining import row_of
 from projections.figures import Evidence, Period, evidence, figures
 from projections.household_status import SORTS, HouseholdStatus
 from projections.indicator_versions import station_set
@@ -66,13 +67,6 @@ class StationMissing(
     detail="请用 station= 指明要查询的社工站。",
 ):
     """A hub asks about a station by name."""
-
-
-class UnknownIndicator(
-    Refused, code="unknown_indicator", status=404, title="没有这个指标",
-    detail="指标集 {set_code} 中没有“{got}”。",
-):
-    """A figure that the set does not have."""
 
 
 class FigureQuerySchema(MomentSchema):
@@ -234,12 +228,9 @@ def get_evidence(query: dict[str, Any], set_code: str, code: str) -> dict[str, A
         chosen = station_set(
             then.connection, station, set_code, period, known_at=then.known_at, version=version
         )
-        row = chosen.row(code)
-        if row is None:
-            raise UnknownIndicator(set_code=set_code, got=code[:80])
         rows = evidence(
-            then.connection, station, row, period, as_of=then.as_of, known_at=then.known_at,
-            after=query["after"], indicators=chosen,
+            then.connection, station, row_of(chosen, code), period, as_of=then.as_of,
+            known_at=then.known_at, after=query["after"], indicators=chosen,
         )
     return stated(moment, then.position) | {"items": [evidence_row(row) for row in rows]}
 

@@ -1,13 +1,27 @@
-"""Where on the pages is an item of the check list mended?"""
+"""Where on the pages is a figure explained, and an item of the check list mended?"""
 
 from __future__ import annotations
 
+from datetime import date
 from urllib.parse import urlencode
 
 from flask import url_for
 
 from projections.monthly_report import MonthlyReport
+from projections.periods import Period
 from projections.publishing_checks import Place
+
+
+def figure_href(
+    period: str | Period, code: str, *, as_of: date | None = None, known_at: str | None = None,
+    set_code: str | None = None, version: int | None = None, published: int | None = None,
+) -> str:
+    """The address at which a figure is explained: of a report's period or of any days."""
+    name = period if isinstance(period, str) else f"{period.first}..{period.last}"
+    return url_for(
+        "pages.explanation_page", month=name, code=code, as_of=as_of, known_at=known_at,
+        set=set_code, version=version, published=published,
+    )
 
 
 def place_href(place: Place, report: MonthlyReport) -> str:
@@ -16,7 +30,7 @@ def place_href(place: Place, report: MonthlyReport) -> str:
         case "record":
             return url_for("pages.record_page", kind=place.kind, subject=place.id)
         case "figure":
-            return url_for("pages.evidence_page", month=report.month, code=place.id)
+            return figure_href(report.month, place.id)
         case "operations":
             return url_for("pages.operations")
         case "volunteers":

@@ -197,3 +197,19 @@ def alias_changes(
         .limit(MOST_CHANGES)
     )
     return [AliasChange(*row) for row in connection.execute(query, bounds(until))]
+
+
+def merge_of(
+    connection: Connection, station: str, kind: str, alias: str, known_at: KnownAt | None = None
+) -> AliasChange | None:
+    """The merge by which something counts as something else, as known at a moment."""
+    if (kind, alias) not in aliases_at(connection, station, known_at).into:
+        return None
+    query = (
+        select(*(aliases.c[name] for name in AliasChange._fields))
+        .where(aliases.c.station == station, aliases.c.kind == kind, aliases.c.alias == alias)
+        .where(aliases.c.amount > 0, *KnownBy.of(known_at).conditions(aliases))
+        .order_by(aliases.c.position.desc())
+        .limit(1)
+    )
+    return AliasChange(*connection.execute(query, bounds(known_at)).one())

@@ -68,6 +68,13 @@ class Term(NamedTuple):
         return cls(counted.measure, wanted, first, since, until)
 
 
+class Condition(NamedTuple):
+    """One thing that a posting must satisfy to be counted, by name: ``known``, ``category``."""
+
+    name: str
+    holds: ColumnElement[bool]
+
+
 class Sought(NamedTuple):
     """What of an indicator the database counts, hashable."""
 
@@ -231,9 +238,14 @@ def absent(row: Sought, moment: KnownBy, found: CTE | None) -> Select[str]:
 
 def _seen(source: Table, row: Sought) -> ColumnElement[bool]:
     """The postings that end an absence."""
+    return and_(*(condition.holds for condition in seen_conditions(source, row)))
+
+
+def seen_conditions(source: Table, row: Sought) -> list[Condition]:
+    """What a posting must satisfy to end an absence, one by one."""
     assert row.absent is not None
     lately = source.c.effective_on >= bindparam(f"last_{row.days}_days")
-    return and_(_term(source, row.absent), lately)
+    return [*term_conditions(source, row.absent), Condition("lately", lately)]
 
 
 def added(source: Table, row: Sought) -> ColumnElement[int]:
@@ -269,28 +281,41 @@ def conditions(
 
 def _asked(source: Table, moment: KnownBy) -> list[ColumnElement[bool]]:
     """Whose postings, as of which day, and as known at which moment."""
-    wanted = [
-        source.c.station == bindparam("station"), source.c.effective_on <= bindparam("last")
+    return [condition.holds for condition in asked_conditions(source, moment)]
+
+
+def asked_conditions(source: Table, moment: KnownBy) -> list[Condition]:
+    """The same, one by one."""
+    return [
+        Condition("station", source.c.station == bindparam("station")),
+        Condition("last", source.c.effective_on <= bindparam("last")),
+        *(Condition("known", holds) for holds in moment.conditions(source)),
     ]
-    return wanted + moment.conditions(source)
 
 
 def _term(source: Table, term: Term) -> ColumnElement[bool]:
-    wanted = [source.c.measure == term.measure]
+    return and_(*(condition.holds for condition in term_conditions(source, term)))
+
+
+def term_conditions(source: Table, term: Term) -> list[Condition]:
+    """What a posting must satisfy to be one of a term's, one by one: by these figures count,
+    and by these it is said why something is not counted.
+    """
+    found = [Condition("measure", source.c.measure == term.measure)]
     if term.first is not None:
-        wanted.append(source.c.effective_on >= bindparam(term.first))
+        found.append(Condition("first", source.c.effective_on >= bindparam(term.first)))
     if term.since is not None:
-        wanted.append(source.c.effective_on >= term.since)
+        found.append(Condition("since", source.c.effective_on >= term.since))
     if term.until is not None:
-        wanted.append(source.c.effective_on <= term.until)
+        found.append(Condition("until", source.c.effective_on <= term.until))
     for dimension, values in term.filter:
         column = source.c[dimension]
         if dimension == "programme":
             named = (column.contains(f"\n{value}\n", autoescape=True) for value in values)
-            wanted.append(or_(*named))
+            found.append(Condition(dimension, or_(*named)))
         else:
-            wanted.append(column.in_(values))
-    return and_(*wanted)
+            found.append(Condition(dimension, column.in_(values)))
+    return found
 
 
 def parameters(

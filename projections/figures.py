@@ -16,7 +16,7 @@ from decimal import Decimal
 from typing import Final
 
 from msgspec.structs import replace
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, select
 
 from domain.indicators import Aggregation, Indicator
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
@@ -198,7 +198,8 @@ class Evidence:
 
     ``first_recorded_at`` and ``imported_at`` are those of the record that is posted, also
     where the posting is by its correction; ``counts_as`` is the entity that a distinct
-    figure counts: the survivor of a merge.
+    figure counts: the survivor of a merge. ``category`` and the dimensions after it are
+    as they were on the posting's own day.
     """
 
     position: int
@@ -214,6 +215,14 @@ class Evidence:
     first_recorded_at: datetime
     imported_at: datetime | None
     counts_as: str = ""
+    number: int = 0
+    measure: str = ""
+    category: str = ""
+    kind: str = ""
+    role: str = ""
+    mode: str = ""
+    audience: str = ""
+    topic: str = ""
 
     @property
     def is_late(self) -> bool:
@@ -242,13 +251,14 @@ def evidence(
     *,
     as_of: date | None = None,
     known_at: KnownAt | None = None,
-    after: int = 0,
+    after: int | tuple[int, int] = 0,
     limit: int = EVIDENCE_LIMIT,
     indicators: IndicatorSet | None = None,
     among: Collection[str] | None = None,
 ) -> Sequence[Evidence]:
     """The postings that make a figure, in the order in which they were recorded.
 
+    ``after`` is a position, or a posting by its position and number.
     ``indicators`` is the set with its earlier versions, where the period touches several;
     ``among`` the entities of an absence of which is asked what ended it, too.
     """
@@ -260,12 +270,11 @@ def evidence(
     fields = (name for name in Evidence.__dataclass_fields__ if name in postings.c)
     own = [added(postings, row).label(n) if n == "amount" else postings.c[n] for n in fields]
     first = records.c.recorded_at.label("first_recorded_at")
-    query = select(*own, first, records.c.imported_at).join_from(
+    query = select(*own, first, records.c.imported_at, records.c.topic).join_from(
         postings, records, OF_RECORD
     ).where(
         *conditions(postings, row, moment, roots(moment) if merged.into else None, among=among),
-        postings.c.position > after,
-        postings.c.approximation != TIMED,
+        _beyond(after), postings.c.approximation != TIMED,
     )
     rows = connection.execute(
         query.order_by(postings.c.position, postings.c.number).limit(min(limit, EVIDENCE_LIMIT)),
@@ -276,3 +285,12 @@ def evidence(
     if not entities:
         return found
     return [as_counted(row, counts_as=merged.root(entities, row.entity)) for row in found]
+
+
+def _beyond(after: int | tuple[int, int]) -> ColumnElement[bool]:
+    """The postings after a position, or after one of the postings of an event."""
+    if isinstance(after, int):
+        return postings.c.position > after
+    position, number = after
+    is_of_event = (postings.c.position == position) & (postings.c.number > number)
+    return (postings.c.position > position) | is_of_event

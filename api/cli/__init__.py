@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "report": "api.cli.report:report",
     "publish": "api.cli.publish:publish_command",
     "figures": "api.cli.report:figures",
+    "explain": "api.cli.explain:explain",
     "audit": "api.cli.audit:audit",
     "access-log": "api.cli.audit:access_log",
     "signals": "api.cli.signals:signals",

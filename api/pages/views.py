@@ -1,4 +1,4 @@
-"""Which pages are there? Overview, monthly report and its evidence, task book, households."""
+"""Which pages are there? Overview, monthly report, task book, households."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from api.personal import reading, rows_shown
 from api.queries import one_station, report_at, status_shown
 from api.services import services
 from domain.code_lists import code_list, label_of
-from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
-from projections.figures import EVIDENCE_LIMIT, Evidence, Period, evidence, figures
+from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id
+from projections.figures import Period, figures
 from projections.indicator_versions import station_set
 from projections.looking_back import (
     STATUS,
@@ -39,9 +39,8 @@ from projections.looking_back import (
     status_then,
     timeline_then,
 )
-from projections.measures import MEASURES
 from projections.moments import Moment
-from projections.monthly_report import NUMERALS, MonthlyReport, station_profile, unopened
+from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
 from projections.publications import publications_of
 from projections.published_reports import publications_for
 from projections.stations import months_on_record
@@ -206,43 +205,6 @@ def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
     """What the page prints beside the report itself: the same as the Word file."""
     filled = fillings(report)
     return {name: filled[name] for name in ("introduction", "summary", "imprint")}
-
-
-@pages.route("/months/<month>/figures/<code>")
-@action(READ_CASES)
-def evidence_page(month: str, code: str) -> str:
-    """The records that make a figure."""
-    moment = _asked()
-    report = report_at(moment, month, opened=unopened)
-    figure = next((f for f in report.figures if f.indicator.code == code), None)
-    if figure is None:
-        raise UnknownRecord(id=code, kind="指标")
-    with summed_at(moment) as then:
-        rows = evidence(
-            then.connection, report.station, figure.indicator, report.period, as_of=then.as_of,
-            known_at=then.known_at, indicators=report.indicator_set,
-        )
-    absence = figure.indicator.without
-    return render_template(
-        "pages/evidence.html", figure=figure, month=month,
-        terms=[(term, MEASURES[term.measure]) for term in figure.indicator.terms],
-        without=absence and MEASURES[absence.measure],
-        late=report.late.get(code), rows=[_evidence_row(row) for row in rows],
-        is_cut=len(rows) == EVIDENCE_LIMIT, **_times(),
-    )
-
-
-def _evidence_row(row: Evidence) -> dict[str, Any]:
-    recorded = row.recorded_at.astimezone(STATION_TIME)
-    return {
-        "position": row.position, "effective_on": row.effective_on,
-        "recorded": f"{recorded:%Y-%m-%d %H:%M}", "is_late": row.is_late,
-        "days_late": row.days_late, "is_imported": row.is_imported,
-        "kind_label": KINDS[stream_kind(row.stream)].label,
-        "kind": stream_kind(row.stream), "id": stream_subject(row.stream), "entry": row.entry,
-        "community": row.community, "actor": row.actor, "amount": row.amount,
-        "merged_into": row.counts_as if row.counts_as not in {"", row.entity} else None,
-    }
 
 
 # ---- the task book ----

@@ -105,7 +105,7 @@ def test_the_report_leads_from_a_figure_to_its_records(page: Page, site: tuple[s
     assert "未填报" in page.locator("#competition_prize").inner_text()
     assert fits(page)
     page.locator("#person_visits").get_by_role("link").click()
-    amounts = page.locator("tbody td:last-child").all_inner_texts()
+    amounts = page.locator("tbody td:first-child").all_inner_texts()
     assert sum(int(amount) for amount in amounts) == 25
     assert fits(page)
     page.locator("tbody a").first.click()

@@ -41,11 +41,13 @@ from domain.merging import (
     MergeEnded,
     PersonMergeProposed,
 )
+from domain.record_keeping import EntryVoided
 from domain.vault import Vault
 from domain.visit import VISIT, VisitRecorded
 from projections.difference import difference
 from projections.engine import ReadModels
 from projections.evaluation.replaying import Replayed, replay
+from projections.explaining import About, Because, Question, about_subject, why_not
 from projections.figures import KnownAt, Period, evidence, figures
 from projections.indicators import Indicator, IndicatorSet
 from workers.erasing import carry_out
@@ -339,6 +341,32 @@ class Year:
                     sums[key] = sums.get(key, 0) + row.amount
                 counted = sum(1 for n in sums.values() if n > 0)
                 assert (counted if code in DISTINCT else sum(sums.values())) == expected, code
+                if code != "people_met" and self.chance.random() < 0.2:
+                    ask = Question(
+                        connection, self.desk.ledger, STATION, SET, figure.indicator, period,
+                        as_of, known_at,
+                    )
+                    self.explains(ask, expected)
+
+    def explains(self, ask: Question, expected: int) -> None:
+        """Why each home is, or is not, in a figure: together they are the figure."""
+        answers = [why_not(ask, about_subject(ask, "household", home)) for home in HOMES]
+        roots = [a for a in answers if ask.merged.root("household", a.about.id) == a.about.id]
+        assert sum(answer.amount for answer in roots) == expected, (ask.row.code, ask.known_at)
+        for answer in answers:
+            assert answer.verdict.is_in == bool(answer.amount)
+            assert answer.reasons or answer.verdict.is_in
+            for line in answer.lines if answer.verdict.is_in else ():
+                record = About("visit", "", (), *line.row.record)
+                assert why_not(ask, record).verdict.is_in or line.amount < 0
+            for reason in answer.reasons:
+                if reason.because in {Because.VOIDED, Because.NOT_KNOWN_YET}:
+                    event = ask.ledger.at([reason.position or 0])[0]
+                    is_void = isinstance(event.event, EntryVoided)
+                    assert is_void == (reason.because is Because.VOIDED)
+                    at = event.envelope.recorded_at
+                    is_known = Line(event.position, at, "", "", 0).is_known(ask.known_at)
+                    assert is_known == is_void
 
     def replay_agrees(
         self, replayed: Replayed, month: str, known_at: KnownAt | None, as_of: date | None

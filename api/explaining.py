@@ -1,0 +1,123 @@
+"""From which records does a figure come, and why is a household or record not in it?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from flask import Response
+from marshmallow import fields, validate
+
+from api.bodies import Blueprint
+from api.explaining_data import answer_data, explanation_data, question_data
+from api.explaining_questions import ABOUT, Named, Posed, about_of, posed
+from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, caller
+from api.messages import coded
+from api.moments import MomentSchema, moment_of
+from api.paging import MOST_ROWS, PageSchema, page_of, read_cursor, rows_answer
+from api.personal import noted, shown
+from api.queries import one_station
+from api.services import services
+from projections.explaining import Answer, Explanation, explained, why_not
+from projections.figures import Evidence
+
+explaining = Blueprint("explaining", __name__, url_prefix="/api/v1", description="数字溯源")
+
+PAGE: Final = 100
+
+
+class ExplainedSchema(MomentSchema):
+    """Which figure, as of and as known when, or as it was published."""
+
+    month = fields.String(
+        required=True,
+        metadata={"description": "期间：2024-11、2024-Q4、2024-2025，或 2024-07-01..2025-06-30"},
+    )
+    version = fields.Integer(
+        validate=validate.Range(1, 10_000, error=coded("out_of_range", "应为 1 到 10000")),
+        metadata={"description": "按第几版口径计数（默认用期间内有效的各版）"},
+    )
+    published = fields.Integer(
+        validate=validate.Range(0, 10_000, error=coded("out_of_range", "应为 0 到 10000")),
+        metadata={"description": "说明已发布的数字：第几次发布，0 为最近一次"},
+    )
+
+
+class ExplanationQuerySchema(ExplainedSchema, PageSchema):
+    """Which page of its postings."""
+
+
+class WhyNotQuerySchema(ExplainedSchema):
+    """About whom, or about which record: exactly one."""
+
+    household = fields.String(metadata={"description": "户的编号"})
+    person = fields.String(metadata={"description": "个人的编号"})
+    volunteer = fields.String(metadata={"description": "志愿者的编号"})
+    record = fields.String(
+        metadata={"description": "记录：编号、种类/编号（visit/…）或 种类/编号/第几条"}
+    )
+
+
+@explaining.route("/indicators/<set_code>/<code>/explanation")
+@action(READ_FIGURES)
+@explaining.arguments(ExplanationQuerySchema, location="query")
+@explaining.response(200)
+def get_explanation(query: dict[str, Any], set_code: str, code: str) -> Response:
+    """一个数字由哪些入账明细得出，各自通向记录、历史和存证证明。"""
+    with asked_of(named_in(query, code, set_code)) as found:
+        told, cursor = explanation_page(found, query)
+        data = explanation_data(found, told)
+    return rows_answer(data.pop("items"), cursor, data)
+
+
+def named_in(query: dict[str, Any], code: str, set_code: str | None = None) -> Named:
+    """The figure that a query names."""
+    return Named(
+        query["month"], code, set_code, moment_of(query), query.get("version"),
+        query.get("published"),
+    )
+
+
+@contextmanager
+def asked_of(named: Named) -> Iterator[Posed]:
+    """The question about a figure of the caller's station."""
+    found = services()
+    with posed(found.read_models, found.ledger, one_station(), named) as question:
+        yield question
+
+
+def explanation_page(
+    found: Posed, query: dict[str, Any]
+) -> tuple[Explanation, str | None]:
+    """A page of an explanation, and the cursor of the next."""
+    limit = min(query["limit"], MOST_ROWS - 1)
+    at = read_cursor(query, str, int)
+    after = (int(at[0]), at[1]) if at and at[0].isascii() and at[0].isdigit() else None
+    told = explained(found.question, after=after, limit=limit + 1)
+    lines, cursor = page_of(told.lines, limit, _key)
+    return told.showing(lines), cursor
+
+
+def _key(line: Evidence) -> tuple[str, int]:
+    return str(line.position), line.number
+
+
+@explaining.route("/indicators/<set_code>/<code>/why-not")
+@action(READ_CASES)
+@explaining.arguments(WhyNotQuerySchema, location="query")
+@explaining.response(200)
+def get_why_not(query: dict[str, Any], set_code: str, code: str) -> dict[str, Any]:
+    """某户、某人或某条记录在不在一个数字里：由哪条记录计入，或者为什么没有。"""
+    with asked_of(named_in(query, code, set_code)) as found:
+        answer = answered(found, query)
+        return question_data(found) | answer_data(answer, shown)
+
+
+def answered(found: Posed, query: dict[str, Any]) -> Answer:
+    """The answer to a caller who reads cases; the access log says about whom it was asked."""
+    given = {name: query.get(name) for name in ABOUT}
+    about = about_of(found.question, given, sees_all=caller().station == ANY_STATION)
+    noted(f"{about.kind}:{about.id}")
+    return why_not(found.question, about)
+

@@ -1,0 +1,182 @@
+"""Is it said truthfully why something is not in a figure, whatever the figure is made of?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from desk import STATION, Desk
+
+from domain.activity import ActivityHeld
+from domain.case import CaseAssessed, CaseIntaken
+from domain.fields import Quantity
+from domain.household import AssistanceAssigned, AssistanceChanged, HouseholdInfoUpdated
+from domain.indicators import Aggregation, Indicator, PeriodRule, Without
+from domain.visit import VisitRecorded
+from domain.vocabulary import Unit
+from projections.engine import ReadModels
+from projections.explaining import (
+    Answer,
+    Because,
+    Explanation,
+    Question,
+    Verdict,
+    about_record,
+    about_subject,
+    explained,
+    why_not,
+)
+from projections.indicators import alone
+from projections.periods import Period
+
+NOVEMBER = Period.of("2024-11")
+
+
+class Asking:
+    """Asks about definitions made up for the question."""
+
+    def __init__(self, desk: Desk, read_models: ReadModels) -> None:
+        self.desk, self.read_models = desk, read_models
+
+    def why(
+        self, row: Indicator, named: str, kind: str = "household", period: Period = NOVEMBER,
+        **when: Any,
+    ) -> Answer:
+        self.read_models.advance(self.desk.ledger)
+        with self.read_models.engine.connect() as connection:
+            ask = Question(
+                connection, self.desk.ledger, STATION, alone(row), row, period, **when
+            )
+            if kind == "record":
+                return why_not(ask, about_record(ask, named))
+            return why_not(ask, about_subject(ask, kind, named))
+
+    def explained(self, row: Indicator, period: Period = NOVEMBER) -> Explanation:
+        self.read_models.advance(self.desk.ledger)
+        with self.read_models.engine.connect() as connection:
+            ask = Question(connection, self.desk.ledger, STATION, alone(row), row, period)
+            return explained(ask)
+
+
+def row(measure: str, **more: Any) -> Indicator:
+    return Indicator(
+        **{"code": "x", "label": "x", "label_en": "x", "unit": Unit.TIMES, "measure": measure} | more
+    )
+
+
+@pytest.fixture
+def asking(desk: Desk, read_models: ReadModels) -> Asking:
+    for name in ("h1", "h2"):
+        desk.household(name)
+    return Asking(desk, read_models)
+
+
+def visit(household: str = "h1", **more: Any) -> VisitRecorded:
+    said = {"mode": "home", "purpose": "routine", "persons_met": 1, "household": household}
+    return VisitRecorded(**said | more)
+
+
+def told(answer: Answer) -> list[Because]:
+    return [reason.because for reason in answer.reasons]
+
+
+def test_the_condition_that_fails_is_named_with_what_is_wanted(asking: Asking, desk: Desk) -> None:
+    desk.record("v1", visit(), "2024-11-05")
+    held = ActivityHeld(
+        kind="festival", role="assist", title="联欢", attendance=Quantity(value=20)
+    )
+    desk.record("a1", held, "2024-11-06")
+    wanted = row("visit.held", filter={"mode": ("phone", "online"), "staff": "worker-9"})
+    found = asking.why(wanted, "v1", "record")
+    assert [(r.dimension, r.got, r.wanted) for r in found.reasons] == [
+        ("mode", "home", ("phone", "online")), ("staff", "worker-1", ("worker-9",)),
+    ]
+    assert "“入户”" in found.reasons[0].said
+    assert "“电话、线上”" in found.reasons[0].said
+    role = asking.why(row("activity.held", filter={"role": "host"}), "a1", "record")
+    assert [(r.dimension, r.got) for r in role.reasons] == [("role", "assist")]
+    assert asking.why(wanted, "h2").reasons[0].because is Because.NO_RECORD
+
+
+def test_nobody_met_counts_nothing_and_a_corrected_name_counts_elsewhere(
+    asking: Asking, desk: Desk
+) -> None:
+    desk.record("v1", visit(persons_met=0, outcome="not_met"), "2024-11-05")
+    desk.record("v2", visit(), "2024-11-06")
+    before = desk.ledger.head()
+    desk.correct("v2", 1, visit("h2"), "2024-11-06")
+    persons = row("visit.persons", unit=Unit.PERSON_TIMES)
+    assert told(asking.why(persons, "v1", "record")) == [Because.POSTS_NOTHING]
+    assert asking.why(persons, "h2").amount == 1
+    assert asking.why(persons, "h2", known_at=before).verdict is Verdict.NOT_COUNTED
+    assert asking.why(persons, "h1", known_at=before).amount == 1
+    gone = asking.why(persons, "h1")
+    assert (gone.verdict, gone.reasons[0].because) == (Verdict.NOT_COUNTED, Because.NAMES_ANOTHER)
+
+
+def test_a_stock_says_what_took_it_away_and_as_of_when(asking: Asking, desk: Desk) -> None:
+    desk.record(
+        "h1", AssistanceAssigned(unit="u", category="dibao", covered=("h1-1",)), "2024-09-01"
+    )
+    desk.record(
+        "h1", AssistanceChanged(unit="u", category="dibao_edge", covered=("h1-1",)), "2024-11-10"
+    )
+    dibao = row("assistance.persons", unit=Unit.PERSON, filter={"category": "dibao"})
+    gone = asking.why(dibao, "h1")
+    assert (gone.verdict, gone.reasons[0].because) == (Verdict.NOT_COUNTED, Because.ENDED)
+    assert str(gone.reasons[0].on) == "2024-11-10"
+    on_the_ninth = Period.of("2024-11-01..2024-11-09")
+    assert asking.why(dibao, "h1-1", "person", period=on_the_ninth).amount == 1
+    edge = replace_filter(dibao, "dibao_edge")
+    assert asking.why(edge, "h1").amount == 1
+    mean = row(
+        "assistance.persons", unit=Unit.PERSON, filter={"category": "dibao"},
+        aggregation=Aggregation.MONTHLY_MEAN,
+    )
+    autumn = Period.of("2024-09..2024-11")
+    assert [a.amount for _m, _s, a in asking.why(mean, "h1", period=autumn).parts] == [1, 1, 0]
+    assert [f.value for _m, f in asking.explained(mean, autumn).months] == [1, 1, 0]
+
+
+def replace_filter(dibao: Indicator, category: str) -> Indicator:
+    return row(str(dibao.measure), unit=dibao.unit, filter={"category": category})
+
+
+def test_an_absence_is_ended_by_a_contact_that_is_named(asking: Asking, desk: Desk) -> None:
+    absent = row(
+        "household.kept", unit=Unit.HOUSEHOLD,
+        without=Without(measure="contact.households", days=30),
+    )
+    assert asking.why(absent, "h1").verdict is Verdict.COUNTED
+    desk.record("v1", visit(), "2024-11-05")
+    met = asking.why(absent, "h1")
+    assert (met.verdict, told(met)) == (Verdict.NOT_COUNTED, [Because.IN_CONTACT])
+    assert met.reasons[0].record == (f"{STATION}/visit/v1", 1)
+    assert told(asking.why(absent, "v1", "record")) == [Because.IN_CONTACT]
+    assert asking.why(absent, "h2").verdict is Verdict.COUNTED
+
+
+def test_a_duration_is_in_its_average_also_where_it_took_no_day(
+    asking: Asking, desk: Desk
+) -> None:
+    stages = row("case.stage_days", unit=Unit.DAY)
+    assert asking.why(stages, "h1").verdict is Verdict.NOT_COUNTED
+    taken = CaseIntaken(household="h1", worker="周", problem="独居")
+    desk.record("c1", taken, "2024-11-05")
+    desk.record("c1", CaseAssessed(), "2024-11-05")
+    desk.record("c2", CaseIntaken(household="h2", worker="周", problem="独居"), "2024-11-05")
+    desk.record("c2", CaseAssessed(), "2024-11-11")
+    quick, slow = asking.why(stages, "h1"), asking.why(stages, "h2")
+    assert (quick.verdict, quick.amount, len(quick.lines)) == (Verdict.COUNTED, 0, 1)
+    assert (slow.verdict, slow.amount) == (Verdict.COUNTED, 6)
+    found = asking.explained(stages)
+    assert (found.days, found.timed, found.figure.value) == (6, 2, 3)
+
+
+def test_since_new_year_counts_what_a_month_does_not(asking: Asking, desk: Desk) -> None:
+    desk.record("h1", HouseholdInfoUpdated(fields=("care",)), "2024-08-05")
+    updated = row("household.updated", unit=Unit.HOUSEHOLD)
+    assert told(asking.why(updated, "h1")) == [Because.OUTSIDE_PERIOD]
+    year = row("household.updated", unit=Unit.HOUSEHOLD, over=PeriodRule.YEAR)
+    assert asking.why(year, "h1").verdict is Verdict.COUNTED
+
