@@ -24,6 +24,7 @@ from api.identity import (
     today,
 )
 from api.moments import moment_of, standing_at, summed_at
+from api.pages.menu import menu
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
 from api.queries import one_station, report_at, status_shown
@@ -50,10 +51,7 @@ from projections.timeline import records_of_kind
 from workers.published_documents import published_by
 from workers.reports import fillings
 
-pages = Blueprint(
-    "pages", __name__, template_folder="templates", static_folder="static",
-    static_url_path="/static",
-)
+pages = Blueprint("pages", __name__, template_folder="templates")
 PAGE: Final = 50
 SESSION: Final = timedelta(hours=12)
 
@@ -71,23 +69,15 @@ class Labels(dict[str, str]):
         return label_of(self._name, code)
 
 
-@pages.context_processor
+@pages.app_context_processor
 def _surroundings() -> dict[str, Any]:
     """What every page shows."""
     who = g.get("caller")
     return {
-        "caller": who, "newest_month": g.get("newest_month", "2024-11"),
-        "may": lambda verb: who is not None and allowed(who.role, verb, ""),
+        "caller": who, "menu": menu,
+        "may": lambda verb, noun="": who is not None and allowed(who.role, verb, noun),
         "form_token": form_token(),
     }
-
-
-@pages.before_request
-def _find_month() -> None:
-    who = g.get("caller")
-    if who is not None and request.endpoint != "pages.static":
-        months = _months(who.station)
-        g.newest_month = months[0] if months else "2024-11"
 
 
 def _months(station: str) -> list[str]:
@@ -102,7 +92,7 @@ def _months(station: str) -> list[str]:
 @action(PUBLIC)
 def sign_in() -> BaseResponse | tuple[str, int]:
     """Keep a token in a cookie that scripts cannot read."""
-    token, target = request.values.get("token", ""), _inside(request.values.get("next", ""))
+    token, target = request.values.get("token", ""), inside(request.values.get("next", ""))
     if token and caller_of(services().tokens, token.strip()):
         answer = redirect(target, 303)
         answer.set_cookie(
@@ -115,7 +105,7 @@ def sign_in() -> BaseResponse | tuple[str, int]:
     return page, 403 if problem else 200
 
 
-def _inside(target: str) -> str:
+def inside(target: str) -> str:
     """A path of this site; anything else becomes the home page."""
     parts = urlsplit(target)
     is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
@@ -134,23 +124,30 @@ def sign_out() -> BaseResponse:
 # ---- the overview ----
 
 
-@pages.route("/")
+@pages.route("/months")
 @action(READ_FIGURES)
-def home() -> str:
+def month_list() -> str:
     """The newest month's figures and all months."""
     found, station = services(), one_station()
     profile = station_profile(found.ledger, station)
     months = _months(station)
     month = months[0] if months else None
     shown = _figures(station, profile.indicator_set, month) if month else []
-    with found.read_models.engine.connect() as connection:
-        books = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
     return render_template(
-        "pages/home.html", books=books, profile=profile, months=months, month=month, figures=shown,
-        codes=_printed_codes(station),
-        month_label=month and f"{month[:4]} 年 {int(month[5:])} 月",
-        behind=found.ledger.head() - found.read_models.position(),
+        "pages/months.html", profile=profile, months=months, month=month, figures=shown,
+        codes=_printed_codes(station), behind=found.ledger.head() - found.read_models.position(),
     )
+
+
+@pages.route("/task-books")
+@action(READ_FIGURES)
+def task_book_list() -> str:
+    """All task books."""
+    with services().read_models.engine.connect() as connection:
+        books = records_of_kind(
+            connection, one_station(), "task_book", topic="task_book.drafted"
+        )
+    return render_template("pages/task_books.html", books=books)
 
 
 def _printed_codes(station: str) -> dict[str, str]:
