@@ -1,4 +1,4 @@
-"""Which pages are there? Overview, monthly report and its evidence, task book, households."""
+"""Which pages are there? Months and their evidence, task books, records, operations."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ from api.identity import (
     caller_of,
     today,
 )
+from api.language import SOURCE, language
 from api.moments import moment_of, standing_at, summed_at
 from api.pages.menu import menu
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
 from api.queries import one_station, report_at, status_shown
 from api.services import services
-from domain.code_lists import code_list, label_of
+from domain.code_lists import code_list
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.figures import EVIDENCE_LIMIT, Evidence, Period, evidence, figures
 from projections.indicator_versions import station_set
@@ -52,7 +53,8 @@ from workers.published_documents import published_by
 from workers.reports import fillings
 
 pages = Blueprint("pages", __name__, template_folder="templates")
-PAGE: Final = 50
+PAGE: Final = 40
+"""Rows on a page: about 30 KB of HTML, for a slow network."""
 SESSION: Final = timedelta(hours=12)
 
 
@@ -65,8 +67,9 @@ class Labels(dict[str, str]):
         self._name = name
 
     def __missing__(self, code: str) -> str:
-        """The label of a code."""
-        return label_of(self._name, code)
+        """The label of a code, in the reader's language."""
+        row = code_list(self._name).get(code)
+        return code if row is None else row.label if language() == SOURCE else row.label_en
 
 
 @pages.app_context_processor
@@ -166,12 +169,12 @@ def _figures(station: str, set_code: str, month: str) -> list[Any]:
 # ---- the month ----
 
 
-def _asked() -> Moment:
+def asked_moment() -> Moment:
     """As of and as known when, from the address."""
     return moment_of(request.args)
 
 
-def _times() -> dict[str, str | None]:
+def asked_times() -> dict[str, str | None]:
     """The same as the address says it, for the form and for links."""
     return {name: request.args.get(name) or None for name in ("as_of", "known_at")}
 
@@ -180,7 +183,7 @@ def _times() -> dict[str, str | None]:
 @action(READ_FIGURES)
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
-    report, times = report_at(_asked(), month, opened=reading().opened), _times()
+    report, times = report_at(asked_moment(), month, opened=reading().opened), asked_times()
     query = {name: value for name, value in times.items() if value}
     return render_template(
         "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **times,
@@ -209,7 +212,7 @@ def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
 @action(READ_CASES)
 def evidence_page(month: str, code: str) -> str:
     """The records that make a figure."""
-    moment = _asked()
+    moment = asked_moment()
     report = report_at(moment, month, opened=unopened)
     figure = next((f for f in report.figures if f.indicator.code == code), None)
     if figure is None:
@@ -225,7 +228,7 @@ def evidence_page(month: str, code: str) -> str:
         terms=[(term, MEASURES[term.measure]) for term in figure.indicator.terms],
         without=absence and MEASURES[absence.measure],
         late=report.late.get(code), rows=[_evidence_row(row) for row in rows],
-        is_cut=len(rows) == EVIDENCE_LIMIT, **_times(),
+        is_cut=len(rows) == EVIDENCE_LIMIT, **asked_times(),
     )
 
 
@@ -249,63 +252,16 @@ def _evidence_row(row: Evidence) -> dict[str, Any]:
 @action(READ_FIGURES)
 def task_book_page(subject: str) -> str:
     """A task book: each target, what is expected by now, what was done, month by month."""
-    moment = _asked()
+    moment = asked_moment()
     with summed_at(moment) as then:
         progress = task_book_progress(
             then.connection, services().ledger, one_station(), subject,
             as_of=moment.as_of or today(), known_at=then.known_at,
         )
-    return render_template("pages/task_book.html", progress=progress, **_times())
+    return render_template("pages/task_book.html", progress=progress, **asked_times())
 
 
-# ---- households ----
-
-
-@pages.route("/households")
-@action(READ_CASES)
-def household_list_page() -> str:
-    """The register of households, a page at a time."""
-    station, moment = one_station(), _asked()
-    community, category = (request.args.get(n) or None for n in ("community", "category"))
-    profile = station_profile(services().ledger, station)
-    with standing_at(moment, *STATUS) as then:
-        rows = households_then(
-            then, station, community=community, category=category,
-            after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
-        )
-    last = rows[PAGE - 1].household if len(rows) > PAGE else None
-    rows = rows_shown(rows, [stream_id(station, "household", row.household) for row in rows])
-    return render_template(
-        "pages/households.html", rows=rows[:PAGE], community=community, category=category,
-        communities=[c.name for c in profile.communities],
-        categories=list(code_list("assistance_categories").values()),
-        labels=Labels("assistance_categories"), next_url=last and _next_url((last, last)),
-        position=then.position, **_times(),
-    )
-
-
-def _next_url(key: tuple[Any, Any]) -> str:
-    return next_url(make_cursor(key))
-
-
-@pages.route("/households/<household>")
-@action(READ_CASES)
-def household_page(household: str) -> str:
-    """A household: members, needs, timeline."""
-    station, moment = one_station(), _asked()
-    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)
-    with standing_at(moment, *STATUS, "timeline") as then:
-        status = status_then(then, station, household)
-        rows = timeline_then(then, station, f"household:{household}", page)
-    if status is None:
-        raise UnknownRecord(id=household, kind=KINDS["household"].label)
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
-    return render_template(
-        "pages/household.html", status=status_shown(station, status), timeline=rows[:PAGE],
-        labels=Labels("assistance_categories"), relations=Labels("relations"),
-        needs=Labels("needs"), position=then.position, **_times(),
-        next_url=last and _next_url((last.occurred_on, last.position)),
-    )
+# ---- records ----
 
 
 @pages.route("/records/<kind>/<subject>")
