@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, and_, exists, func, or_, select
 from domain.kernel import stream_subject
 from projections.aliases import aliases_at
 from projections.household_status import contacts, households
+from projections.referrals import OPEN_STATUSES, ReferralRow, referrals
 from projections.timeline import records
 from projections.volunteer_hours import volunteer_services, volunteers
 
@@ -110,6 +111,17 @@ def _listed(
     count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
     rows = connection.execute(query.order_by(*order).limit(limit))
     return Listed([HouseholdDue(**row._mapping) for row in rows], count)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def referrals_open(connection: Connection, station: str, *, limit: int) -> Listed:
+    """The referrals that wait to be accepted or completed, those made first first."""
+    own = referrals.c
+    query = select(*(own[n] for n in ReferralRow.__dataclass_fields__)).where(
+        own.station == station, own.status.in_(OPEN_STATUSES)
+    )
+    count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
+    rows = connection.execute(query.order_by(own.made_on, own.referral).limit(limit))
+    return Listed([ReferralRow(**row._mapping) for row in rows], count)  # noqa: SLF001 - as above
 
 
 def cases_to_follow_up(

@@ -186,11 +186,12 @@ def gist(row: RecordRow) -> str:
     struct: Any = EVENTS[row.topic]
     marks = marks_of(struct)
     said: list[str] = []
-    for name, value in row.data.items():
-        if CODE_LIST in marks.get(name, {}) and value:
-            labels = Labels(marks[name][CODE_LIST])
+    for name, mark in marks.items():
+        value = row.data.get(name)
+        if CODE_LIST in mark and value:
+            labels = Labels(mark[CODE_LIST])
             said += [labels[code] for code in ([value] if isinstance(value, str) else value)]
-        elif type(value) is int and not marks.get(name):
+        elif type(value) is int and not mark:
             said.append(f"{translated(field_label(struct, name))} {value}")
     return " · ".join(said[:MOST_SAID])
 

@@ -75,7 +75,7 @@ class About:
     @property
     def household_id(self) -> str | None:
         """The household, under the id that survives where it was merged."""
-        return self.household and self.household.household.household
+        return None if self.household is None else self.household.household.household
 
 
 # ---- which forms there are ----
@@ -234,7 +234,7 @@ def _last_time(event: type[Event], about: About) -> dict[str, Any]:
 def _page(
     event: type[Event], about: About, asked: Sequence[FormField], given: Given
 ) -> str:
-    household = about.household and about.household.household
+    household = None if about.household is None else about.household.household
     if household is not None:
         household = shown(household, stream_id(one_station(), "household", household.household))
     return render_template(
@@ -246,7 +246,8 @@ def _page(
 
 def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:
     """Where what was recorded is seen: in the household's timeline, or as a record."""
-    more = {"recorded": receipt.position} | ({"check": 1} if has_warning else {})
+    more: dict[str, Any] = {"recorded": receipt.position}
+    more |= {"check": 1} if has_warning else {}
     if about.household_id is not None:
         return url_for("pages.household_page", household=about.household_id, **more)
     recorded = receipt.recorded

@@ -22,8 +22,8 @@ from projections.due import (
     hours_unconfirmed,
     households_missed,
     households_unseen,
+    referrals_open,
 )
-from projections.referrals import OPEN_STATUSES, referral_list
 from workers.publishing import preview
 
 SHOWN: Final = 5
@@ -55,10 +55,7 @@ def _waiting(station: str, days: int) -> dict[str, Any]:
         missed = households_missed(connection, station, limit=SHOWN)
         cases = cases_to_follow_up(connection, station, today(), limit=SHOWN)
         hours = hours_unconfirmed(connection, station, limit=SHOWN)
-        referrals = [
-            row for status in OPEN_STATUSES
-            for row in referral_list(connection, station, status=status, limit=SHOWN)
-        ]
+        referrals = referrals_open(connection, station, limit=SHOWN)
     return {
         "unseen": _opened(unseen, "household"), "missed": _opened(missed, "household"),
         "cases": cases, "hours": _opened(hours, "volunteer"), "referrals": referrals,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -24,23 +24,15 @@ from api.identity import (
     today,
 )
 from api.language import SOURCE, language
-from api.moments import moment_of, standing_at, summed_at
+from api.moments import moment_of, summed_at
 from api.pages.menu import menu
-from api.paging import make_cursor, next_url, read_cursor
-from api.personal import reading, rows_shown
-from api.queries import one_station, report_at, status_shown
+from api.personal import reading
+from api.queries import one_station, report_at
 from api.services import services
 from domain.code_lists import code_list
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.figures import EVIDENCE_LIMIT, Evidence, Period, evidence, figures
 from projections.indicator_versions import station_set
-from projections.looking_back import (
-    STATUS,
-    Page,
-    households_then,
-    status_then,
-    timeline_then,
-)
 from projections.measures import MEASURES
 from projections.moments import Moment
 from projections.monthly_report import NUMERALS, MonthlyReport, station_profile, unopened

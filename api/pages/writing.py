@@ -19,11 +19,11 @@ from marshmallow import ValidationError
 from msgspec.structs import replace
 from werkzeug.datastructures import MultiDict
 
-from api.identity import NotAllowed, allowed, caller, context, new_id
 from api.identity import RECORD as TO_RECORD
+from api.identity import allowed, caller, context, new_id
 from api.nouns import NOUNS
 from api.pages.fields import SEPARATOR, FormField
-from api.problems import MARK
+from api.problems import MARK, NotAllowed
 from api.recording import Noun, Statable
 from api.schemas import statement_schema
 from api.statements import statement_of
@@ -105,7 +105,7 @@ def state(
     if not allowed(caller().role, TO_RECORD, how.by):
         raise NotAllowed(role=caller().role.label, verb=how.by)
     try:
-        body = statement_schema(event)().load(_body(asked, given) | known)
+        body = statement_schema(event)().load(_body(asked, given) | dict(known))
         said = form_context()
         about = _new_id(said) if how.is_opening else how.of or subject
         instruction = Instruction(noun.kind, about, Record(statement=statement_of(event, body)))
