@@ -44,7 +44,7 @@ LISTED: Final = (
     "meeting",
 )
 """What the register lists: households as they stand, and records of these kinds."""
-ROWS: Final = 30
+ROWS: Final = 25
 """Rows on a page: up to sixteen columns in about 30 KB."""
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

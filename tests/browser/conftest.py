@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
-from web import Site, sign_in, watched
+from web import OpenPage, Site, sign_in, watched
 from werkzeug.serving import make_server
 
 from api.app import create_app
@@ -51,13 +51,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     assert result.fault_count == 0
     found.read_models.advance(found.ledger)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Site(f"http://127.0.0.1:{server.server_port}", found)
+    ended = threading.Event()
+    threads = [
+        threading.Thread(target=server.serve_forever), threading.Thread(target=_work, args=(found, ended))
+    ]
+    for thread in threads:
+        thread.start()
+    yield Site(f"http://127.0.0.1:{server.server_port}", app, found)
+    ended.set()
     server.shutdown()
-    thread.join()
+    for thread in threads:
+        thread.join()
     server.server_close()
     found.close()
+
+
+def _work(found: Services, ended: threading.Event) -> None:
+    """Bring the read models forward, as a worker does when it is woken."""
+    while not ended.wait(0.05):
+        if found.ledger.head() > found.read_models.position():
+            found.read_models.advance(found.ledger)
 
 
 @pytest.fixture(scope="session")
@@ -67,9 +80,6 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield browser
         browser.close()
-
-
-OpenPage = Callable[..., AbstractContextManager[Page]]
 
 
 @pytest.fixture
@@ -83,6 +93,7 @@ def open_page(browser: Browser, site: Site) -> OpenPage:
             viewport={"width": width, "height": height}, base_url=site.address,
             has_touch=size == "phone", **options,
         )
+        context.set_default_timeout(10_000)
         page = context.new_page()
         problems = watched(page, site.address)
         yield page

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from playwright.sync_api import Page
-from web import Site, fits, follow
+from web import OpenPage, Site, fits, follow, sign_in
 
 
 def test_the_report_leads_from_a_figure_to_its_records(page: Page) -> None:
@@ -64,7 +64,6 @@ def test_a_month_is_checked_published_and_restated(
     with page.expect_download() as download:
         page.get_by_role("link", name="下载 Word 文件").click()
     given = download.value.path()
-    site.project()
     page.goto("/verify")
     page.get_by_label("Word 文件").set_input_files(
         {"name": "月报.docx", "mimeType": "application/msword", "buffer": given.read_bytes()}
@@ -90,7 +89,14 @@ def test_the_task_book_leads_from_the_menu_to_the_records_of_a_month(page: Page)
     assert page.get_by_role("heading", name="走访：25").is_visible()
 
 
-def test_every_page_in_the_menu_opens(page: Page) -> None:
+def test_every_page_in_the_menu_opens(open_page: OpenPage, site: Site) -> None:
+    with open_page("phone") as page:
+        sign_in(page.context, site)
+        page.goto("/")
+        each_opens(page)
+
+
+def each_opens(page: Page) -> None:
     names = page.locator("#menu li span").all_text_contents()
     assert {"今日", "户", "月报", "任务书", "审计", "运行", "接口"} <= set(names)
     for name in names:
