@@ -15,7 +15,6 @@ from api.identity import issue_token
 from api.services import Services
 from workers.demo import DEMO_STATION
 
-
 _numbers = itertools.count(1)
 OpenPage = Callable[..., AbstractContextManager[Page]]
 """Opens a page of a size."""

@@ -46,7 +46,7 @@ def test_a_household_has_a_page_of_its_own(page: Page) -> None:
 
 
 def test_a_month_is_checked_published_and_restated(
-    page: Page, site: Site, request: pytest.FixtureRequest
+    page: Page, request: pytest.FixtureRequest
 ) -> None:
     month = {"phone": "2025-01", "office": "2025-02"}[request.node.callspec.params["page"]]
     page.goto(f"/months/{month}")
