@@ -71,15 +71,19 @@ class Entry:
     place: Place
     href: str
     is_current: bool
+    """Whether the page is this one, or one below it."""
 
 
 def menu(who: Caller) -> list[Entry]:
     """The menu of a caller."""
-    shown = [place for place in PLACES if _is_for(who.role, place)]
-    return [
-        Entry(place, url_for(place.endpoint), request.endpoint == place.endpoint)
-        for place in shown
-    ]
+    shown = {url_for(p.endpoint): p for p in PLACES if _is_for(who.role, p)}
+    here = max((href for href in shown if _is_within(href)), key=len, default="")
+    return [Entry(place, href, href == here) for href, place in shown.items()]
+
+
+def _is_within(href: str) -> bool:
+    """Whether the page that is shown is a place or lies below it."""
+    return request.path == href or (href != "/" and request.path.startswith(f"{href}/"))
 
 
 def _is_for(role: Role, place: Place) -> bool:
