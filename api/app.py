@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, current_app, jsonify
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
 
-from api import bodies, identity, moments, operations, personal, problems
+from api import assets, bodies, identity, language, moments, operations, personal, problems
 from api.access_log import AccessLog
 from api.audit import audit
 from api.bundles import bundles
@@ -40,8 +40,9 @@ from workers.settings import Settings
 OPENAPI_ENDPOINT: Final = "api-docs.openapi_json"
 MOST_BYTES: Final = 1024 * 1024
 POLICY: Final = (
-    "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 
 
@@ -87,6 +88,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)
     app.register_blueprint(pages)
+    assets.install(app)
+    language.install(app)
     app.view_functions[OPENAPI_ENDPOINT] = openapi_document
     app.extensions[SPEC] = api.spec
     _describe_errors(api)
@@ -170,6 +173,5 @@ def _secured(answer: Response) -> Response:
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Referrer-Policy"] = "no-referrer"
     answer.headers["X-Frame-Options"] = "DENY"
-    if not request.path.startswith("/static/"):
-        answer.headers.setdefault("Cache-Control", "no-store")
+    answer.headers.setdefault("Cache-Control", "no-store")
     return answer

@@ -14,10 +14,10 @@ from api.identity import READ_FIGURES, action
 from api.messages import coded
 from api.moments import MomentSchema, moment_of, summed_at
 from api.queries import FigureSchema, one_station
-from api.recording import struct_of
 from api.report_data import AS_OF_HELP, KNOWN_AT_HELP, figure_data
 from api.schemas import struct_schema
 from api.services import services
+from api.statements import struct_of
 from domain.catalog import to_builtins
 from domain.indicators import (
     BadIndicator,

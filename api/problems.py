@@ -132,7 +132,12 @@ def install(app: Flask) -> None:
 def problem(
     status: int, code: str, title: str, detail: str, **more: Any
 ) -> Response:
-    """A problem document."""
+    """A problem document; on a page, a page that says the same and leads back."""
+    if _is_for_a_person(status):
+        page = render_template(
+            "problem.html", code=code, found=(status, title, detail), errors=more.get("errors", ())
+        )
+        return Response(page, status=status, content_type="text/html; charset=utf-8")
     body = {
         "type": f"/problems/{code}", "status": status, "code": code, "title": title,
         "detail": detail, "instance": request.path,
@@ -148,13 +153,17 @@ def problem(
     return answer
 
 
-def of_refusal(refusal: Refused) -> BaseResponse | tuple[str, int]:
-    """A refusal of the rules: a problem document, or on a page a page."""
-    if request.blueprint == "pages":
-        if isinstance(refusal, NotAuthenticated):
-            return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
-        said = (refusal.status, refusal.title, str(refusal))
-        return render_template("problem.html", code=refusal.code, found=said), refusal.status
+def _is_for_a_person(status: int) -> bool:
+    """Whether a page was asked for, or an address that is none, by a browser."""
+    offered = (MEDIA_TYPE, "application/json", "text/html")
+    is_browser = request.accept_mimetypes.best_match(offered) == "text/html"
+    return request.blueprint == "pages" or (status == 404 and is_browser)
+
+
+def of_refusal(refusal: Refused) -> BaseResponse:
+    """A refusal of the rules; a page that needs a sign-in leads there and back."""
+    if request.blueprint == "pages" and isinstance(refusal, NotAuthenticated):
+        return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
     facts = {name: _plain(value) for name, value in refusal.facts.items()}
     return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)
 
@@ -165,15 +174,12 @@ def _plain(value: object) -> object:
     )
 
 
-def _of_http(error: HTTPException) -> Response | tuple[str, int]:
+def _of_http(error: HTTPException) -> Response:
     status = error.code or 500
     messages = getattr(error, "data", {}).get("messages")
     if messages:
         return _of_fields(422 if status == 422 else status, messages)
     code, title, detail = OF_STATUS.get(status, OF_STATUS[500 if status >= 500 else 400])
-    offered = ("application/problem+json", "application/json", "text/html")
-    if status == 404 and request.accept_mimetypes.best_match(offered) == "text/html":
-        return render_template("problem.html", code=code, found=(status, title, detail)), status
     return problem(status, code, title, detail.format(method=request.method))
 
 

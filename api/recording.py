@@ -7,9 +7,10 @@ list of all. What differs between nouns is a line each in ``api/nouns``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 from flask import Response, make_response, url_for
@@ -43,24 +44,19 @@ from api.paging import page_answer, read_cursor
 from api.personal import noted, reading, shown
 from api.problems import OtherStation
 from api.schemas import (
-    ENVELOPE,
-    OCCURRENCE,
     correction_reason,
     correction_schema,
     reason_field,
     statement_schema,
 )
 from api.services import services
+from api.statements import statement_of
 from api.versions import expected_version, tagged
 from domain.catalog import to_builtins
 from domain.kernel import (
     Context,
     Event,
-    Occurrence,
-    Precision,
     Recorded,
-    Refused,
-    Statement,
     StreamKind,
     UnknownRecord,
     stream_id,
@@ -79,22 +75,6 @@ from domain.visit import VisitRecorded
 from projections.looking_back import Page, records_then
 from projections.moments import Moment, known
 from projections.timeline import possible_duplicates
-
-T = TypeVar("T")
-
-
-class OccurrenceMissing(
-    Refused, code="occurrence_missing", title="缺少发生日期",
-    detail="occurred_on（日期）和 occurred_at（时刻）须且只须填写一个。",
-):
-    """Exactly one of day and instant says when it occurred."""
-
-
-class BadShape(
-    Refused, code="wrong_form", title="内容不合要求",
-    detail="内容不合要求：{where}。",
-):
-    """A body whose parts are right but do not make an event."""
 
 
 class ReasonSchema(Schema):
@@ -130,6 +110,15 @@ Before = Callable[[Instruction, Context], None]
 After = Callable[[Receipt], list[dict[str, Any]]]
 
 
+@dataclass(frozen=True, slots=True)
+class Statable:
+    """How an event is stated: ``by`` names in the policy who may, ``of`` its one record."""
+
+    by: str
+    of: str | None
+    is_opening: bool
+
+
 class Noun:
     """The routes of one noun."""
 
@@ -143,6 +132,7 @@ class Noun:
         answers what the recorder should know.
         """
         self.plural, self.kind, self.before, self.after = plural, kind, before, after
+        self.statements: dict[type[Event], Statable] = {}
         self.blueprint = Blueprint(
             plural, __name__, url_prefix=f"/api/v1/{plural}", description=kind.label
         )
@@ -177,9 +167,10 @@ class Noun:
         by: str | None = None,
     ) -> None:
         plural, kind = self.plural, self.kind
+        self.statements.setdefault(event, Statable(by or plural, of, is_opening=is_opening))
 
         def state(body: dict[str, Any], subject: str | None = of) -> Response:
-            command = Record(statement=_statement(event, body))
+            command = Record(statement=statement_of(event, body))
             about = new_record_id() if is_opening else str(subject)
             expected = expected_version(required=False)
             return _recorded(self, Instruction(kind, about, command, expected), body)
@@ -221,7 +212,7 @@ class Noun:
 
         def correct(body: dict[str, Any], subject: str, version: int) -> Response:
             reason = body.pop(correction_reason(event))
-            command = Correct(entry=version, statement=_statement(event, body), reason=reason)
+            command = Correct(entry=version, statement=statement_of(event, body), reason=reason)
             expected = expected_version(required=True)
             return _recorded(self, Instruction(kind, subject, command, expected))
 
@@ -232,6 +223,32 @@ class Noun:
         name = event.topic.rpartition(".")[2].replace("_", "-")
         path = f"/<subject>/entries/<int:version>/{name}"
         self._route(path, "PUT", action(RECORD, plural)(view))
+
+    def carry_out(
+        self, instruction: Instruction, said: Context, body: Mapping[str, Any]
+    ) -> tuple[Receipt, list[dict[str, Any]]]:
+        """Execute a command, whether a route or a page's form gave it, and wake the workers.
+
+        Answers what was recorded, and what the recorder should look at.
+        """
+        kind, subject = instruction.kind, instruction.subject
+        if kind.name == "station" and caller().station not in {ANY_STATION, subject}:
+            raise OtherStation(own=caller().station, got=subject)
+        said = msgspec.structs.replace(
+            said,
+            station=subject if kind.name == "station" else station_of_request(),
+            project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
+        )
+        if self.before is not None:
+            self.before(instruction, said)
+        receipt = services().ledger.execute(instruction, said)
+        services().wakeups.wake()
+        warnings = _warnings(receipt.recorded)
+        warnings += self.after(receipt) if self.after is not None else []
+        if isinstance(instruction.command, Record):
+            stated = instruction.command.statement.event
+            warnings += registration_warnings(stated, receipt.stream, said.station)
+        return receipt, warnings
 
     # ---- reading ----
 
@@ -276,59 +293,12 @@ class Noun:
 # ---- from a body to the ledger ----
 
 
-def _statement(event: type[Event], body: dict[str, Any]) -> Statement:
-    """The statement that a validated body makes."""
-    own = {
-        name: value for name, value in body.items() if name not in {*OCCURRENCE, *ENVELOPE}
-    }
-    return Statement(struct_of(event, own), _occurrence(body))
-
-
-def struct_of(struct: type[T], given: dict[str, Any]) -> T:
-    """The value that validated fields make.
-
-    :raises BadShape: where they do not.
-    """
-    try:
-        return msgspec.convert(given, struct)
-    except msgspec.ValidationError as error:
-        raise BadShape(where=str(error)) from error
-
-
-def _occurrence(body: dict[str, Any]) -> Occurrence:
-    on: Any = body.get("occurred_on")
-    at: Any = body.get("occurred_at")
-    if (on is None) == (at is None):
-        raise OccurrenceMissing
-    found = Occurrence.at_instant(at) if on is None else Occurrence(on=on)
-    until = body.get("occurred_until")
-    stated = body.get("precision") or (Precision.RANGE if until else Precision.DAY)
-    return msgspec.structs.replace(found, until=until, precision=Precision(stated))
-
-
 def _recorded(
     noun: Noun, instruction: Instruction, body: dict[str, Any] | None = None
 ) -> Response:
-    """Execute a command, wake the workers, and answer what was recorded."""
-    said, body = context(), body or {}
-    kind, subject = instruction.kind, instruction.subject
-    if kind.name == "station" and caller().station not in {ANY_STATION, subject}:
-        raise OtherStation(own=caller().station, got=subject)
-    said = msgspec.structs.replace(
-        said,
-        station=subject if kind.name == "station" else station_of_request(),
-        project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
-    )
-    if noun.before is not None:
-        noun.before(instruction, said)
-    receipt = services().ledger.execute(instruction, said)
-    services().wakeups.wake()
-    warnings = noun.after(receipt) if noun.after is not None else []
-    data = _receipt_data(receipt)
-    data["warnings"] += warnings
-    if isinstance(instruction.command, Record):
-        stated = instruction.command.statement.event
-        data["warnings"] += registration_warnings(stated, receipt.stream, said.station)
+    """Execute a command, and answer what was recorded."""
+    receipt, warnings = noun.carry_out(instruction, context(), body or {})
+    data = _receipt_data(receipt) | {"warnings": warnings}
     said_back = reading().said_back(data, receipt.stream, earlier=_earlier(receipt))
     answer = make_response(said_back, 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
@@ -356,7 +326,6 @@ def _receipt_data(receipt: Receipt) -> dict[str, Any]:
         "recorded_at": local_time(recorded.envelope.recorded_at),
         "topic": recorded.event.topic, "label": recorded.event.label,
         "occurred": to_builtins(recorded.occurred), "data": to_builtins(recorded.event),
-        "warnings": _warnings(recorded),
     }
 
 

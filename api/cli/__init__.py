@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "key": "api.cli.verify:key",
     "keys": "api.cli.keys:keys",
     "migrate": "api.cli.migrate:migrate",
+    "parts": "api.cli.parts:parts",
     "test": "api.cli.suite:suite",
     "check": "api.cli.checks:check",
     "run": "api.cli.run:run",

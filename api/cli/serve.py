@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from api.assets import missing_parts
 from api.cli.common import json_option, print_json, read_settings, talk
 from workers.service import ServiceInfo, run_service
 
@@ -38,3 +39,13 @@ def describe(info: ServiceInfo) -> None:
     talk.print(f"  进程     {'、'.join(f'{n} {pid}' for n, pid in info.processes.items())}")
     talk.print(f"  日志     {info.home}/log")
     talk.print(f"  地址     {info.address}")
+    _say_missing_parts()
+
+
+def _say_missing_parts() -> None:
+    """Say what the pages do without, and how to get it."""
+    if missing := missing_parts():
+        talk.print(
+            f"没有前端部件（{'、'.join(missing)}）：网页照样能看、能填，"
+            "只是没有图标、图表和免刷新。装上：./taizhang install"
+        )

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from flask import redirect, render_template, request, url_for
-from msgspec.structs import replace
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import (
@@ -23,6 +22,7 @@ from api.identity import (
     new_id,
 )
 from api.pages.views import pages, publication_state
+from api.pages.writing import form_context
 from api.personal import reading
 from api.publications import (
     checked,
@@ -36,7 +36,7 @@ from api.publications import (
 from api.queries import one_station
 from api.report_places import place_href
 from api.services import services
-from domain.kernel import KINDS, Context, Refused, stream_kind, stream_subject
+from domain.kernel import KINDS, Refused, stream_kind, stream_subject
 from domain.publication import RestatedFigure
 from projections.monthly_report import NUMERALS
 from projections.publishing_checks import Severity
@@ -53,13 +53,6 @@ class ReasonMissing(
     detail="发布更正说明须写明缘由，1 到 {limit} 字。",
 ):
     """A restatement says why."""
-
-
-def _form_context() -> Context:
-    """The context of a form: its request id makes a second press of the button the same."""
-    given = request.form.get("request", "")
-    is_usable = given.isascii() and given.isalnum() and len(given) <= 64
-    return replace(context(), idempotency_key=f"form-{given}" if is_usable else None)
 
 
 # ---- publishing ----
@@ -92,7 +85,7 @@ def publish_form(month: str) -> BaseResponse | tuple[str, int]:
     """Publish, and show what was published; or say on the same page why not."""
     acknowledged = request.form.getlist("acknowledged") if request.form.get("seen") else []
     try:
-        publish(press(), month, _form_context(), acknowledged)
+        publish(press(), month, form_context(), acknowledged)
     except Refused as refusal:
         return _publish_page(month, refusal), refusal.status
     services().wakeups.wake()
@@ -152,7 +145,7 @@ def restate_form(month: str) -> BaseResponse | tuple[str, int]:
     try:
         if not 1 <= len(reason) <= LONGEST_REASON:
             raise ReasonMissing(limit=LONGEST_REASON)
-        restate(press(), month, _form_context(), reason)
+        restate(press(), month, form_context(), reason)
     except Refused as refusal:
         return _differences_page(month, refusal), refusal.status
     services().wakeups.wake()

@@ -1,8 +1,8 @@
-"""Which pages are there? Overview, monthly report, task book, households."""
+"""Which pages are there? Months, task books, records, operations."""
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
@@ -23,22 +23,16 @@ from api.identity import (
     caller_of,
     today,
 )
-from api.moments import moment_of, standing_at, summed_at
-from api.paging import make_cursor, next_url, read_cursor
-from api.personal import reading, rows_shown
-from api.queries import one_station, report_at, status_shown
+from api.language import SOURCE, language
+from api.moments import moment_of, summed_at
+from api.pages.menu import menu
+from api.personal import reading
+from api.queries import one_station, report_at
 from api.services import services
-from domain.code_lists import code_list, label_of
+from domain.code_lists import code_list
 from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id
 from projections.figures import Period, figures
 from projections.indicator_versions import station_set
-from projections.looking_back import (
-    STATUS,
-    Page,
-    households_then,
-    status_then,
-    timeline_then,
-)
 from projections.moments import Moment
 from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
 from projections.publications import publications_of
@@ -49,11 +43,9 @@ from projections.timeline import records_of_kind
 from workers.published_documents import published_by
 from workers.reports import fillings
 
-pages = Blueprint(
-    "pages", __name__, template_folder="templates", static_folder="static",
-    static_url_path="/static",
-)
-PAGE: Final = 50
+pages = Blueprint("pages", __name__, template_folder="templates")
+PAGE: Final = 40
+"""Rows on a page: about 30 KB of HTML, for a slow network."""
 SESSION: Final = timedelta(hours=12)
 
 
@@ -66,27 +58,20 @@ class Labels(dict[str, str]):
         self._name = name
 
     def __missing__(self, code: str) -> str:
-        """The label of a code."""
-        return label_of(self._name, code)
+        """The label of a code, in the reader's language."""
+        row = code_list(self._name).get(code)
+        return code if row is None else row.label if language() == SOURCE else row.label_en
 
 
-@pages.context_processor
+@pages.app_context_processor
 def _surroundings() -> dict[str, Any]:
     """What every page shows."""
     who = g.get("caller")
     return {
-        "caller": who, "newest_month": g.get("newest_month", "2024-11"),
-        "may": lambda verb: who is not None and allowed(who.role, verb, ""),
+        "caller": who, "menu": menu,
+        "may": lambda verb, noun="": who is not None and allowed(who.role, verb, noun),
         "form_token": form_token(),
     }
-
-
-@pages.before_request
-def _find_month() -> None:
-    who = g.get("caller")
-    if who is not None and request.endpoint != "pages.static":
-        months = _months(who.station)
-        g.newest_month = months[0] if months else "2024-11"
 
 
 def _months(station: str) -> list[str]:
@@ -101,7 +86,7 @@ def _months(station: str) -> list[str]:
 @action(PUBLIC)
 def sign_in() -> BaseResponse | tuple[str, int]:
     """Keep a token in a cookie that scripts cannot read."""
-    token, target = request.values.get("token", ""), _inside(request.values.get("next", ""))
+    token, target = request.values.get("token", ""), inside(request.values.get("next", ""))
     if token and caller_of(services().tokens, token.strip()):
         answer = redirect(target, 303)
         answer.set_cookie(
@@ -114,7 +99,7 @@ def sign_in() -> BaseResponse | tuple[str, int]:
     return page, 403 if problem else 200
 
 
-def _inside(target: str) -> str:
+def inside(target: str) -> str:
     """A path of this site; anything else becomes the home page."""
     parts = urlsplit(target)
     is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
@@ -133,23 +118,30 @@ def sign_out() -> BaseResponse:
 # ---- the overview ----
 
 
-@pages.route("/")
+@pages.route("/months")
 @action(READ_FIGURES)
-def home() -> str:
+def month_list() -> str:
     """The newest month's figures and all months."""
     found, station = services(), one_station()
     profile = station_profile(found.ledger, station)
     months = _months(station)
     month = months[0] if months else None
     shown = _figures(station, profile.indicator_set, month) if month else []
-    with found.read_models.engine.connect() as connection:
-        books = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
     return render_template(
-        "pages/home.html", books=books, profile=profile, months=months, month=month, figures=shown,
-        codes=_printed_codes(station),
-        month_label=month and f"{month[:4]} 年 {int(month[5:])} 月",
-        behind=found.ledger.head() - found.read_models.position(),
+        "pages/months.html", profile=profile, months=months, month=month, figures=shown,
+        codes=_printed_codes(station), behind=found.ledger.head() - found.read_models.position(),
     )
+
+
+@pages.route("/task-books")
+@action(READ_FIGURES)
+def task_book_list() -> str:
+    """All task books."""
+    with services().read_models.engine.connect() as connection:
+        books = records_of_kind(
+            connection, one_station(), "task_book", topic="task_book.drafted"
+        )
+    return render_template("pages/task_books.html", books=books)
 
 
 def _printed_codes(station: str) -> dict[str, str]:
@@ -168,12 +160,12 @@ def _figures(station: str, set_code: str, month: str) -> list[Any]:
 # ---- the month ----
 
 
-def _asked() -> Moment:
+def asked_moment() -> Moment:
     """As of and as known when, from the address."""
     return moment_of(request.args)
 
 
-def _times() -> dict[str, str | None]:
+def asked_times() -> dict[str, str | None]:
     """The same as the address says it, for the form and for links."""
     return {name: request.args.get(name) or None for name in ("as_of", "known_at")}
 
@@ -182,7 +174,7 @@ def _times() -> dict[str, str | None]:
 @action(READ_FIGURES)
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
-    report, times = report_at(_asked(), month, opened=reading().opened), _times()
+    report, times = report_at(asked_moment(), month, opened=reading().opened), asked_times()
     query = {name: value for name, value in times.items() if value}
     return render_template(
         "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **times,
@@ -214,63 +206,16 @@ def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
 @action(READ_FIGURES)
 def task_book_page(subject: str) -> str:
     """A task book: each target, what is expected by now, what was done, month by month."""
-    moment = _asked()
+    moment = asked_moment()
     with summed_at(moment) as then:
         progress = task_book_progress(
             then.connection, services().ledger, one_station(), subject,
             as_of=moment.as_of or today(), known_at=then.known_at,
         )
-    return render_template("pages/task_book.html", progress=progress, **_times())
+    return render_template("pages/task_book.html", progress=progress, **asked_times())
 
 
-# ---- households ----
-
-
-@pages.route("/households")
-@action(READ_CASES)
-def household_list_page() -> str:
-    """The register of households, a page at a time."""
-    station, moment = one_station(), _asked()
-    community, category = (request.args.get(n) or None for n in ("community", "category"))
-    profile = station_profile(services().ledger, station)
-    with standing_at(moment, *STATUS) as then:
-        rows = households_then(
-            then, station, community=community, category=category,
-            after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
-        )
-    last = rows[PAGE - 1].household if len(rows) > PAGE else None
-    rows = rows_shown(rows, [stream_id(station, "household", row.household) for row in rows])
-    return render_template(
-        "pages/households.html", rows=rows[:PAGE], community=community, category=category,
-        communities=[c.name for c in profile.communities],
-        categories=list(code_list("assistance_categories").values()),
-        labels=Labels("assistance_categories"), next_url=last and _next_url((last, last)),
-        position=then.position, **_times(),
-    )
-
-
-def _next_url(key: tuple[Any, Any]) -> str:
-    return next_url(make_cursor(key))
-
-
-@pages.route("/households/<household>")
-@action(READ_CASES)
-def household_page(household: str) -> str:
-    """A household: members, needs, timeline."""
-    station, moment = one_station(), _asked()
-    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)
-    with standing_at(moment, *STATUS, "timeline") as then:
-        status = status_then(then, station, household)
-        rows = timeline_then(then, station, f"household:{household}", page)
-    if status is None:
-        raise UnknownRecord(id=household, kind=KINDS["household"].label)
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
-    return render_template(
-        "pages/household.html", status=status_shown(station, status), timeline=rows[:PAGE],
-        labels=Labels("assistance_categories"), relations=Labels("relations"),
-        needs=Labels("needs"), position=then.position, **_times(),
-        next_url=last and _next_url((last.occurred_on, last.position)),
-    )
+# ---- records ----
 
 
 @pages.route("/records/<kind>/<subject>")

@@ -179,7 +179,7 @@ def test_progress_is_given_as_data_and_as_a_page(api: Api) -> None:
     assert page.status_code == 200
     for said in ("不少于 10", "23.86", "服务执行与产出", "20.00 / 20", "正常", "2025-06"):
         assert said in page.text
-    assert f"/task-books/{book}" in api.get("/").text
+    assert f"/task-books/{book}" in api.get("/task-books").text
 
 
 def test_an_unknown_task_book_has_no_progress(api: Api) -> None:

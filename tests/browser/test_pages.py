@@ -2,103 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
-from werkzeug.serving import make_server
-
-from api.app import create_app
-from api.identity import issue_token
-from api.services import EXTENSION, Services
-from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
-from workers.history import import_history
-from workers.settings import settings_for
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]
-SIZES = {"phone": (390, 844), "office": (1366, 768)}
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not Path(CHROMIUM).exists(), reason="没有 Chromium：apt install chromium，或设 CHROMIUM=路径"
-    ),
-]
+from playwright.sync_api import Page
+from web import OpenPage, Site, fits, follow, sign_in
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The demo station on a real server; answers its address and a lead's token."""
-    app = create_app(settings_for(tmp_path_factory.mktemp("site")))
-    found: Services = app.extensions[EXTENSION]
-    now = datetime.now(UTC)  # noqa: TID251 - the import's own time
-    result = import_history(found.ledger, demo_history(), DEMO_STATION, DEMO_SOURCE, now)
-    assert result.fault_count == 0
-    found.read_models.advance(found.ledger)
-    token = issue_token(found.tokens, "站长甲", "lead", DEMO_STATION, 1)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    SITES[address] = found
-    yield address, token
-    server.shutdown()
-    thread.join()
-    server.server_close()
-    found.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser, site: tuple[str, str]) -> Iterator[Page]:
-    """A signed-in page; it fails on any console error, CSP report or foreign request."""
-    width, height = SIZES[request.param]
-    context = browser.new_context(viewport={"width": width, "height": height})
-    page = context.new_page()
-    problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on(
-        "request", lambda r: None if r.url.startswith((site[0], "data:")) else problems.append(r.url)
-    )
-    page.goto(f"{site[0]}/sign-in")
-    page.get_by_label("访问令牌").fill(site[1])
-    page.get_by_role("button", name="登录").click()
-    page.wait_for_url(f"{site[0]}/")
-    yield page
-    context.close()
-    assert problems == []
-
-
-SITES: dict[str, Services] = {}
-"""What serves an address: a test brings its read models forward, as a worker would."""
-
-
-def fits(page: Page) -> bool:
-    """Whether nothing makes the page scroll sideways."""
-    return bool(page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"))
-
-
-def test_the_report_leads_from_a_figure_to_its_records(page: Page, site: tuple[str, str]) -> None:
-    page.goto(f"{site[0]}/months/2024-11")
+def test_the_report_leads_from_a_figure_to_its_records(page: Page) -> None:
+    page.goto("/months/2024-11")
     row = page.locator("#households_updated")
     assert row.get_by_role("link").inner_text() == "125"
     assert "近70" in page.locator("#brand_launch_attendance").inner_text()
@@ -114,8 +26,8 @@ def test_the_report_leads_from_a_figure_to_its_records(page: Page, site: tuple[s
     assert fits(page)
 
 
-def test_the_month_can_be_seen_as_it_was_known(page: Page, site: tuple[str, str]) -> None:
-    page.goto(f"{site[0]}/months/2024-11")
+def test_the_month_can_be_seen_as_it_was_known(page: Page) -> None:
+    page.goto("/months/2024-11")
     page.get_by_label("当时所知（录入日期）").fill("2024-11-20")
     page.get_by_role("button", name="查看").click()
     shown = int(page.locator("#households_updated").get_by_role("link").inner_text())
@@ -124,7 +36,7 @@ def test_the_month_can_be_seen_as_it_was_known(page: Page, site: tuple[str, str]
 
 
 def test_a_household_has_a_page_of_its_own(page: Page) -> None:
-    page.get_by_role("link", name="困难家庭").click()
+    follow(page, "户")
     page.get_by_label("救助类别").select_option(label="低保")
     page.get_by_role("button", name="筛选").click()
     page.locator("tbody a").first.click()
@@ -134,10 +46,10 @@ def test_a_household_has_a_page_of_its_own(page: Page) -> None:
 
 
 def test_a_month_is_checked_published_and_restated(
-    page: Page, site: tuple[str, str], request: pytest.FixtureRequest
+    page: Page, request: pytest.FixtureRequest
 ) -> None:
     month = {"phone": "2025-01", "office": "2025-02"}[request.node.callspec.params["page"]]
-    page.goto(f"{site[0]}/months/{month}")
+    page.goto(f"/months/{month}")
     page.get_by_role("link", name="核对并发布").click()
     assert fits(page)
     # the list must be confirmed before the button does anything
@@ -145,25 +57,27 @@ def test_a_month_is_checked_published_and_restated(
     assert page.url.endswith("/publish")
     page.get_by_role("checkbox").check()
     page.get_by_role("button", name="发布这份报告").click()
-    page.wait_for_url(f"{site[0]}/months/{month}/published")
+    page.wait_for_url(f"**/months/{month}/published")
     code = page.locator(".seal .code").first.inner_text()
     assert re.fullmatch(r"[0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4}", code)
     assert fits(page)
     with page.expect_download() as download:
         page.get_by_role("link", name="下载 Word 文件").click()
     given = download.value.path()
-    SITES[site[0]].read_models.advance(SITES[site[0]].ledger)
-    page.goto(f"{site[0]}/verify")
+    page.goto("/verify")
     page.get_by_label("Word 文件").set_input_files(
         {"name": "月报.docx", "mimeType": "application/msword", "buffer": given.read_bytes()}
     )
     page.get_by_role("button", name="核对", exact=True).click()
     page.get_by_role("status").get_by_text("逐字一致").wait_for()
     assert fits(page)
-    page.goto(f"{site[0]}/months/{month}/differences")
+    page.goto(f"/months/{month}/differences")
     assert "都没有变化" in page.content()
     assert fits(page)
-def test_the_task_book_leads_from_the_overview_to_the_records_of_a_month(page: Page) -> None:
+
+
+def test_the_task_book_leads_from_the_menu_to_the_records_of_a_month(page: Page) -> None:
+    follow(page, "任务书")
     page.get_by_role("link", name="2024-2025 年度任务书").click()
     visits = page.locator("#person_visits")
     assert "不少于 300" in visits.inner_text()
@@ -175,15 +89,25 @@ def test_the_task_book_leads_from_the_overview_to_the_records_of_a_month(page: P
     assert page.get_by_role("heading", name="走访：25").is_visible()
 
 
-def test_every_page_in_the_menu_opens(page: Page, site: tuple[str, str]) -> None:
-    for name in ("首页", "月报", "困难家庭", "审计", "运行", "接口"):
-        page.goto(f"{site[0]}/")
-        page.get_by_role("link", name=name, exact=True).click()
-        assert page.locator("h1").first.is_visible()
+def test_every_page_in_the_menu_opens(open_page: OpenPage, site: Site) -> None:
+    with open_page("phone") as page:
+        sign_in(page.context, site)
+        page.goto("/")
+        each_opens(page)
 
 
-def test_a_correction_is_found_and_so_is_who_looked(page: Page, site: tuple[str, str]) -> None:
-    page.goto(f"{site[0]}/audit")
+def each_opens(page: Page) -> None:
+    names = page.locator("#menu li span").all_text_contents()
+    assert {"今日", "户", "月报", "任务书", "审计", "运行", "接口"} <= set(names)
+    for name in names:
+        page.goto("/")
+        follow(page, name)
+        page.locator("main h1").wait_for()
+        assert fits(page), name
+
+
+def test_a_correction_is_found_and_so_is_who_looked(page: Page) -> None:
+    page.goto("/audit")
     page.get_by_label("动作").select_option(label="更正")
     page.get_by_role("button", name="查询").click()
     assert "家中灯具损怀，已记下。 → 家中灯具损坏，已记下。" in page.locator("tbody").inner_text()
@@ -200,7 +124,8 @@ def test_a_correction_is_found_and_so_is_who_looked(page: Page, site: tuple[str,
     assert fits(page)
 
 
-def test_signing_out_forgets_the_token(page: Page, site: tuple[str, str]) -> None:
+def test_signing_out_forgets_the_token(page: Page) -> None:
     page.get_by_role("button", name="退出").click()
-    page.goto(f"{site[0]}/months/2024-11")
+    page.wait_for_url("**/sign-in")
+    page.goto("/months/2024-11")
     assert page.get_by_role("heading", name="登录台账").is_visible()

@@ -68,6 +68,8 @@ def loaded(clone: Path, bare: dict[str, str]) -> Path:
     done = taizhang(clone, bare, "demo", "--load-only", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["events"] > 2000
+    assert (clone / ".venv/share/taizhang/parts/htmx.js").exists()
+    assert not (clone / "node_modules").exists()
     return clone
 
 

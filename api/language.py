@@ -1,0 +1,55 @@
+"""In which language does a page speak? Chinese is the source; English is a catalogue.
+
+The catalogue is the text file that translators edit (gettext's .po), read once a process:
+nothing has to be compiled, and nothing compiled can be out of date.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from babel.messages.pofile import read_po
+from flask import Flask, has_request_context, request
+
+CATALOGUES: Final = Path(__file__).parent / "translations"
+SOURCE: Final = "zh"
+LANGUAGES: Final = {"zh": "中文", "en": "English"}
+TAGS: Final = {"zh": "zh-CN", "en": "en"}
+COOKIE: Final = "lang"
+
+
+def language() -> str:
+    """The language of this request: as its cookie says, else Chinese.
+
+    What the browser prefers is not asked: an office PC set up in English is not a wish.
+    """
+    chosen = request.cookies.get(COOKIE, SOURCE) if has_request_context() else SOURCE
+    return chosen if chosen in LANGUAGES else SOURCE
+
+
+def translated(text: str) -> str:
+    """A Chinese text in the language of this request; one not in the catalogue stays as it is."""
+    spoken = language()
+    return text if spoken == SOURCE else catalogue(spoken).get(text, text)
+
+
+@cache
+def catalogue(name: str) -> dict[str, str]:
+    """Every text with its translation."""
+    with (CATALOGUES / f"{name}.po").open("rb") as file:
+        return {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}
+
+
+def _plural(one: str, many: str, count: int) -> str:
+    """Chinese has one form for all numbers, and so has our English: it writes “visits: 1”."""
+    return translated(one if count == 1 else many)
+
+
+def install(app: Flask) -> None:
+    """Let templates say ``_("…")``."""
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    environment: Any = app.jinja_env
+    environment.install_gettext_callables(translated, _plural, newstyle=True)
+    app.jinja_env.globals.update(language=language, languages=LANGUAGES, language_tags=TAGS)

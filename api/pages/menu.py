@@ -1,0 +1,91 @@
+"""Which pages are in the menu, for whom, under which key?
+
+A page is listed where it exists and the caller's role may open it; a new one is a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from flask import current_app, request, url_for
+
+from api.identity import (
+    AUDIT,
+    OPERATE,
+    READ_ACCESSES,
+    READ_CASES,
+    READ_EVALUATIONS,
+    READ_FIGURES,
+    Caller,
+    allowed,
+)
+from domain.vocabulary import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A page of the menu. ``key`` opens it with the browser's access key (Alt, Alt+Shift)."""
+
+    endpoint: str
+    label: str
+    icon: str
+    verb: str
+    key: str = ""
+    noun: str = ""
+    quick: bool = False
+    """Whether it stands in the bar at the foot of a phone."""
+
+
+PLACES: Final = (
+    Place("pages.home", "今日", "sun", READ_FIGURES, "1", quick=True),
+    Place("pages.household_list_page", "户", "home", READ_CASES, "2", quick=True),
+    Place("pages.record_choice", "记录", "pencil-square", READ_CASES, "3", quick=True),
+    Place("pages.referral_board", "转介", "arrows-right-left", READ_CASES, "4"),
+    Place("pages.case_list", "个案", "briefcase", READ_CASES),
+    Place("pages.activity_list", "活动", "calendar-days", READ_CASES),
+    Place("pages.volunteer_list", "志愿者", "hand-raised", READ_CASES),
+    Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
+    Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
+    Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS),
+    Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7"),
+    Place("pages.dashboard", "看板", "chart-bar", READ_FIGURES),
+    Place("pages.audit", "审计", "shield-check", AUDIT, "8"),
+    Place("pages.reads", "访问记录", "eye", READ_ACCESSES),
+    Place("pages.operations", "运行", "cog-6-tooth", OPERATE, "9"),
+    Place("documentation.docs", "接口", "code-bracket", READ_FIGURES),
+)
+ICONS: Final = frozenset({
+    *(place.icon for place in PLACES),
+    "arrow-left", "arrow-right", "bars-3", "chat-bubble-left-right", "check-circle",
+    "chevron-down", "clock", "exclamation-triangle", "information-circle", "language",
+    "magnifying-glass", "map-pin", "moon", "phone", "plus", "printer", "question-mark-circle",
+    "user-circle", "users", "x-mark",
+})
+"""Every icon that a page shows; ``api/cli/parts.py`` draws the others nowhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A place as a page shows it."""
+
+    place: Place
+    href: str
+    is_current: bool
+    """Whether the page is this one, or one below it."""
+
+
+def menu(who: Caller) -> list[Entry]:
+    """The menu of a caller."""
+    shown = {url_for(p.endpoint): p for p in PLACES if _is_for(who.role, p)}
+    here = max((href for href in shown if _is_within(href)), key=len, default="")
+    return [Entry(place, href, href == here) for href, place in shown.items()]
+
+
+def _is_within(href: str) -> bool:
+    """Whether the page that is shown is a place or lies below it."""
+    return request.path == href or (href != "/" and request.path.startswith(f"{href}/"))
+
+
+def _is_for(role: Role, place: Place) -> bool:
+    return place.endpoint in current_app.view_functions and allowed(role, place.verb, place.noun)

@@ -1,0 +1,256 @@
+"""How is something recorded on a page? One form an event, filled with what is likely.
+
+A follow-up of a known household needs three taps: the household, the kind of contact, the
+button. What was said last time of the same household stands in the form already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import redirect, render_template, request, url_for
+from msgspec import NODEFAULT
+from msgspec.structs import fields as struct_fields
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from api.identity import READ_CASES, action, caller, new_id, today
+from api.pages.fields import SEPARATOR, Around, FormField, NoFormError, form_fields
+from api.pages.views import pages
+from api.pages.writing import OCCURRED, Given, filled, may_state, posted, state, stated_by
+from api.personal import rows_shown, shown
+from api.problems import NotAllowed
+from api.queries import one_station
+from api.services import services
+from domain.fields import REFERS_TO, marks_of
+from domain.kernel import KINDS, Event, UnknownRecord, stream_id
+from domain.ledger import Receipt
+from domain.visit import VisitRecorded
+from projections.household_status import HouseholdStatus, household_status
+from projections.monthly_report import station_profile
+from projections.timeline import records_of_kind
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """Something that is recorded often: an event, and what its form says already."""
+
+    label: str
+    icon: str
+    topic: str
+    says: Mapping[str, str]
+
+
+OFTEN: Final = (
+    Shortcut("走访", "map-pin", "visit.recorded", {"mode": "home"}),
+    Shortcut("电话", "phone", "visit.recorded", {"mode": "phone"}),
+    Shortcut("信息更新", "pencil-square", "household.info_updated", {}),
+    Shortcut("信息核对", "check-circle", "household.info_verified", {}),
+    Shortcut("需求评估", "clipboard-document-check", "needs_assessment.made", {}),
+    Shortcut("转介", "arrows-right-left", "referral.made", {}),
+)
+"""What is recorded of a household, the most frequent first."""
+WITHOUT_HOUSEHOLD: Final = (
+    Shortcut("调研", "chat-bubble-left-right", "survey.held", {}),
+    Shortcut("社区需求调研", "users", "community_survey.held", {}),
+    Shortcut("活动", "calendar-days", "activity.held", {}),
+    Shortcut("开展培训", "document-text", "training.delivered", {}),
+    Shortcut("接受培训", "document-text", "training.received", {}),
+    Shortcut("接受督导", "chat-bubble-left-right", "supervision.received", {}),
+    Shortcut("会议", "users", "meeting.held", {}),
+)
+REPEATED: Final = frozenset({"mode", "purpose", "contents", "workers", "minutes"})
+"""What is likely to be as it was the last time."""
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a form is about: a household by its status, or some other record."""
+
+    household: HouseholdStatus | None
+    subject: str
+
+    @property
+    def household_id(self) -> str | None:
+        """The household, under the id that survives where it was merged."""
+        return None if self.household is None else self.household.household.household
+
+
+# ---- which forms there are ----
+
+
+@pages.route("/record")
+@action(READ_CASES)
+def record_choice() -> str:
+    """What can be recorded."""
+    return render_template(
+        "pages/record_choice.html", often=OFTEN,
+        others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)],
+    )
+
+
+def shortcuts_for_household() -> list[Shortcut]:
+    """What the caller may record of a household, the most frequent first."""
+    return [shortcut for shortcut in OFTEN if may_state(shortcut.topic)]
+
+
+def others_for_household() -> list[type[Event]]:
+    """Everything else that the caller may record of a household and that has a form."""
+    often = {shortcut.topic for shortcut in OFTEN}
+    around = Around(today(), ("—",), {"-": "—"}, frozenset({"household"}))
+    return [
+        event for kind in ("household", "case") for event in KINDS[kind].events
+        if event.topic not in often and may_state(event.topic)
+        and _is_about_household(event) and has_form(event, around)
+    ]
+
+
+def _is_about_household(event: type[Event]) -> bool:
+    found = stated_by(event.topic)
+    if found is None or found[2].of:
+        return False
+    noun, _event, how = found
+    names = any(m.get(REFERS_TO) == "household" for m in marks_of(event).values())
+    return names if how.is_opening else noun.kind.name == "household"
+
+
+def has_form(event: type[Event], around: Around) -> bool:
+    """Whether a form can ask for all that an event needs."""
+    try:
+        form_fields(event, around)
+    except NoFormError:
+        return False
+    return True
+
+
+# ---- a form ----
+
+
+@pages.route("/record/<topic>")
+@action(READ_CASES)
+def record_new(topic: str) -> str:
+    """The form that states an event."""
+    event, about = _event(topic), _about(request.args)
+    asked = form_fields(event, _around(about))
+    given = Given(new_id(), dict(_likely(event, about, asked).lists()))
+    return _page(event, about, asked, given)
+
+
+@pages.route("/record/<topic>", methods=["POST"])
+@action(READ_CASES)
+def record_form(topic: str) -> BaseResponse | tuple[str, int]:
+    """Record what a form states, and show it where it belongs; or say at the field why not."""
+    event, about = _event(topic), _about(request.form)
+    asked, given = form_fields(event, _around(about)), posted()
+    if event is VisitRecorded and given.first("outcome") != "met":
+        given.values["persons_met"] = ["0"]  # whoever was not met is nobody
+    done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
+    if done is None:
+        return _page(event, about, asked, given), given.status
+    return redirect(_shown_at(about, done[0], has_warning=bool(done[1])), 303)
+
+
+def _event(topic: str) -> type[Event]:
+    """The event of a form.
+
+    :raises UnknownRecord: where there is no such form.
+    :raises NotAllowed: where the role may not state it.
+    """
+    found = stated_by(topic)
+    if found is None:
+        raise UnknownRecord(id=topic, kind="表单")
+    if not may_state(topic):
+        raise NotAllowed(role=caller().role.label, verb=topic)
+    return found[1]
+
+
+def _about(given: Mapping[str, str]) -> About:
+    household, subject = given.get("household", ""), given.get("subject", "")
+    if not household:
+        return About(None, subject)
+    with services().read_models.engine.connect() as connection:
+        status = household_status(connection, one_station(), household)
+    if status is None:
+        raise UnknownRecord(id=household, kind=KINDS["household"].label)
+    return About(status, subject)
+
+
+def _around(about: About) -> Around:
+    profile = station_profile(services().ledger, one_station())
+    communities = [community.name for community in profile.communities]
+    if about.household is None:
+        return Around(today(), communities)
+    return Around(
+        today(), communities, _names(about.household), frozenset({"household"})
+    )
+
+
+def _names(status: HouseholdStatus) -> dict[str, str]:
+    """The members' names, opened from the file that lists each."""
+    files = [stream_id(one_station(), "household", m.household) for m in status.members]
+    return {m.person: m.name for m in rows_shown(status.members, files)}
+
+
+def _known(event: type[Event], about: About) -> dict[str, Any]:
+    """What need not be asked: the household that the form is about."""
+    return {
+        name: about.household_id for name, marks in marks_of(event).items()
+        if marks.get(REFERS_TO) == "household" and about.household_id
+    }
+
+
+def _likely(
+    event: type[Event], about: About, asked: Sequence[FormField]
+) -> MultiDict[str, str]:
+    """What a new form says already: usual values, the last time's, then what the link says."""
+    usual = {
+        one.name: one.default for one in struct_fields(event)
+        if one.default is not NODEFAULT and one.default is not None
+    }
+    names = {one.name for one in asked}
+    values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}
+    values |= usual | _last_time(event, about) | request.args.to_dict()
+    for one in asked:
+        if one.kind == "texts" and isinstance(said := values.get(one.name), list | tuple):
+            values[one.name] = SEPARATOR.join(said)
+    return filled({n: v for n, v in values.items() if n in names | {OCCURRED}})
+
+
+def _last_time(event: type[Event], about: About) -> dict[str, Any]:
+    """What the newest record of the same kind says of the household."""
+    found = stated_by(event.topic)
+    if about.household_id is None or found is None:
+        return {}
+    with services().read_models.engine.connect() as connection:
+        rows = records_of_kind(
+            connection, one_station(), found[0].kind.name, topic=event.topic,
+            subject=f"household:{about.household_id}", limit=1,
+        )
+    return {n: v for row in rows for n, v in row.data.items() if n in REPEATED and v}
+
+
+def _page(
+    event: type[Event], about: About, asked: Sequence[FormField], given: Given
+) -> str:
+    household = None if about.household is None else about.household.household
+    if household is not None:
+        household = shown(household, stream_id(one_station(), "household", household.household))
+    return render_template(
+        "pages/record_form.html", event=event, asked=asked, given=given, household=household,
+        subject=about.subject, occurred=OCCURRED, today=today(),
+        form_labels={OCCURRED: "发生日期"} | {one.name: one.label for one in asked},
+    )
+
+
+def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:
+    """Where what was recorded is seen: in the household's timeline, or as a record."""
+    more: dict[str, Any] = {"recorded": receipt.position}
+    more |= {"check": 1} if has_warning else {}
+    if about.household_id is not None:
+        return url_for("pages.household_page", household=about.household_id, **more)
+    recorded = receipt.recorded
+    return url_for(
+        "pages.record_page", kind=recorded.stream.split("/")[1], subject=recorded.id, **more
+    )

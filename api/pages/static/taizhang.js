@@ -1,0 +1,44 @@
+// What a page can do besides, where there is script: every form posts and every page reads without.
+"use strict";
+
+// "/" goes to the search field, Escape closes the phone's menu.
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.matches("input, textarea, select");
+  if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+    const field = document.querySelector("[data-search]");
+    if (field) { event.preventDefault(); field.focus(); }
+  }
+  if (event.key === "Escape" && location.hash === "#menu") location.hash = "#main";
+});
+
+// A form is sent once, however often its button is pressed; coming back, it can be sent again.
+// (Its request id would make the second the same; this spares the wait.)
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.dataset.sent) event.preventDefault();
+  form.dataset.sent = "yes";
+});
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
+
+// A filter that is chosen acts at once; without script its button does.
+document.addEventListener("change", (event) => {
+  const form = event.target.closest("form[data-auto]");
+  if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
+});
+
+// The slider beside a day field moves the day.
+document.querySelectorAll("[data-slider-for]").forEach((slider) => {
+  const field = document.getElementById(slider.dataset.sliderFor);
+  const first = Date.parse(slider.dataset.first);
+  if (!field || Number.isNaN(first)) return;
+  const dayAt = (number) => new Date(first + number * 86400000).toISOString().slice(0, 10);
+  slider.hidden = false;
+  slider.addEventListener("input", () => {
+    field.value = dayAt(Number(slider.value));
+    slider.setAttribute("aria-valuetext", field.value);
+  });
+  slider.addEventListener("change", () => field.form.requestSubmit());
+});

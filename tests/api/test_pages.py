@@ -1,0 +1,230 @@
+"""Do the pages record, find and show by the same rules as the API, without any script?"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from callers import Api
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from api.forms import COOKIE
+
+MEMBERS = [
+    {
+        "person": "p1", "name": "测试<script>一", "relation": "head",
+        "id_number": "37010218990101018X", "phone": "13800000001",
+    }
+]
+
+
+@pytest.fixture
+def browser(api: Api) -> Iterator[FlaskClient]:
+    """A social worker's browser without script."""
+    with api.app.test_client() as client:
+        client.set_cookie(COOKIE, api.token())
+        yield client
+
+
+def filled(page: TestResponse, **answers: Any) -> dict[str, Any]:
+    """A page's form as it stands, with some answers changed."""
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)
+    return {name: value for name, value in hidden if name != "next"} | answers
+
+
+VISIT = {"occurred_on": "2024-11-05", "mode": "home", "purpose": "follow_up", "persons_met": "1",
+         "outcome": "met", "note": "安好"}
+
+
+def test_a_follow_up_is_recorded_once_however_often_its_button_is_pressed(
+    api: Api, browser: FlaskClient
+) -> None:
+    household = api.household()
+    api.project()
+    page = browser.get(f"/record/visit.recorded?household={household}&mode=home")
+    form = filled(page, **VISIT)
+    first = browser.post("/record/visit.recorded", data=form)
+    head = api.head()
+    again = browser.post("/record/visit.recorded", data=form)
+    assert (first.status_code, again.status_code) == (303, 303)
+    assert first.location == again.location == f"/households/{household}?recorded={head}"
+    assert api.head() == head
+    api.project()
+    shown = browser.get(first.location).text
+    assert "已登记" in shown
+    assert "入户 · 回访 · 见到人数 1 · 见到" in shown
+    # the next form says what is likely to be the same
+    page = browser.get(f"/record/visit.recorded?household={household}")
+    assert re.search(r'value="follow_up" checked', page.text)
+
+
+def test_a_changed_form_that_was_recorded_already_asks_first(
+    api: Api, browser: FlaskClient
+) -> None:
+    household = api.household()
+    api.project()
+    form = filled(browser.get(f"/record/visit.recorded?household={household}"), **VISIT)
+    browser.post("/record/visit.recorded", data=form)
+    refused = browser.post("/record/visit.recorded", data=form | {"note": "另一次"})
+    assert refused.status_code == 422
+    assert "刚才已经登记过" in refused.text
+    assert "另一次" in refused.text
+    head = api.head()
+    assert browser.post("/record/visit.recorded", data=filled(refused, **VISIT)).status_code == 303
+    assert api.head() == head + 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "said"),
+    [
+        ({"occurred_on": "2999-01-01"}, "occurred_on", "晚于今天"),
+        ({"occurred_on": "2024-02-30"}, "occurred_on", "真实存在的日期"),
+        ({"persons_met": "很多"}, "persons_met", "应为整数"),
+        ({"persons_met": "0"}, "persons_met", "至少为 1"),
+        ({"purpose": ""}, "purpose", "必填"),
+        ({"minutes": "9999"}, "minutes", "应大于 0，不大于 1440"),
+    ],
+)
+def test_what_is_wrong_stands_at_its_field_and_nothing_typed_is_lost(
+    api: Api, browser: FlaskClient, wrong: dict[str, str], field: str, said: str
+) -> None:
+    household = api.household()
+    api.project()
+    page, head = browser.get(f"/record/visit.recorded?household={household}"), api.head()
+    refused = browser.post("/record/visit.recorded", data=filled(page, **VISIT | wrong))
+    assert refused.status_code == 422
+    [text] = re.findall(rf'id="wrong-{field}">([^<]*)<', refused.text)
+    assert said in text
+    assert "安好" in refused.text
+    assert api.head() == head
+
+
+def test_whoever_was_not_met_is_nobody(api: Api, browser: FlaskClient) -> None:
+    household = api.household()
+    api.project()
+    form = filled(browser.get(f"/record/visit.recorded?household={household}"), **VISIT)
+    assert browser.post("/record/visit.recorded", data=form | {"outcome": "not_met"}).status_code == 303
+    api.project()
+    [row] = api.get(f"visits?household={household}").get_json()["items"]
+    assert (row["data"]["persons_met"], row["data"]["outcome"]) == (0, "not_met")
+    assert "待再访" in (today := browser.get("/").text)
+    assert f"/households/{household}" in today
+
+
+def test_other_events_have_forms_of_the_same_kind(api: Api, browser: FlaskClient) -> None:
+    household = api.household()
+    api.project()
+    says = {
+        "needs_assessment.made": {"needs": ["medical", "care"]},
+        "referral.made": {"to_agency": "示例医院", "need": "medical", "basis": "consent"},
+        "household.info_updated": {"fields": ["phone"], "phone": "13800000002"},
+        "assistance.assigned": {"unit": "u1", "category": "dibao", "covered": ["p1"]},
+        "survey.held": {"kind": "elderly_alone", "persons_surveyed": "12", "persons_surveyed.as": "about"},
+    }
+    for topic, answers in says.items():
+        about = "" if topic == "survey.held" else f"?household={household}"
+        page = browser.get(f"/record/{topic}{about}")
+        assert page.status_code == 200, topic
+        done = browser.post(f"/record/{topic}", data=filled(page, occurred_on="2024-11-05", **answers))
+        assert done.status_code == 303, (topic, re.findall(r'class="wrong"[^>]*>([^<]*)|<li>([^<]*)', done.text))
+
+
+def test_a_form_of_another_session_or_role_records_nothing(api: Api, browser: FlaskClient) -> None:
+    household = api.household()
+    api.project()
+    form = filled(browser.get(f"/record/visit.recorded?household={household}"), **VISIT)
+    head = api.head()
+    assert browser.post("/record/visit.recorded", data=form | {"form_token": "x"}).status_code == 403
+    browser.set_cookie(COOKIE, api.token("reviewer"))
+    assert browser.get("/record/visit.recorded").status_code == 403
+    page = browser.get("/record")
+    assert "只查看" in page.text
+    assert browser.post("/record/visit.recorded", data=filled(page, **VISIT)).status_code == 403
+    assert api.head() == head
+
+
+def test_somebody_is_found_by_what_was_typed_and_the_log_says_so(
+    api: Api, browser: FlaskClient
+) -> None:
+    household = api.household(members=MEMBERS, address="东路1号")
+    api.project()
+    for text in ("测试<script>一", "37010218990101018x", "138 0000 0001", "东路1号"):
+        page = browser.post("/households/search", data=filled(browser.get("/households"), sought=text))
+        assert "找到 1 户" in page.text, text
+        assert f"/households/{household}" in page.text
+        assert "测试<script>" not in page.text
+    page = browser.post("/households/search", data=filled(browser.get("/households"), sought="测"))
+    assert "没有找到" in page.text
+    rows = api.get("access-log?action=search", role="lead").get_json()["items"]
+    assert household in {subject["id"] for row in rows for subject in row["subjects"]}
+
+
+def test_numbers_and_addresses_are_shown_when_asked_for_and_the_asking_is_logged(
+    api: Api, browser: FlaskClient
+) -> None:
+    household = api.household(members=MEMBERS, address="东路1号")
+    api.project()
+    page = browser.get(f"/households/{household}")
+    for secret in ("37010218990101018X", "13800000001", "东路1号"):
+        assert secret not in page.text
+    opened = browser.post(f"/households/{household}/particulars", data=filled(page))
+    for secret in ("37010218990101018X", "13800000001", "东路1号"):
+        assert secret in opened.text
+    routes = [row["route"] for row in api.get("access-log", role="lead").get_json()["items"]]
+    assert routes[0] == "/households/<household>/particulars"
+
+
+def test_an_error_on_a_page_is_a_page_that_leads_back(browser: FlaskClient) -> None:
+    for address, status in (
+        ("/households/nobody", 404), ("/households?as_of=x", 400), ("/nowhere", 404),
+        ("/record/nothing.such", 404), ("/audit", 403), ("/households?cursor=x", 400),
+    ):
+        page = browser.get(address, headers={"Accept": "text/html"})
+        assert page.status_code == status, address
+        assert page.content_type.startswith("text/html"), address
+        assert "回到今日" in page.text
+    assert 'href="/households">' in browser.get("/households/nobody").text
+
+
+def test_preferences_work_without_script_and_lead_nowhere_else(
+    browser: FlaskClient,
+) -> None:
+    done = browser.post("/preferences", data={"theme": "dark", "lang": "en", "next": "//elsewhere"})
+    assert (done.status_code, done.location) == (303, "/")
+    page = browser.get("/").text
+    assert 'data-theme="dark"' in page
+    assert '<html lang="en"' in page
+    assert "Today" in page
+    browser.post("/preferences", data={"theme": "x", "lang": "zh"})
+    assert 'data-theme="dark"' in browser.get("/").text
+
+
+def test_the_ledger_is_exported_exactly_as_seen(api: Api, browser: FlaskClient) -> None:
+    api.household(members=MEMBERS, file_number="000123")
+    household = api.household(community="西路社区", members=[MEMBERS[0] | {"person": "p2", "name": "=1+1"}])
+    api.recorded("visits", {
+        "occurred_on": "2024-11-05", "mode": "home", "purpose": "routine", "persons_met": 1,
+        "household": household, "workers": ["张社工"],
+    })
+    api.project()
+    asked = "columns=head_name,file_number,community&sort=-community"
+    page = browser.get(f"/ledger?{asked}").text
+    table = page[page.index("<tbody>"):page.index("</tbody>")]
+    assert table.index("西路社区") < table.index("东路社区")
+    lines = browser.get(f"/ledger.csv?{asked}").text.lstrip("\ufeff").splitlines()
+    assert lines == ["户主,档案号,社区", "'=1+1,,西路社区", "测试<script>一,'000123,东路社区"]
+    with zipfile.ZipFile(io.BytesIO(browser.get(f"/ledger.xlsx?{asked}").data)) as book:
+        texts = re.findall(r"<t[^>]*>([^<]*)</t>", book.read("xl/sharedStrings.xml").decode())
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+    assert texts == ["户主", "档案号", "社区", "=1+1", "西路社区", "测试&lt;script&gt;一", "000123", "东路社区"]
+    assert "<f>" not in sheet
+    visits = browser.get("/ledger.csv?kind=visit&columns=occurred_on,household,mode,workers").text
+    assert visits.splitlines()[1] == "2024-11-05,入户,'=1+1,张社工"
+    actions = [row["action"] for row in api.get("access-log", role="lead").get_json()["items"]]
+    assert actions[:3] == ["export"] * 3
+    assert browser.get("/ledger?kind=nothing").status_code == 422

@@ -1,0 +1,135 @@
+"""Can people work with the pages: on a phone, in the office, by keyboard, without script?"""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from playwright.sync_api import Page
+from web import OpenPage, Site, fits, follow, sign_in
+
+from api.assets import PARTS, asset_url
+from api.cli.parts import FOR_TESTS
+from api.forms import COOKIE
+
+AXE = PARTS / FOR_TESTS / "axe.js"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+SHOWN = (
+    "/", "/households", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
+    "/months", "/months/2024-11", "/months/2024-11/publish", "/task-books", "/audit",
+    "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found",
+)
+"""Every page that needs no record of its own; the household's and its form are added."""
+names = itertools.count(1)
+
+
+@pytest.fixture(params=[True, False], ids=["script", "plain"])
+def phone(request: pytest.FixtureRequest, open_page: OpenPage, site: Site) -> Page:
+    """A social worker's phone, with and without script."""
+    with open_page("phone", java_script_enabled=request.param) as page:
+        sign_in(page.context, site, "social_worker", "陈一鸣")
+        yield page
+
+
+def test_a_follow_up_of_a_known_household_takes_three_taps(phone: Page, site: Site) -> None:
+    household = site.household(f"李{next(names)}")
+    phone.goto(f"/households/{household}")
+    phone.get_by_role("link", name="走访", exact=True).tap()
+    phone.get_by_role("radio", name="回访").tap()
+    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("status").get_by_text("已登记").wait_for()
+    assert "入户 · 回访 · 见到人数 1 · 见到" in phone.locator("tbody").last.inner_text()
+    assert fits(phone)
+    # what is wrong stands at its field, and the form can be sent again
+    phone.get_by_role("link", name="电话", exact=True).tap()
+    phone.get_by_label("见到人数").fill("0")
+    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_text("至少为 1").last.wait_for()
+    assert phone.get_by_label("见到人数").get_attribute("aria-invalid") == "true"
+    phone.get_by_label("见到人数").fill("1")
+    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("status").get_by_text("已登记").wait_for()
+    assert phone.locator("tbody").last.get_by_text("电话").count() == 1
+
+
+def test_somebody_is_found_and_numbers_are_shown_when_asked_for(phone: Page, site: Site) -> None:
+    name = f"王小{next(names)}"
+    site.household(name, id_number="37010218990101018X")
+    phone.goto("/")
+    follow(phone, "户")
+    phone.get_by_label("姓名、证件号码、电话或住址").fill(name)
+    phone.get_by_role("button", name="查找").tap()
+    phone.get_by_role("link", name=name).tap()
+    phone.get_by_role("heading", name="时间线").wait_for()
+    assert "37010218990101018X" not in phone.content()
+    phone.get_by_role("button", name="显示证件号码").tap()
+    phone.get_by_text("37010218990101018X").wait_for()
+    assert fits(phone)
+
+
+def test_names_and_notes_are_texts_and_never_run(open_page: OpenPage, site: Site) -> None:
+    evil = f"<img src=x onerror=alert({next(names)})>'\"</script><script>alert(1)</script>"
+    household = site.household(evil[:50])
+    with open_page("office") as page:
+        sign_in(page.context, site)
+        page.on("dialog", lambda _dialog: pytest.fail("a name was run as a script"))
+        page.goto(f"/record/visit.recorded?household={household}&mode=%22%3E%3Cscript%3E")
+        page.get_by_label("备注").fill(evil)
+        page.get_by_role("radio", name="入户").click()
+        page.get_by_role("radio", name="回访").click()
+        page.get_by_role("button", name="登记").click()
+        page.get_by_role("status").get_by_text("已登记").wait_for()
+        page.locator("tbody").last.get_by_role("link", name="走访").click()
+        assert evil in page.locator("tbody").inner_text()
+        for address in ("/", "/households", "/ledger", f"/households?community={evil}"):
+            page.goto(address)
+
+
+def test_the_office_works_by_keyboard(open_page: OpenPage, site: Site) -> None:
+    with open_page("office") as page:
+        sign_in(page.context, site)
+        page.goto("/households")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "跳到正文"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "main"
+        page.keyboard.press("/")
+        assert page.evaluate("document.activeElement.name") == "sought"
+
+
+@pytest.mark.parametrize(("size", "scheme"), [("phone", "dark"), ("office", "light")])
+def test_every_page_is_fit_for_everybody(
+    open_page: OpenPage, site: Site, size: str, scheme: str
+) -> None:
+    household = site.household(f"赵{next(names)}")
+    axe = AXE.read_text(encoding="utf-8")
+    faults = []
+    with open_page(size, color_scheme=scheme) as page:
+        sign_in(page.context, site)
+        for address in (
+            *SHOWN, f"/households/{household}", f"/record/visit.recorded?household={household}",
+        ):
+            page.goto(address)
+            page.evaluate(axe)
+            found = page.evaluate("rules => axe.run(document, rules)", RULES)
+            faults += [
+                (address, fault["id"], node["html"][:160])
+                for fault in found["violations"] for node in fault["nodes"][:3]
+            ]
+            faults += [] if fits(page) else [(address, "scrolls sideways", "")]
+    assert faults == []
+
+
+def test_a_page_is_light_enough_for_a_stairwell(site: Site) -> None:
+    """HTML ≤ 30 KB, script ≤ 20 KB and styles ≤ 12 KB on the wire (docs/pages.md)."""
+    def loaded(name: str) -> bytes:
+        with site.app.test_client() as client:
+            return client.get(str(asset_url(name)), headers={"Accept-Encoding": "gzip"}).data
+
+    with site.app.test_client() as client:
+        client.set_cookie(COOKIE, site.token())
+        for address in ("/", "/households", "/ledger?kind=visit", "/record/visit.recorded"):
+            assert len(client.get(address).data) <= 30_000, address
+    sizes = {name: len(loaded(name)) for name in ("htmx.js", "taizhang.js", "taizhang.css", "dark.css")}
+    assert sizes["htmx.js"] + sizes["taizhang.js"] <= 20_000, sizes
+    assert sizes["taizhang.css"] + sizes["dark.css"] <= 12_000, sizes
