@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from domain.fields import COMMUNITY, PERSON_MARK, REFERS_TO, bearing
-from domain.kernel import KINDS, Recorded, stream_kind, stream_subject
+from domain.kernel import KINDS, Event, Recorded, stream_kind, stream_subject
 
 _SUBJECT_KINDS: Final = {PERSON_MARK: "person", COMMUNITY: "community"}
 """What a mark is about; a reference says so itself."""
@@ -54,6 +54,15 @@ def _naming(struct: Any, marks: tuple[str, ...]) -> tuple[tuple[str, str, str], 
 def own_subject(stream: str) -> str:
     """What a stream itself is about: ``household:…`` of a household's."""
     return f"{stream_kind(stream)}:{stream_subject(stream)}"
+
+
+def subjects(stream: str, event: Event, opening: Event | None) -> set[str]:
+    """Whose timeline a record is in: its stream's own subject, and all whom it names.
+
+    ``opening`` is the stream's first event, where later ones leave it to that.
+    """
+    found = {own_subject(stream), *named(event, EVERYTHING)}
+    return found.union(named(opening, EVERYTHING)) if opening is not None else found
 
 
 def inheriting(events: Iterable[Recorded]) -> set[str]:

@@ -49,7 +49,7 @@ from projections.aliases import aliases_at
 from projections.columns import UtcDateTime
 from projections.kernel import Batch, Changes, Fault, Projection, Row, Rows, metadata
 from projections.lateness import days_late, is_late, recorded_month
-from projections.naming import EVERYTHING, inheriting, inherits, named
+from projections.naming import EVERYTHING, inheriting, inherits, named, subjects
 
 records: Final = Table(
     "records",
@@ -174,10 +174,10 @@ class Timeline(Projection):
 
     def standing(self, history: Sequence[Recorded], day: date | None) -> Rows:
         """The rows of what a stream's history says, of what had occurred by a day."""
-        for record, subjects in _rows_of_stream(history):
+        for record, of in _rows_of_stream(history):
             if day is None or record[_OCCURRED_ON] <= day:
                 yield records, record
-                yield from ((record_subjects, subject) for subject in subjects)
+                yield from ((record_subjects, subject) for subject in of)
 
 
 _RecordRows = tuple[tuple[Any, ...], list[Row]]
@@ -233,7 +233,7 @@ def _rows(
     ``said`` is whatever a corrected entry ever stated. Values are in the order of the columns.
     """
     stream, version, envelope = original.stream, original.version, original.envelope
-    station, kind, subject = stream.split("/", 2)
+    station, kind, _subject = stream.split("/", 2)
     on, recorded_at = occurred.on, envelope.recorded_at
     days = [on, *(statement.occurred.on for statement in said)]
     record = (
@@ -241,9 +241,7 @@ def _rows(
         on, occurred.until, min(days), max(days), recorded_at, recorded_month(recorded_at),
         envelope.imported_at, envelope.actor, status, corrected_times, _data(event),
     )
-    current = {f"{kind}:{subject}", *named(event, EVERYTHING)}
-    if opening is not None:
-        current.update(named(opening, EVERYTHING))
+    current = subjects(stream, event, opening)
     ever = current.union(*(named(statement.event, EVERYTHING) for statement in said))
     return record, [(stream, version, s, station, on, s in current) for s in sorted(ever)]
 

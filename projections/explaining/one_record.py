@@ -28,7 +28,7 @@ from projections.explaining.reasons import (
 from projections.explaining.tested import Tested, net, record_said, standing
 from projections.measures import POSTS
 from projections.moments import known
-from projections.timeline import inherits, subjects
+from projections.naming import inherits, subjects
 
 
 def reasons_of_record(
@@ -132,8 +132,8 @@ def named_by(question: Question, record: tuple[str, int]) -> set[str]:
     folded = fold(KINDS[stream_kind(stream)], None, history)
     if folded is None or entry not in folded.entries:
         return set()
-    opening = next(iter(folded.entries.values())).statement if inherits(stream) else None
-    return subjects(stream, folded.entries[entry].statement, opening)
+    opening = folded.opening if inherits(stream_kind(stream)) else None
+    return subjects(stream, folded.entries[entry].statement.event, opening)
 
 
 def counted_amounts(rows: Sequence[Tested]) -> dict[tuple[str, str], int]:
