@@ -1,6 +1,7 @@
 """What do tests start from? Real parts: a ledger and read models in a place of their own.
 
 What concerns both databases runs on both: SQLite in a file, PostgreSQL from a wheel.
+How the whole suite runs on several cores is told by decision 0021.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -20,6 +22,15 @@ from domain.ledger import Ledger
 from projections.engine import ReadModels
 
 _numbers = itertools.count(1)
+_LOST_MACHINES: Final = ("fsync", "full_page_writes")
+"""Settings that only a machine without power would show; killed processes lose nothing by them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker have all that starts processes: never two of them share the cores."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.xdist_group("slow"))
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +43,12 @@ def postgres_server() -> Iterator[str]:
         folder = Path(tempfile.mkdtemp(prefix="taizhang-pg-"))
         folder.chmod(0o755)
         server = get_server(folder / "data", cleanup_mode="stop")
-    yield server.get_uri().replace(":@/", "@/")
+    url = server.get_uri().replace(":@/", "@/")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in _LOST_MACHINES:
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute(b"SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
