@@ -26,11 +26,11 @@ _LOST_MACHINES: Final = ("fsync", "full_page_writes")
 """Settings that only a machine without power would show; killed processes lose nothing by them."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker have all that starts processes: never two of them share the cores."""
-    for item in items:
-        if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.xdist_group("slow"))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Never two tests that start processes at a time, however many cores there are."""
+    from sharing import OneSlowTestAtATime
+
+    return OneSlowTestAtATime(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from api.cli.common import REFUSED, UNREACHABLE, CommandFailedError, talk
 
 NOT_COLLECTED: Final = 5
 """Pytest's exit code where no test matched."""
-SIDE_BY_SIDE: Final = ("--numprocesses=logical", "--maxprocesses=8", "--dist=loadgroup")
-"""The whole suite: a worker a core, and what is marked ``slow`` on one of them (decision 0021)."""
+SIDE_BY_SIDE: Final = ("--numprocesses=logical", "--maxprocesses=8")
+"""The whole suite: a worker a core, and the slow tests on one of them (decision 0021)."""
 
 
 @click.command(
