@@ -23,7 +23,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from bench.filling import codes, grow, say
+from bench.filling import codes, grow, number_of, say
 from bench.places import Place, Servers, database_at, fill, on_sqlite, postgres_server
 from bench.rebuilding import rebuild, workers
 from domain.ledger import Notification
@@ -141,7 +141,6 @@ def _stations(place: Place) -> list[str]:
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if place.database == "postgresql":
             connection.execute(text("ANALYZE"))
-        length = connection.execute(text("SELECT count(*) FROM template")).scalar_one()
+        last = connection.execute(text("SELECT max(code) FROM city")).scalar_one()
     engine.dispose()
-    with place.ledger() as ledger:
-        return codes(1, max(1, ledger.head() // int(length)))
+    return codes(1, number_of(last))
