@@ -90,11 +90,11 @@ def _kept(servers: Servers, place: Place, events: int) -> Grown:
     note = place.folder.with_suffix(".json")
     with place.ledger() as ledger:
         is_empty = ledger.head() == 0
-    if note.exists():
-        _catch_up(place)
-    elif is_empty:
+    if is_empty:
         peak = _build(place, _template(servers), events)
         note.write_text(json.dumps({"peak_memory": peak}) + "\n", encoding="utf-8")
+    elif note.exists():
+        _catch_up(place)
     else:
         raise NotKeptWholeError(
             f"{place.folder} was not built to its end, as {note.name} is missing beside it:"
