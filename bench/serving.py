@@ -129,7 +129,7 @@ def await_port(port: int) -> None:
 
     :raises TimeoutError: where nobody does.
     """
-    for _ in range(200):
+    for _ in range(600):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:
