@@ -5,20 +5,29 @@ from __future__ import annotations
 from datetime import date
 from typing import Any, Final
 
-from flask import Flask, Response, current_app, jsonify
+from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
-from flask_smorest import Api
 
-from api import assets, bodies, identity, language, moments, operations, personal, problems
+from api import (
+    assets,
+    bodies,
+    identity,
+    language,
+    moments,
+    openapi,
+    operations,
+    personal,
+    problems,
+)
 from api.access_log import AccessLog
 from api.audit import audit
 from api.bundles import bundles
 from api.difference import differences
-from api.documentation import SPEC, documentation
+from api.documentation import documentation
 from api.duplicates import duplicates
 from api.evaluations import evaluations
 from api.explaining import explaining
-from api.identity import PUBLIC, action, tokens_engine
+from api.identity import tokens_engine
 from api.indicators import indicators
 from api.nouns import NOUNS
 from api.operations import operations as operations_routes
@@ -37,7 +46,6 @@ from workers.runtime import Runtime
 from workers.service import running_redis_url
 from workers.settings import Settings
 
-OPENAPI_ENDPOINT: Final = "api-docs.openapi_json"
 MOST_BYTES: Final = 1024 * 1024
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -66,7 +74,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=MOST_BYTES,
         API_TITLE="台账接口", API_VERSION="v1", OPENAPI_VERSION="3.1.0",
         OPENAPI_URL_PREFIX="/api/v1", OPENAPI_JSON_PATH="openapi.json",
-        API_SPEC_OPTIONS=_description(),
+        API_SPEC_OPTIONS=openapi.introduction(),
     )
     app.json = ChineseJson(app)
     found = Services(
@@ -79,7 +87,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     bodies.install(app)
     moments.install(app)
     operations.install(app, found)
-    api = Api(app)
+    api = openapi.Described(app)
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, explaining,
         differences, task_books, duplicates, evaluations, score_sheets, bundles,
@@ -90,9 +98,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(pages)
     assets.install(app)
     language.install(app)
-    app.view_functions[OPENAPI_ENDPOINT] = openapi_document
-    app.extensions[SPEC] = api.spec
-    _describe_errors(api)
+    openapi.install(app, api)
     problems.install(app)
     app.after_request(_secured)
     personal.install(app)
@@ -102,69 +108,6 @@ def create_app(settings: Settings | None = None) -> Flask:
 def _replica(settings: Settings) -> ReadModels | None:
     url = settings.query_database_url
     return ReadModels(url, is_replica=True) if url else None
-
-
-@action(PUBLIC)
-def openapi_document() -> Response:
-    """The OpenAPI 3.1 document."""
-    return jsonify(current_app.extensions[SPEC].to_dict())
-
-
-def _description() -> dict[str, Any]:
-    return {
-        "info": {
-            "description": "街道社工站服务台账的接口。读写均须带令牌；"
-            "每次写入都回答台账位置 position。",
-        },
-        "components": {
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        },
-        "security": [{"token": []}],
-    }
-
-
-def _describe_errors(api: Api) -> None:
-    """Every error is a problem document: said once, for every route."""
-    shape = {
-        "type": "object",
-        "properties": {
-            name: {"type": kind}
-            for name, kind in (
-                ("type", "string"), ("status", "integer"), ("code", "string"),
-                ("title", "string"), ("detail", "string"), ("request_id", "string"),
-            )
-        },
-    }
-    api.spec.components.schema("Problem", shape)
-    content = {problems.MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    for name, path in api.spec._paths.items():  # noqa: SLF001 - apispec gives no other way
-        for method, operation in path.items():
-            if isinstance(operation, dict) and "responses" in operation:
-                operation.setdefault("parameters", []).extend(_headers(name, method))
-                operation["responses"] = {
-                    status: answer
-                    for status, answer in operation["responses"].items()
-                    if str(status).startswith(("2", "3"))
-                } | {"default": {"description": "问题说明（RFC 9457）", "content": content}}
-
-
-def _headers(path: str, method: str) -> list[dict[str, Any]]:
-    """The headers that a route reads: said once, by what kind of route it is."""
-    is_question = path.endswith("/duplicates") or "/search" in path
-    if method not in {"post", "put", "delete"} or "/projections/" in path or is_question:
-        return []
-    is_edit = "/entries/" in path
-    match = {
-        "name": "If-Match", "in": "header", "required": is_edit, "schema": {"type": "string"},
-        "description": '所见的版本，如 "3"，或读到的 ETag，如 "3-5d41402abc4b"（只比较版本）；'
-        "更正、作废和恢复必填",
-    }
-    key = {
-        "name": "Idempotency-Key", "in": "header", "required": False,
-        "schema": {"type": "string", "maxLength": 200},
-        "description": "请求编号：同一编号、同一内容只计一次",
-    }
-    return [match, key]
 
 
 def _secured(answer: Response) -> Response:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, render_template
 
 from api.identity import PUBLIC, action
+from api.openapi import document
 from api.problems import explained
 
 documentation = Blueprint("documentation", __name__, template_folder="pages/templates")
-SPEC: Final = "taizhang_openapi"
-"""Under which name the application keeps its OpenAPI document."""
 METHODS: Final = ("get", "post", "put", "delete")
 
 
@@ -19,9 +18,9 @@ METHODS: Final = ("get", "post", "put", "delete")
 @action(PUBLIC)
 def docs() -> str:
     """接口说明。"""
-    document: dict[str, Any] = current_app.extensions[SPEC].to_dict()
+    described = document()
     return render_template(
-        "docs.html", document=document, groups=_groups(document), problems=explained()
+        "docs.html", document=described, groups=_groups(described), problems=explained()
     )
 
 

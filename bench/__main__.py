@@ -1,6 +1,7 @@
 """Which ratios are measured, and where are they written? ``python -m bench [PART …]``.
 
-``QUICK=1`` measures less; ``DATABASE=sqlite`` (or ``postgresql``) only on one of them.
+``QUICK=1`` measures less; ``DATABASE=sqlite`` (or ``postgresql``) only on one of them;
+``GROWN=/folder`` keeps the long log of ``growing`` there and asks it again (``bench/grown.py``).
 What is not measured anew stays in the results as it was.
 """
 

@@ -43,6 +43,11 @@ def codes(first: int, count: int) -> list[str]:
     return [f"g{number:05}" for number in range(first, first + count)]
 
 
+def number_of(code: str) -> int:
+    """Which station a code is, counted from one."""
+    return int(code.removeprefix("g"))
+
+
 def grow(place: Place, ledger: Ledger, template: list[Notification], events: int) -> None:
     """Let the log grow to a number of events, a city after the other."""
     own = stream_station(str(template[0].originator_id))

@@ -44,11 +44,12 @@ class Service:
 
 
 @contextmanager
-def service(place: Place, port: int = 8000) -> Iterator[Service]:
-    """Redis and a worker at work on a place."""
+def service(place: Place, port: int = 8000, home: Path | None = None) -> Iterator[Service]:
+    """Redis and a worker at work on a place; what they need beside it is in a home."""
     settings = settings_for(
-        place.folder / "home", database_url=place.ledger_url, read_database_url=place.read_url,
-        port=port, log_level="warning", keys_database_url=place.keys_url,
+        home or place.folder / "home", database_url=place.ledger_url,
+        read_database_url=place.read_url, port=port, log_level="warning",
+        keys_database_url=place.keys_url,
         master_key_text=base64.b64encode(MASTER_KEY).decode(),
     )
     settings.prepare_home()

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from sqlalchemy import text
-
-from bench.filling import CITY, codes, grow, say
-from bench.places import Place, Servers, bytes_in, fill
+from bench.filling import CITY
+from bench.grown import Grown, fresh, grown
+from bench.long_log import OF_A_LONG_LOG
+from bench.places import Place, Servers, bytes_in
 from bench.ratios import Ratio, seconds
-from bench.rebuilding import MIB, rebuild, workers
-from domain.ledger import Ledger, Notification
+from bench.rebuilding import MIB
+from domain.ledger import Ledger
 from projections.engine import ReadModels
 from projections.figures import Period, figures
 from projections.household_status import household_list, household_status
@@ -70,42 +69,29 @@ def ask(
     return Asked(found, bytes_in(place) / ledger.head(), peak)
 
 
-def measured(servers: Servers, database: str, template: list[Notification], events: int) -> Asked:
-    """Everything asked of a log of some length, which is deleted then."""
-    place = servers.place(database)
-    with place.ledger() as ledger:
-        grow(place, ledger, template, events)
-        ReadModels(place.read_url).close()
-        begun = time.perf_counter()
-        with workers() as pool:
-            peak = rebuild(pool, place)
-        pace = ledger.head() / (time.perf_counter() - begun)
-        say(f"{database}: {ledger.head():,} events rebuilt, {pace:,.0f} a second")
-        read_models = ReadModels(place.read_url)
-        if database == "postgresql":
-            with read_models.engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT").execute(text("ANALYZE"))
-        stations = codes(1, max(1, ledger.head() // len(template)))
-        chosen = stations[:: max(1, len(stations) // CITY)]
-        asked = ask(place, ledger, read_models, chosen, peak)
-        read_models.close()
-    servers.discard(place)
+def measured(found: Grown) -> Asked:
+    """Everything asked of a log of any length."""
+    read_models = ReadModels(found.place.read_url)
+    with found.place.ledger() as ledger:
+        chosen = found.stations[:: max(1, len(found.stations) // CITY)]
+        asked = ask(found.place, ledger, read_models, chosen, found.peak_memory)
+    read_models.close()
     return asked
 
 
 def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     """A short log and a long one, side by side."""
     small, large = SIZES["quick" if is_quick else "full"]
-    with servers.place("sqlite").ledger() as ledger:
-        fill(ledger, 1)
-        template = list(ledger.notifications(0, 100_000))
-    before = measured(servers, database, template, small)
-    after = measured(servers, database, template, large)
-    grown = f"{small:,} → {large:,} events"
+    with fresh(servers, database, small) as found:
+        before = measured(found)
+    with grown(servers, database, large) as found:
+        after = measured(found)
+        alone = [ratio for question in OF_A_LONG_LOG for ratio in question(found, large)]
+    lengths = f"{small:,} → {large:,} events"
     bounds = {"household": 2.0, "timeline": 1.5, "month": 2.0, "year as known": 2.0}
     ratios = [
         Ratio(
-            f"growth {grown}: {name}", database, after.of[name] / before.of[name], bound,
+            f"growth {lengths}: {name}", database, after.of[name] / before.of[name], bound,
             f"{after.of[name] * 1000:.2f} ÷ {before.of[name] * 1000:.2f} ms", is_bound=True,
         )
         for name, bound in bounds.items()
@@ -114,7 +100,7 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
     stored, stored_before = after.bytes_per_event, before.bytes_per_event
     return [
         *ratios,
-        Ratio(f"storage an event, {grown}", database, stored / stored_before, 1.2,
+        Ratio(f"storage an event, {lengths}", database, stored / stored_before, 1.2,
               f"{stored:,.0f} ÷ {stored_before:,.0f} bytes", is_bound=True),
         Ratio(f"a month as known, one station of {large:,} events ÷ 100 ms", database, one * 10, 1,
               f"{one * 1000:.1f} ms", is_bound=True),
@@ -123,4 +109,5 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
         Ratio("a worker's peak memory in its rebuild ÷ 300 MiB", database,
               after.peak_memory / (300 * MIB), 1,
               f"{after.peak_memory / MIB:.0f} MiB after {large:,} events", is_bound=True),
+        *alone,
     ]

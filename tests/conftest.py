@@ -1,6 +1,7 @@
 """What do tests start from? Real parts: a ledger and read models in a place of their own.
 
 What concerns both databases runs on both: SQLite in a file, PostgreSQL from a wheel.
+How the whole suite runs on several cores is told by decision 0021.
 """
 
 from __future__ import annotations
@@ -10,13 +11,25 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
+import psycopg
 import pytest
 from desk import STATION, Desk, a_station, a_vault
 from stage import a_postgres_database
 
 from domain.ledger import Ledger
 from projections.engine import ReadModels
+
+_LOST_MACHINES: Final = ("fsync", "full_page_writes")
+"""Settings that only a machine without power would show; killed processes lose nothing by them."""
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Never two tests that start processes at a time, however many cores there are."""
+    from sharing import OneSlowTestAtATime
+
+    return OneSlowTestAtATime(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +42,12 @@ def postgres_server() -> Iterator[str]:
         folder = Path(tempfile.mkdtemp(prefix="taizhang-pg-"))
         folder.chmod(0o755)
         server = get_server(folder / "data", cleanup_mode="stop")
-    yield server.get_uri().replace(":@/", "@/")
+    url = server.get_uri().replace(":@/", "@/")
+    with psycopg.connect(url, autocommit=True) as connection:
+        for setting in _LOST_MACHINES:
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute(b"SELECT pg_reload_conf()")
+    yield url
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 

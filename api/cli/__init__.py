@@ -12,7 +12,10 @@ from typing import Any, Final
 
 import click
 
+from api.cli import chinese
 from api.cli.common import guarded
+
+chinese.install()
 
 COMMANDS: Final = {
     "demo": "api.cli.demo:demo",

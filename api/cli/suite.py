@@ -18,6 +18,8 @@ from api.cli.common import REFUSED, UNREACHABLE, CommandFailedError, talk
 
 NOT_COLLECTED: Final = 5
 """Pytest's exit code where no test matched."""
+SIDE_BY_SIDE: Final = ("--numprocesses=logical", "--maxprocesses=8")
+"""The whole suite: a worker a core, and the slow tests on one of them (decision 0021)."""
 
 
 @click.command(
@@ -25,13 +27,13 @@ NOT_COLLECTED: Final = 5
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def suite(arguments: tuple[str, ...]) -> None:
-    """运行全部测试（参数原样交给 pytest）；CI=true 时有跳过即失败。"""
+    """运行全部测试，每个处理器核心一个进程；有参数时原样交给 pytest。CI=true 时有跳过即失败。"""
     root = Path(__file__).resolve().parents[2]
     if not (root / "tests").is_dir():
         raise CommandFailedError(f"{root} 中没有 tests 目录：请在源代码目录中运行", UNREACHABLE)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
-        code = _pytest(root, report, arguments)
+        code = _pytest(root, report, arguments or SIDE_BY_SIDE)
         skipped = _skipped(report)
     _say(skipped)
     is_ci = Env().bool("CI", default=False)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
+import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from api.cli import main
+from api.cli import COMMANDS, chinese, main
 from workers.demo import DEMO_STATION, demo_history
 
 Run = Callable[..., Result]
@@ -169,3 +171,39 @@ def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp
     found = json.loads(run(*cycle, "--what-if", str(file)).stdout)
     assert {figure["code"] for figure in found["figures"]} == {"meetings"}
     assert found["what_if"]["what_if"] == ["meetings"]
+
+
+def test_help_is_in_chinese_for_every_command(run: Run) -> None:
+    for command in ((), *((name,) for name in COMMANDS)):
+        shown = run(*command, "--help").stdout
+        assert shown.startswith("用法: "), command
+        assert "显示本帮助。" in shown or command == ("test",)
+        for english in ("Usage", "Options:", "Commands:", "Show ", "[required]", "[default"):
+            assert english not in shown, command
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nonsense",), "错误：没有命令 'nonsense'。"),
+        (("nonsense", "--help"), "用法见 main --help"),
+        (("station", "add", "st"), "错误：缺少选项 '--name'"),
+        (("figures", "--moth", "1"), "错误：没有选项 '--moth'。"),
+        (("figures", "--month"), "错误：选项 '--month' 后面要有值。"),
+        (("serve", "--port", "x"), "错误：'--port' 的值不正确：'x' 不是数字"),
+        (("status", "more"), "错误：多余的参数（more）"),
+        (("token", "--role", "king"), "'--role' 的值不正确：'king' 不在其中："),
+    ],
+)
+def test_wrong_usage_is_told_in_chinese(run: Run, arguments: tuple[str, ...], said: str) -> None:
+    told = run(*arguments)
+    assert told.exit_code == 2
+    assert said in told.stderr
+
+
+def test_each_translated_text_is_one_that_click_says() -> None:
+    source = "".join(inspect.getsource(module) for module in chinese.MODULES)
+    spoken = {
+        node.value for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Constant)
+    }
+    assert set(chinese.CATALOGUE) <= spoken

@@ -7,6 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from desk import STATION, Desk, a_station
+
+from bench.filling import codes, grow
+from bench.grown import NotKeptWholeError, grown
+from bench.places import Place, Servers, on_sqlite
+from projections.engine import ReadModels
+
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))
 DOCUMENT = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
@@ -60,3 +68,39 @@ def test_a_part_is_measured_without_what_only_others_need() -> None:
         [sys.executable, "-c", without], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "bench: unknown nothing; parts are" in run.stderr
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """Given a folder of long logs with one of a few stations, whose read models are empty."""
+    monkeypatch.setenv("GROWN", str(tmp_path))
+    folders = tmp_path / "template", tmp_path / "sqlite-7"
+    for folder in folders:
+        folder.mkdir()
+    template, place = map(on_sqlite, folders)
+    with template.ledger() as ledger:
+        Desk(ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
+        year = list(ledger.notifications(0))
+    with place.ledger() as ledger:
+        grow(place, ledger, year, 7)
+    return place
+
+
+def test_a_long_log_that_was_not_built_to_its_end_is_refused(kept: Place) -> None:
+    """Given no note that it is whole, when it is asked for, then it says what to delete."""
+    with (
+        pytest.raises(NotKeptWholeError, match=r"sqlite-7 was not built .* sqlite-7\.json"),
+        grown(Servers(kept.folder.parent, ""), "sqlite", 7),
+    ):
+        pass
+
+
+def test_a_kept_long_log_is_asked_again_once_it_is_caught_up(kept: Place) -> None:
+    """Given a note beside it, when it is asked for, then nothing grows but the read models."""
+    kept.folder.with_suffix(".json").write_text('{"peak_memory": 5}')
+    with grown(Servers(kept.folder.parent, ""), "sqlite", 7) as found, kept.ledger() as ledger:
+        assert (found.stations, found.peak_memory) == (codes(1, 8), 5)
+        assert ledger.head() == 8
+        read_models = ReadModels(found.place.read_url)
+        assert read_models.position() == 8
+        read_models.close()

@@ -55,6 +55,8 @@ PUBLISHED = {
     "competition_prize": "未填报", "reflections": "1", "plan_items": "4",
 }
 
+pytestmark = pytest.mark.slow  # the stations are loaded once for all tests here
+
 
 @dataclass
 class Station:
@@ -109,7 +111,6 @@ def test_the_generator_reproduces_the_stored_file() -> None:
     assert list(demo_lines()) == list(demo_history())
 
 
-@pytest.mark.slow
 def test_every_station_for_load_begins_by_opening_its_ledger() -> None:
     first = [json.loads(next(load_lines(number, 7)))["topic"] for number in range(1, 162)]
     assert set(first) == {"station.registered"}
@@ -280,7 +281,6 @@ def test_a_broken_template_is_named_and_leaves_no_file(demo: Station, tmp_path: 
     assert not (tmp_path / "second.docx").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(
     not (shutil.which("soffice") and shutil.which("pdftotext")),
     reason="没有 LibreOffice 或 poppler：apt install libreoffice-writer poppler-utils",
