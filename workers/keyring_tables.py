@@ -86,6 +86,15 @@ settings: Final = Table(
 )
 """The key of the keyed hashes, wrapped: it opens only with the right master key."""
 
+generations: Final = Table(
+    "keyring_generation",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("token", String(32), nullable=False),
+)
+"""Another token whenever a key is destroyed, locked or wrapped anew (``held_keys.py``)."""
+ONLY: Final = 1
+
 
 event.listen(data_keys, "after_create", DDL(  # type: ignore[no-untyped-call]
     "ALTER TABLE data_keys SET"
@@ -95,6 +104,7 @@ event.listen(data_keys, "after_create", DDL(  # type: ignore[no-untyped-call]
 GRANTS: Final = {
     data_keys: "SELECT, INSERT, UPDATE", key_lookups: "SELECT, INSERT, DELETE",
     changes: "SELECT, INSERT", settings: "SELECT, INSERT, UPDATE",
+    generations: "SELECT, INSERT, UPDATE",
 }
 """What the application's role may do on PostgreSQL: it forgets by overwriting."""
 
@@ -171,10 +181,15 @@ def alone(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
 
 
+def upserting(connection: Connection, table: Table) -> Any:
+    """An insert that may say what becomes of a row that is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
 def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> Any:
     """An insert that leaves a row that is there already as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).values(row).on_conflict_do_nothing()
+    return upserting(connection, table).values(row).on_conflict_do_nothing()
 
 
 Lookup = tuple[str, str, int]
@@ -229,6 +244,18 @@ def rows_now(engine: Engine, owners: Collection[str]) -> list[Sequence[Any]]:
     finally:
         pooled.close()
     return found
+
+
+def generation_now(connection: Connection) -> str:
+    """The keyring's generation; empty where no key was ever destroyed, locked or wrapped anew."""
+    return connection.execute(select(generations.c.token)).scalar_one_or_none() or ""
+
+
+def begin_generation(connection: Connection) -> None:
+    """Have every process read again what it held, once this transaction has ended."""
+    row = {"id": ONLY, "token": secrets.token_hex(16)}
+    insert = upserting(connection, generations).values(row)
+    connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=row))
 
 
 def newest_states(connection: Connection, owners: Collection[str]) -> dict[str, KeyState]:

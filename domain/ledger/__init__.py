@@ -16,6 +16,7 @@ from domain.ledger.application import (
     recorded_from,
     referred_streams,
 )
+from domain.ledger.group_commit import GroupCommit, Outcome
 from domain.ledger.postgres_recorder import (
     LedgerNotPreparedError,
     LedgerPostgresRecorder,
@@ -29,6 +30,7 @@ __all__ = [
     "Answered",
     "BadDatabaseUrlError",
     "Busy",
+    "GroupCommit",
     "Instruction",
     "KeyReused",
     "Ledger",
@@ -36,6 +38,7 @@ __all__ = [
     "LedgerPostgresRecorder",
     "NewEntry",
     "Notification",
+    "Outcome",
     "Receipt",
     "ReferenceIndex",
     "ReferencesUnknown",
