@@ -32,9 +32,16 @@ class _Asked(Generic[T, R]):
 class GroupCommit(Generic[T, R]):
     """Writes what several threads want written in as few commits as possible."""
 
-    def __init__(self, write: Callable[[Sequence[T]], Sequence[Outcome[R]]]) -> None:
-        """``write`` commits a group, all of it or (raising) nothing, and answers in order."""
-        self._write = write
+    def __init__(
+        self, write: Callable[[Sequence[T]], Sequence[Outcome[R]]],
+        *, apart: type[Exception] = Exception,
+    ) -> None:
+        """``write`` commits a group, all of it or (raising) nothing, and answers in order.
+
+        After an error that is ``apart`` nothing was committed for sure, and each is written
+        by itself, so that one fails no other; any other error is everybody's.
+        """
+        self._write, self._apart = write, apart
         self._waiting: deque[_Asked[T, R]] = deque()
         self._turn = threading.Lock()
 
@@ -52,12 +59,12 @@ class GroupCommit(Generic[T, R]):
         return outcome
 
     def _commit(self, group: Sequence[_Asked[T, R]]) -> None:
-        """Write a group; where that fails, each by itself, so that one fails no other."""
+        """Write a group, and say to each what came of its own."""
         try:
             found = self._write([asked.item for asked in group])
         except BaseException as error:  # noqa: BLE001 - raised in the thread that asked
             for asked in group:
-                if len(group) > 1 and isinstance(error, Exception):
+                if len(group) > 1 and isinstance(error, self._apart):
                     self._commit([asked])
                 else:
                     asked.outcomes = [error]
