@@ -31,11 +31,11 @@ from workers.keyring_tables import (
     alone,
     begin_generation,
     changes,
-    chunks,
     comparable,
     data_keys,
     destroyed,
     generation_now,
+    index_key_box,
     is_one_person,
     key_lookups,
     known_lookups,
@@ -85,8 +85,8 @@ class Keyring:
         """
         self.engine = open_tables(database_url)
         self._master, self._others = master, others
-        self._held = HeldKeys(self._generation)
-        self._make = GroupCommit(self._made_for)
+        self._held = HeldKeys(lambda: generation_now(self.engine))
+        self._make = GroupCommit[Sequence[str], list[DataKey]](self._made_for)
         try:
             self._index_key = self._index()
         except BaseException:
@@ -140,22 +140,6 @@ class Keyring:
         """Every key of some owners as the database has them, by epoch."""
         return self._data_keys(rows_now(self.engine, owners))
 
-    def _generation(self) -> str:
-        with self.engine.connect() as connection:
-            return generation_now(connection)
-
-    def _read(self, connection: Connection, owners: Sequence[str]) -> list[DataKey]:
-        """Every key of some owners, by epoch."""
-        order = data_keys.c.owner, data_keys.c.epoch
-        rows = [
-            row
-            for some in chunks(owners)
-            for row in connection.execute(
-                select(data_keys).where(data_keys.c.owner.in_(some)).order_by(*order)
-            )
-        ]
-        return self._data_keys(rows)
-
     def _data_keys(self, rows: Iterable[Sequence[Any]]) -> list[DataKey]:
         return [
             DataKey(
@@ -183,7 +167,7 @@ class Keyring:
         """A new key for each owner that has none to seal with."""
         alone(connection)
         self._use_current_master(connection)
-        known = self._read(connection, owners)
+        known = self._data_keys(rows_now(connection, owners))
         found = self._usable(known)
         epochs, now = {key.owner: key.epoch for key in known}, int(time.time())
         made = [
@@ -357,7 +341,7 @@ class Keyring:
         """The key of the keyed hashes, made at first; only the right master key opens it."""
         with writing(self.engine) as connection:
             alone(connection)
-            box = connection.execute(select(settings.c.wrapped)).scalar_one_or_none()
+            box = index_key_box(connection)
             if box is None:
                 made = secrets.token_bytes(KEY_BYTES)
                 row = {"name": INDEX, "wrapped": wrapped(self._master, made, f"setting/{INDEX}")}
@@ -370,7 +354,8 @@ class Keyring:
 
         :raises MasterKeyReplaced: where it is not, and nobody told this process the new one.
         """
-        box = connection.execute(select(settings.c.wrapped)).scalar_one()
+        box = index_key_box(connection)
+        assert box is not None, "an opened keyring has a key of the keyed hashes"
         try:
             self._use(box)
         except BadMasterKeyError:

@@ -36,6 +36,7 @@ from sqlalchemy.exc import ProgrammingError
 from domain.kernel import stream_kind
 from domain.ledger import LedgerNotPreparedError
 from domain.vault import NONCE_BYTES, KeyState
+from projections.direct import rows
 from projections.store import open_engine, writing
 
 CHUNK: Final = 400
@@ -108,7 +109,7 @@ GRANTS: Final = {
 }
 """What the application's role may do on PostgreSQL: it forgets by overwriting."""
 
-
+_KEYS_OF: Final = "SELECT owner, epoch, state, wrapped FROM data_keys WHERE owner"
 _WITH_FIRST_EPOCH: Final = """
 INSERT INTO {name} (digest, owner, epoch) SELECT l.digest, l.owner, min(k.epoch)
 FROM {before} l JOIN data_keys k ON k.owner = l.owner GROUP BY l.digest, l.owner
@@ -216,39 +217,22 @@ def alive_among(connection: Connection, owners: Collection[str]) -> set[tuple[st
     return found
 
 
-def rows_now(engine: Engine, owners: Collection[str]) -> list[Sequence[Any]]:
+def rows_now(source: Engine | Connection, owners: Collection[str]) -> list[Sequence[Any]]:
     """The rows of some owners' keys, by owner and epoch: one round trip for each portion.
 
-    Every record that says something of a person asks this, so that it goes past SQLAlchemy.
+    Every record that says something of a person asks this.
     """
-    columns = "SELECT owner, epoch, state, wrapped FROM data_keys WHERE owner"
     found: list[Sequence[Any]] = []
-    pooled = engine.raw_connection()
-    try:
-        driver: Any = pooled.driver_connection
-        is_postgres = engine.dialect.name == "postgresql"
-        if is_postgres:
-            driver.autocommit = True
-        for some in chunks(owners):
-            if is_postgres:
-                rows = driver.execute(f"{columns} = ANY(%s) ORDER BY owner, epoch", (some,))
-            else:
-                marks = ",".join("?" * len(some))
-                rows = driver.execute(f"{columns} IN ({marks}) ORDER BY owner, epoch", some)
-            found += rows.fetchall()
-        if is_postgres:
-            driver.autocommit = False
-    except BaseException:
-        pooled.invalidate()
-        raise
-    finally:
-        pooled.close()
+    for some in chunks(owners):
+        marks = ",".join("?" * len(some))
+        found += rows(source, f"{_KEYS_OF} IN ({marks}) ORDER BY owner, epoch", some)
     return found
 
 
-def generation_now(connection: Connection) -> str:
+def generation_now(engine: Engine) -> str:
     """The keyring's generation; empty where no key was ever destroyed, locked or wrapped anew."""
-    return connection.execute(select(generations.c.token)).scalar_one_or_none() or ""
+    found = rows(engine, "SELECT token FROM keyring_generation")
+    return str(found[0][0]) if found else ""
 
 
 def begin_generation(connection: Connection) -> None:
@@ -256,6 +240,12 @@ def begin_generation(connection: Connection) -> None:
     row = {"id": ONLY, "token": secrets.token_hex(16)}
     insert = upserting(connection, generations).values(row)
     connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=row))
+
+
+def index_key_box(source: Engine | Connection) -> bytes | None:
+    """The wrapped key of the keyed hashes; ``None`` in a new keyring."""
+    found = rows(source, "SELECT wrapped FROM keyring_settings")
+    return bytes(found[0][0]) if found else None
 
 
 def newest_states(connection: Connection, owners: Collection[str]) -> dict[str, KeyState]:

@@ -10,14 +10,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 MOST_AT_ONCE: Final = 200
 """How much that waits one commit takes along."""
 
 T = TypeVar("T")
 R = TypeVar("R")
-Outcome = R | BaseException
+Outcome: TypeAlias = R | BaseException
 """What came of a part of a group: its result, or the error that it alone met."""
 
 

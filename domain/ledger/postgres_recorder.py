@@ -160,7 +160,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             *map(statement, (_TABLES, _REFUSE, _TRIGGER, _APPEND, _APPEND_ONE)),
             statement("COMMENT ON TABLE {schema}.{table} IS {layout}"),
         ]
-        self._append = GroupCommit(self._write, apart=IntegrityError)
+        self._append = GroupCommit[_Append, list[int]](self._write, apart=IntegrityError)
         # As bytes: psycopg would otherwise put the parts together at every call.
         self._call = statement(_CALL).as_bytes()
         self._call_one = statement(_CALL_ONE).as_bytes()

@@ -64,7 +64,7 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
             f"INSERT INTO {table} (originator_id, originator_version, topic, state)"  # noqa: S608 - a fixed name
             " VALUES (?,?,?,?)"
         )
-        self._append = GroupCommit(self._write)
+        self._append = GroupCommit[_Append, _Positions](self._write)
 
     def construct_create_table_statements(self) -> list[str]:
         """The log, the request keys, and triggers that keep both append-only."""
