@@ -305,7 +305,9 @@ def _walked(value: Any, change: Callable[[str], str]) -> Any:
             return tuple(_walked(item, change) for item in value)
         case _:
             kind: Any = type(value)
-            before = {name: getattr(value, name) for name in _names_of(kind)}
+            if not (names := _names_of(kind)):
+                return value
+            before = {name: getattr(value, name) for name in names}
             after = {name: _walked(part, change) for name, part in before.items()}
             changes = {name: part for name, part in after.items() if part is not before[name]}
             return replace(value, **changes) if changes else value
