@@ -7,7 +7,7 @@ whose row cannot be written is not answered (``docs/decisions/0013``).
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -24,16 +24,15 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    insert,
     inspect,
-    text,
 )
 from sqlalchemy.exc import ProgrammingError
 
-from domain.ledger import LedgerNotPreparedError
+from domain.ledger import GroupCommit, LedgerNotPreparedError
 from domain.vocabulary import Labelled
 from projections.append_only import grant_appending, keep_append_only
 from projections.columns import UtcDateTime
+from projections.direct import inside, rows
 from projections.store import one_at_a_time, open_engine, writing
 
 MOST_NAMED: Final = 500
@@ -74,12 +73,15 @@ access_subjects: Final = Table(
 EVERYBODY: Final = "*"
 """The subject of a call about more than a row names."""
 TABLES: Final = (accesses.name, access_subjects.name)
-_APPEND_POSTGRES: Final = text(
-    "WITH made AS (INSERT INTO access_log"
-    " (at, actor, role, station, request_id, action, route, subjects, subject_count,"
-    " is_whole_station) VALUES (:at, :actor, :role, :station, :request_id, :action, :route,"
-    " :subjects, :subject_count, :is_whole_station) RETURNING id, station)"
-    " INSERT INTO access_subjects SELECT station, unnest(CAST(:named AS text[])), id FROM made"
+_COLUMNS: Final = tuple(column.name for column in accesses.columns if column.name != "id")
+_CALL: Final = (
+    f"INSERT INTO access_log ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - fixed names
+)
+_SUBJECTS: Final = "INSERT INTO access_subjects VALUES (?, ?, ?)"
+_APPEND_POSTGRES: Final = (
+    f"WITH made AS ({_CALL} RETURNING id, station)"  # noqa: S608 - fixed names
+    " INSERT INTO access_subjects SELECT station, unnest(?::text[]), id FROM made"
+    " RETURNING call"
 )
 """One statement, so that a row costs one round trip."""
 
@@ -105,16 +107,25 @@ class Access:
     route: str
     subjects: tuple[str, ...]
 
-    def row(self) -> dict[str, Any]:
-        """The call as it is kept."""
-        is_whole = len(self.subjects) > MOST_NAMED
-        named = [] if is_whole else sorted(self.subjects)
-        return {
-            "at": self.at, "actor": self.actor, "role": self.role, "station": self.station,
-            "request_id": self.request_id, "action": self.action.value, "route": self.route,
-            "subjects": msgspec.json.encode(named).decode(),
-            "subject_count": len(self.subjects), "is_whole_station": is_whole,
-        }
+    @property
+    def is_whole_station(self) -> bool:
+        """Whether it was about more than a row names."""
+        return len(self.subjects) > MOST_NAMED
+
+    @property
+    def found_by(self) -> list[str]:
+        """By whom the call is found."""
+        return [EVERYBODY] if self.is_whole_station else sorted(self.subjects)
+
+    def row(self) -> tuple[Any, ...]:
+        """The call as it is kept, in the order of the columns."""
+        at = self.at.astimezone(UTC).replace(tzinfo=None)
+        named = [] if self.is_whole_station else sorted(self.subjects)
+        return (
+            at.isoformat(" ", "microseconds"), self.actor, self.role, self.station,
+            self.request_id, self.action.value, self.route,
+            msgspec.json.encode(named).decode(), len(self.subjects), self.is_whole_station,
+        )
 
 
 class AccessLog:
@@ -126,7 +137,7 @@ class AccessLog:
         :raises LedgerNotPreparedError: where this PostgreSQL role may not create it.
         """
         self.engine = open_engine(database_url)
-        self._turn = threading.Lock()  # SQLite's own waiting sleeps longer than a row takes
+        self._append = GroupCommit[Access, None](self._append_sqlite)
         try:
             _create(self.engine)
         except ProgrammingError as error:
@@ -139,18 +150,19 @@ class AccessLog:
 
     def append(self, access: Access) -> None:
         """Add a row; it is kept when this returns."""
-        row = access.row()
-        named = [EVERYBODY] if row["is_whole_station"] else sorted(access.subjects)
         if self.engine.dialect.name == "postgresql":
-            row["at"] = access.at.astimezone(UTC).replace(tzinfo=None)
-            with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as c:
-                c.execute(_APPEND_POSTGRES, row | {"named": named})
-            return
-        with self._turn, writing(self.engine) as connection:
-            call = connection.execute(insert(accesses), row).lastrowid
-            if named:
-                rows = [(access.station, subject, call) for subject in named]
-                connection.exec_driver_sql("INSERT INTO access_subjects VALUES (?, ?, ?)", rows)
+            rows(self.engine, _APPEND_POSTGRES, (*access.row(), access.found_by))
+        else:
+            self._append(access)
+
+    def _append_sqlite(self, group: Sequence[Access]) -> list[None]:
+        """Add the rows of all who wait in one transaction, so that none waits for SQLite's lock."""
+        with writing(self.engine) as connection, inside(connection) as driver:
+            for access in group:
+                call = driver.execute(_CALL, access.row()).lastrowid
+                named = [(access.station, subject, call) for subject in access.found_by]
+                driver.executemany(_SUBJECTS, named)
+        return [None] * len(group)
 
 
 def _create(engine: Engine) -> None:

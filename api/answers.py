@@ -115,6 +115,11 @@ def stated(moment: Moment, position: int) -> dict[str, Any]:
     }
 
 
+def flat(row: Any) -> dict[str, Any]:
+    """A row of a list as plain data; ``asdict`` would copy each of its values."""
+    return {name: getattr(row, name) for name in row.__dataclass_fields__}
+
+
 def local_time(instant: datetime) -> str:
     """RFC 3339 in the station's time."""
     return instant.astimezone(STATION_TIME).isoformat()

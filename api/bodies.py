@@ -50,6 +50,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     ARGUMENTS_PARSER: ClassVar[FlaskParser] = BodyParser()
 
+    def arguments(self, schema: type[Schema] | Schema, **options: Any) -> Any:
+        """Read a route's arguments; its schema is made once, and not at every request."""
+        made = schema() if isinstance(schema, type) else schema
+        return super().arguments(made, **options)
+
 
 def install(app: Flask) -> None:
     """Let no address carry what the databases cannot compare."""

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from uuid import NAMESPACE_URL, uuid4, uuid5  # noqa: TID251 - ids are made here, at the edge, and given down
 
 from flask import Flask, current_app, g, request
-from sqlalchemy import Column, DateTime, Engine, MetaData, String, Table, insert, select, update
+from sqlalchemy import Column, DateTime, Engine, MetaData, String, Table, insert, update
 
 from api.forms import COOKIE, check_form
 from api.problems import (
@@ -29,6 +29,7 @@ from api.problems import (
 from api.services import services
 from domain.kernel import STATION_TIME, Context, Refused
 from domain.vocabulary import Role
+from projections.direct import rows
 from projections.store import open_engine, writing
 
 # ---- tokens ----
@@ -44,6 +45,10 @@ tokens: Final = Table(
     Column("created_at", DateTime, nullable=False),
     Column("expires_at", DateTime, nullable=False),
     Column("revoked_at", DateTime),
+)
+_IN_FORCE: Final = (
+    "SELECT actor, role, station FROM access_tokens"
+    " WHERE digest = ? AND revoked_at IS NULL AND expires_at > ?"
 )
 ANY_STATION: Final = "*"
 MOST_DAYS: Final = 366
@@ -122,12 +127,10 @@ def revoke_tokens(engine: Engine, actor: str, station: str) -> int:
 
 def caller_of(engine: Engine, token: str) -> Caller | None:
     """Whose token it is, unless it is unknown, expired or revoked."""
-    query = select(tokens).where(tokens.c.digest == _digest(token))
-    with engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
-    if row is None or row.revoked_at is not None or row.expires_at <= _naive(now()):
-        return None
-    return Caller(row.actor, Role.of(row.role), row.station)
+    present = _naive(now()).isoformat(" ", "microseconds")  # as SQLite keeps an instant
+    for actor, role, station in rows(engine, _IN_FORCE, (_digest(token), present)):
+        return Caller(actor, Role.of(role), station)
+    return None
 
 
 def _digest(token: str) -> str:

@@ -13,7 +13,7 @@ from flask import Response, send_file
 from marshmallow import Schema, fields, validate
 
 from api.access_log import AccessAction
-from api.answers import local_time, record_row, stated
+from api.answers import flat, local_time, record_row, stated
 from api.bodies import Blueprint
 from api.identity import (
     ANY_STATION,
@@ -339,7 +339,7 @@ def list_households(query: dict[str, Any]) -> Response:
         )
     rows = rows_shown(rows, [stream_id(station, "household", r.household) for r in rows])
     return page_answer(
-        rows, query["limit"], asdict, lambda row: (getattr(row, sort), row.household),
+        rows, query["limit"], flat, lambda row: (getattr(row, sort), row.household),
         stated(moment, then.position),
     )
 
@@ -400,7 +400,7 @@ def list_referrals(query: dict[str, Any]) -> Response:
     if query.get("household"):
         noted(f"household:{query['household']}")
     return page_answer(
-        rows, query["limit"], asdict, lambda row: (row.made_on, row.referral),
+        rows, query["limit"], flat, lambda row: (row.made_on, row.referral),
         stated(moment, then.position),
     )
 
@@ -418,7 +418,7 @@ def list_volunteer_hours(query: dict[str, Any]) -> Response:
         )
     rows = rows_shown(rows, [stream_id(station, "volunteer", r.volunteer) for r in rows])
     return page_answer(
-        rows, query["limit"], asdict, lambda row: ("", row.volunteer),
+        rows, query["limit"], flat, lambda row: ("", row.volunteer),
         stated(moment, then.position),
     )
 
@@ -436,4 +436,4 @@ def list_staff_growth(query: dict[str, Any]) -> dict[str, Any]:
             sort=query.get("sort"), status=query.get("status"),
         )
     rows = rows_shown(rows, [stream_id(one_station(), row.sort, row.id) for row in rows])
-    return stated(moment, then.position) | {"items": [asdict(row) for row in rows]}
+    return stated(moment, then.position) | {"items": [flat(row) for row in rows]}

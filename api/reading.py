@@ -44,9 +44,13 @@ class Reading:
 
     def rows_shown(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
         """The same for rows of several streams, whose keys are read at once."""
-        owners = {owner for row in rows for owner, _version in sealed_places(row)}
-        self.vault.keys.read_ahead(owners)
-        return [self.shown(row, stream) for row, stream in zip(rows, streams, strict=True)]
+        places = [sealed_places(row) for row in rows]
+        self.vault.keys.read_ahead({owner for found in places for owner, _version in found})
+        shown: list[T] = []
+        for row, stream, found in zip(rows, streams, places, strict=True):
+            self.saw([stream, *(owner for owner, _version in found)])
+            shown.append(self.vault.shown(row, stream) if found else row)
+        return shown
 
     def opened(self, stream: Stream[Any]) -> Stream[Any]:
         """A stream with its sealed texts opened; one that says nothing personal is not read."""

@@ -13,9 +13,10 @@ from __future__ import annotations
 import base64
 import re
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
+from functools import cache
 from typing import Any, Final, Protocol, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -257,19 +258,34 @@ def _instead(key: DataKey | None) -> str:
     return LOCKED if key.state is KeyState.LOCKED else ERASED
 
 
-def sealed_places(value: object) -> Iterator[tuple[str, int]]:
+def sealed_places(value: object) -> list[tuple[str, int]]:
     """The owner and event version that each sealed text in plain data or a row names."""
+    found, left = list[tuple[str, int]](), [value]
+    while left:
+        part = left.pop()
+        if not isinstance(part, str):
+            left += _parts_of(part)
+        elif part[:1] == "⟦" and (sealed := _SEALED.fullmatch(part)):
+            found.append((sealed.group(2), int(sealed.group(4))))
+    return found
+
+
+def _parts_of(value: object) -> Collection[Any]:
+    """What plain data or a row is made of."""
     match value:
-        case str():
-            if value[:1] == "⟦" and (found := _SEALED.fullmatch(value)):
-                yield found.group(2), int(found.group(4))
         case dict():
-            yield from sealed_places(list(value.values()))
+            return value.values()
         case list() | tuple():
-            for item in value:
-                yield from sealed_places(item)
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            yield from sealed_places([getattr(value, part.name) for part in fields(value)])
+            return value
+        case _:
+            kind: Any = type(value)
+            return [getattr(value, name) for name in _names_of(kind)]
+
+
+@cache
+def _names_of(kind: Any) -> tuple[str, ...]:
+    """The fields of a kind of row; none of what is no row."""
+    return tuple(part.name for part in fields(kind)) if is_dataclass(kind) else ()
 
 
 def _place(*parts: str) -> bytes:
@@ -287,9 +303,11 @@ def _walked(value: Any, change: Callable[[str], str]) -> Any:
             return [_walked(item, change) for item in value]
         case tuple():
             return tuple(_walked(item, change) for item in value)
-        case _ if is_dataclass(value) and not isinstance(value, type):
-            return replace(value, **{
-                part.name: _walked(getattr(value, part.name), change) for part in fields(value)
-            })
         case _:
-            return value
+            kind: Any = type(value)
+            if not (names := _names_of(kind)):
+                return value
+            before = {name: getattr(value, name) for name in names}
+            after = {name: _walked(part, change) for name, part in before.items()}
+            changes = {name: part for name, part in after.items() if part is not before[name]}
+            return replace(value, **changes) if changes else value

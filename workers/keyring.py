@@ -2,8 +2,8 @@
 
 In a database of their own, apart from the log, each wrapped by the master key, which is
 in no database. A destroyed key is overwritten; what it sealed stays sealed for ever.
-Keys are held in memory for a moment only, and a destruction is answered after that
-moment has passed, so that no process opens anything any more once it is.
+Keys are held in memory until one is destroyed or locked; a destruction is answered once
+every process has had to notice, so that none opens anything any more by then.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -22,17 +21,21 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import Connection, func, insert, select, update
 
 from domain.kernel import Refused
+from domain.ledger import GroupCommit, Outcome
 from domain.owners import FREE_TEXT
 from domain.vault import DataKey, KeyState, refuse_unless_active
 from projections.store import writing
+from workers.held_keys import HELD_SECONDS, HeldKeys
 from workers.keyring_tables import (
     alive_among,
     alone,
+    begin_generation,
     changes,
-    chunks,
     comparable,
     data_keys,
     destroyed,
+    generation_now,
+    index_key_box,
     is_one_person,
     key_lookups,
     known_lookups,
@@ -49,10 +52,6 @@ from workers.keyring_tables import (
 )
 
 KEY_BYTES: Final = 32
-HELD_SECONDS: Final = 0.1
-"""How long a key is held in memory before the database is asked again."""
-MOST_HELD: Final = 20_000
-NOT_HELD: Final = (-1e9, None)
 INDEX: Final = "index"
 
 
@@ -86,9 +85,8 @@ class Keyring:
         """
         self.engine = open_tables(database_url)
         self._master, self._others = master, others
-        self._held: dict[tuple[str, int], tuple[float, DataKey | None]] = {}
-        self._newest: dict[str, tuple[float, DataKey | None]] = {}
-        self._lock = threading.Lock()
+        self._held = HeldKeys(lambda: generation_now(self.engine))
+        self._make = GroupCommit[Sequence[str], list[DataKey]](self._made_for)
         try:
             self._index_key = self._index()
         except BaseException:
@@ -102,7 +100,7 @@ class Keyring:
 
     def close(self) -> None:
         """Forget every key and close every connection."""
-        self._forget()
+        self._held.forget()
         self.engine.dispose()
 
     # ---- keys ----
@@ -113,57 +111,34 @@ class Keyring:
         :raises PersonErased: for a person whose key was destroyed.
         :raises PersonLocked: for a person whose information is locked.
         """
-        now = time.monotonic()
-        held = {o: self._newest.get(o, NOT_HELD) for o in owners}
-        found = {o: key for o, (since, key) in held.items() if key and now - since < HELD_SECONDS}
-        missing, read = sorted(set(owners) - set(found)), dict[str, DataKey]()
-        if missing:
-            read = self._usable(self._data_keys(rows_now(self.engine, missing)))
-            missing = [owner for owner in missing if owner not in read]
-        if missing:
-            with writing(self.engine) as connection:
-                read |= self._made(connection, missing)
-        with self._lock:
-            if len(self._newest) > MOST_HELD:
-                self._newest.clear()
-            self._newest |= {o: (now, key) for o, key in read.items()}
-            self._hold(now, read.values())
-        return found | read
-
-    def _hold(self, since: float, keys: Iterable[DataKey]) -> None:
-        if len(self._held) > MOST_HELD:
-            self._held.clear()
-        self._held |= {(key.owner, key.epoch): (since, key) for key in keys}
+        generation = self._held.generation()
+        keys = self._usable(key for owner in owners for key in self._held.of(owner))
+        for read in (self._keys_now, self._make):
+            if missing := sorted(set(owners) - set(keys)):
+                found = read(missing)
+                self._held.hold(generation, found)
+                keys |= self._usable(found)
+        return keys
 
     def to_open(self, owner: str, epoch: int) -> DataKey | None:
         """A key, or ``None`` where there never was one."""
-        now = time.monotonic()
-        since, key = self._held.get((owner, epoch), NOT_HELD)
-        if now - since < HELD_SECONDS:
-            return key
-        keys = {k.epoch: k for k in self._data_keys(rows_now(self.engine, [owner]))}
-        with self._lock:
-            self._hold(now, keys.values())
-        return keys.get(epoch)
+        generation = self._held.generation()
+        for key in self._held.of(owner):
+            if key.epoch == epoch:
+                return key
+        found = self._keys_now([owner])
+        self._held.hold(generation, found)
+        return next((key for key in found if key.epoch == epoch), None)
 
     def read_ahead(self, owners: Collection[str]) -> None:
         """Have the keys of many owners at hand for the next moment."""
-        now = time.monotonic()
-        found = self._data_keys(rows_now(self.engine, owners))
-        with self._lock:
-            self._hold(now, found)
+        generation = self._held.generation()
+        if missing := self._held.missing(owners):
+            self._held.hold(generation, self._keys_now(missing))
 
-    def _read(self, connection: Connection, owners: Sequence[str]) -> list[DataKey]:
-        """Every key of some owners, by epoch."""
-        order = data_keys.c.owner, data_keys.c.epoch
-        rows = [
-            row
-            for some in chunks(owners)
-            for row in connection.execute(
-                select(data_keys).where(data_keys.c.owner.in_(some)).order_by(*order)
-            )
-        ]
-        return self._data_keys(rows)
+    def _keys_now(self, owners: Sequence[str]) -> list[DataKey]:
+        """Every key of some owners as the database has them, by epoch."""
+        return self._data_keys(rows_now(self.engine, owners))
 
     def _data_keys(self, rows: Iterable[Sequence[Any]]) -> list[DataKey]:
         return [
@@ -174,7 +149,7 @@ class Keyring:
             for owner, epoch, state, box in rows
         ]
 
-    def _usable(self, keys: Sequence[DataKey]) -> dict[str, DataKey]:
+    def _usable(self, keys: Iterable[DataKey]) -> dict[str, DataKey]:
         """The newest key of each owner, where something may be sealed with it."""
         newest = {key.owner: key for key in keys}
         for owner, key in newest.items():
@@ -182,21 +157,29 @@ class Keyring:
                 refuse_unless_active(key)
         return {o: key for o, key in newest.items() if key.state is KeyState.ACTIVE}
 
+    def _made_for(self, group: Sequence[Sequence[str]]) -> list[Outcome[list[DataKey]]]:
+        """New keys for what several threads are to seal, in one commit."""
+        with writing(self.engine) as connection:
+            made = self._made(connection, sorted(set().union(*group)))
+        return [[made[owner] for owner in owners] for owners in group]
+
     def _made(self, connection: Connection, owners: Sequence[str]) -> dict[str, DataKey]:
         """A new key for each owner that has none to seal with."""
         alone(connection)
         self._use_current_master(connection)
-        known = self._read(connection, owners)
+        known = self._data_keys(rows_now(connection, owners))
         found = self._usable(known)
         epochs, now = {key.owner: key.epoch for key in known}, int(time.time())
-        for owner in owners:
-            if owner not in found:
-                found[owner] = DataKey(
-                    owner, max(epochs.get(owner, 0) + 1, now), KeyState.ACTIVE,
-                    secrets.token_bytes(KEY_BYTES),
-                )
-                connection.execute(insert(data_keys).values(self._row(found[owner])))
-        return found
+        made = [
+            DataKey(
+                owner, max(epochs.get(owner, 0) + 1, now), KeyState.ACTIVE,
+                secrets.token_bytes(KEY_BYTES),
+            )
+            for owner in owners if owner not in found
+        ]
+        if made:
+            connection.execute(insert(data_keys), [self._row(key) for key in made])
+        return found | {key.owner: key for key in made}
 
     def _row(self, key: DataKey) -> dict[str, object]:
         place = f"{key.owner}/{key.epoch}"
@@ -208,6 +191,8 @@ class Keyring:
     def remember(self, texts: Collection[tuple[DataKey, str, str]]) -> None:
         """Let owners be found by texts (key, mark, text) that identify them."""
         rows = {(self._digest(k.owner, mark, said), k.owner, k.epoch) for k, mark, said in texts}
+        if not rows:
+            return
         with self.engine.connect() as connection:
             missing = rows - known_lookups(connection, rows)
         if not missing:
@@ -257,6 +242,7 @@ class Keyring:
         """
         with writing(self.engine) as connection:
             gone = destroyed(connection, owners)
+            begin_generation(connection)
         self._settle()
         return gone
 
@@ -264,6 +250,7 @@ class Keyring:
         """Lock (or unlock) what some owners' keys sealed; answers how many keys changed."""
         with writing(self.engine) as connection:
             changed = locked(connection, owners, is_locked=is_locked)
+            begin_generation(connection)
         self._settle()
         return changed
 
@@ -289,6 +276,7 @@ class Keyring:
                     assert_never(change)
             row = {"cause": cause, "change": change, "owners": json.dumps(sorted(owners))}
             connection.execute(insert(changes).values(row))
+            begin_generation(connection)
         self._settle()
         return True
 
@@ -315,14 +303,9 @@ class Keyring:
 
     def _settle(self) -> None:
         """Wait until no process holds what has changed, and leave no copy on the disk."""
-        self._forget()
+        self._held.forget()
         self._truncate_journal()
         time.sleep(HELD_SECONDS)
-
-    def _forget(self) -> None:
-        with self._lock:
-            self._held.clear()
-            self._newest.clear()
 
     def _truncate_journal(self) -> None:
         """Leave no copy of an overwritten page in SQLite's journal."""
@@ -348,8 +331,9 @@ class Keyring:
                 connection.execute(update(data_keys).where(mine).values(wrapped=box))
             box = wrapped(master, self._index_key, f"setting/{INDEX}")
             connection.execute(update(settings).values(wrapped=box))
+            begin_generation(connection)
         self._master = master
-        self._forget()
+        self._held.forget()
         self._truncate_journal()
         return len(keys)
 
@@ -357,7 +341,7 @@ class Keyring:
         """The key of the keyed hashes, made at first; only the right master key opens it."""
         with writing(self.engine) as connection:
             alone(connection)
-            box = connection.execute(select(settings.c.wrapped)).scalar_one_or_none()
+            box = index_key_box(connection)
             if box is None:
                 made = secrets.token_bytes(KEY_BYTES)
                 row = {"name": INDEX, "wrapped": wrapped(self._master, made, f"setting/{INDEX}")}
@@ -370,7 +354,8 @@ class Keyring:
 
         :raises MasterKeyReplaced: where it is not, and nobody told this process the new one.
         """
-        box = connection.execute(select(settings.c.wrapped)).scalar_one()
+        box = index_key_box(connection)
+        assert box is not None, "an opened keyring has a key of the keyed hashes"
         try:
             self._use(box)
         except BadMasterKeyError:

@@ -36,6 +36,7 @@ from sqlalchemy.exc import ProgrammingError
 from domain.kernel import stream_kind
 from domain.ledger import LedgerNotPreparedError
 from domain.vault import NONCE_BYTES, KeyState
+from projections.direct import rows
 from projections.store import open_engine, writing
 
 CHUNK: Final = 400
@@ -86,6 +87,15 @@ settings: Final = Table(
 )
 """The key of the keyed hashes, wrapped: it opens only with the right master key."""
 
+generations: Final = Table(
+    "keyring_generation",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("token", String(32), nullable=False),
+)
+"""Another token whenever a key is destroyed, locked or wrapped anew (``held_keys.py``)."""
+ONLY: Final = 1
+
 
 event.listen(data_keys, "after_create", DDL(  # type: ignore[no-untyped-call]
     "ALTER TABLE data_keys SET"
@@ -95,10 +105,11 @@ event.listen(data_keys, "after_create", DDL(  # type: ignore[no-untyped-call]
 GRANTS: Final = {
     data_keys: "SELECT, INSERT, UPDATE", key_lookups: "SELECT, INSERT, DELETE",
     changes: "SELECT, INSERT", settings: "SELECT, INSERT, UPDATE",
+    generations: "SELECT, INSERT, UPDATE",
 }
 """What the application's role may do on PostgreSQL: it forgets by overwriting."""
 
-
+_KEYS_OF: Final = "SELECT owner, epoch, state, wrapped FROM data_keys WHERE owner"
 _WITH_FIRST_EPOCH: Final = """
 INSERT INTO {name} (digest, owner, epoch) SELECT l.digest, l.owner, min(k.epoch)
 FROM {before} l JOIN data_keys k ON k.owner = l.owner GROUP BY l.digest, l.owner
@@ -171,10 +182,15 @@ def alone(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": 0x7A48_4B59})
 
 
+def upserting(connection: Connection, table: Table) -> Any:
+    """An insert that may say what becomes of a row that is there already."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
+
+
 def upsert(connection: Connection, table: Table, row: Mapping[str, object]) -> Any:
     """An insert that leaves a row that is there already as it is."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table).values(row).on_conflict_do_nothing()
+    return upserting(connection, table).values(row).on_conflict_do_nothing()
 
 
 Lookup = tuple[str, str, int]
@@ -201,34 +217,35 @@ def alive_among(connection: Connection, owners: Collection[str]) -> set[tuple[st
     return found
 
 
-def rows_now(engine: Engine, owners: Collection[str]) -> list[Sequence[Any]]:
+def rows_now(source: Engine | Connection, owners: Collection[str]) -> list[Sequence[Any]]:
     """The rows of some owners' keys, by owner and epoch: one round trip for each portion.
 
-    Every record that says something of a person asks this, so that it goes past SQLAlchemy.
+    Every record that says something of a person asks this.
     """
-    columns = "SELECT owner, epoch, state, wrapped FROM data_keys WHERE owner"
     found: list[Sequence[Any]] = []
-    pooled = engine.raw_connection()
-    try:
-        driver: Any = pooled.driver_connection
-        is_postgres = engine.dialect.name == "postgresql"
-        if is_postgres:
-            driver.autocommit = True
-        for some in chunks(owners):
-            if is_postgres:
-                rows = driver.execute(f"{columns} = ANY(%s) ORDER BY owner, epoch", (some,))
-            else:
-                marks = ",".join("?" * len(some))
-                rows = driver.execute(f"{columns} IN ({marks}) ORDER BY owner, epoch", some)
-            found += rows.fetchall()
-        if is_postgres:
-            driver.autocommit = False
-    except BaseException:
-        pooled.invalidate()
-        raise
-    finally:
-        pooled.close()
+    for some in chunks(owners):
+        marks = ",".join("?" * len(some))
+        found += rows(source, f"{_KEYS_OF} IN ({marks}) ORDER BY owner, epoch", some)
     return found
+
+
+def generation_now(engine: Engine) -> str:
+    """The keyring's generation; empty where no key was ever destroyed, locked or wrapped anew."""
+    found = rows(engine, "SELECT token FROM keyring_generation")
+    return str(found[0][0]) if found else ""
+
+
+def begin_generation(connection: Connection) -> None:
+    """Have every process read again what it held, once this transaction has ended."""
+    row = {"id": ONLY, "token": secrets.token_hex(16)}
+    insert = upserting(connection, generations).values(row)
+    connection.execute(insert.on_conflict_do_update(index_elements=["id"], set_=row))
+
+
+def index_key_box(source: Engine | Connection) -> bytes | None:
+    """The wrapped key of the keyed hashes; ``None`` in a new keyring."""
+    found = rows(source, "SELECT wrapped FROM keyring_settings")
+    return bytes(found[0][0]) if found else None
 
 
 def newest_states(connection: Connection, owners: Collection[str]) -> dict[str, KeyState]:

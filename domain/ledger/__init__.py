@@ -17,6 +17,7 @@ from domain.ledger.application import (
     recorded_row,
     referred_streams,
 )
+from domain.ledger.group_commit import GroupCommit, Outcome
 from domain.ledger.postgres_recorder import (
     LedgerNotPreparedError,
     LedgerPostgresRecorder,
@@ -30,6 +31,7 @@ __all__ = [
     "Answered",
     "BadDatabaseUrlError",
     "Busy",
+    "GroupCommit",
     "Instruction",
     "KeyReused",
     "Ledger",
@@ -37,6 +39,7 @@ __all__ = [
     "LedgerPostgresRecorder",
     "NewEntry",
     "Notification",
+    "Outcome",
     "Receipt",
     "ReferenceIndex",
     "ReferencesUnknown",

@@ -1,7 +1,8 @@
 """How does PostgreSQL keep the log?
 
 An append is one round trip: a function of the database waits for its turn, writes the
-request keys and the events, and the statement commits. The turn is an advisory lock that
+request keys and the events, and the statement commits. Appends of one process that arrive
+meanwhile go together with the next (group commit). The turn is an advisory lock that
 is held until the commit, so that positions are given in the order in which readers come
 to see them; without it a tailing reader misses events whose positions were taken early
 and committed late. A lock of the table would do as well, but would keep autovacuum out.
@@ -24,6 +25,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from domain.ledger.group_commit import GroupCommit
 from domain.ledger.request_keys import (
     PAGE,
     Answered,
@@ -124,6 +126,9 @@ WHERE {_STATION} = %s AND notification_id > %s AND notification_id <= %s
 ORDER BY notification_id LIMIT %s
 """  # noqa: S608 - a fixed expression
 
+_Append = tuple[Sequence[StoredEvent], Sequence[tuple[RequestKey, int]]]
+"""What one thread wants appended: events, and the request keys that they answer."""
+
 
 class LedgerNotPreparedError(RuntimeError):
     """The log's tables are missing or old, and this role may not create them."""
@@ -171,6 +176,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             statement("ANALYZE {schema}.{table}"),  # or the index is not thought worth using
             statement("COMMENT ON TABLE {schema}.{table} IS {layout}"),
         ]
+        self._append = GroupCommit[_Append, list[int]](self._write, apart=IntegrityError)
         # As bytes: psycopg would otherwise put the parts together at every call.
         self._call = statement(_CALL).as_bytes()
         self._call_one = statement(_CALL_ONE).as_bytes()
@@ -232,19 +238,36 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
     ) -> Sequence[int] | None:
         """Insert events and request keys in one transaction and one round trip.
 
-        Not tried again as the library does: who lost the answer must look whether the
-        events are there, and only the ledger can.
+        What other threads append meanwhile goes with the next one. Not tried again as the
+        library does: who lost the answer must look whether the events are there, and only
+        the ledger can.
         """
-        statement, values = self._statement(stored_events, request_keys)
+        return self._append((stored_events, request_keys))
+
+    def _write(self, group: Sequence[_Append]) -> list[list[int]]:
+        """Insert what several threads append, all of it or nothing."""
+        events = [event for stored, _keys in group for event in stored]
+        keys, before = list[tuple[RequestKey, int]](), 0
+        for stored, request_keys in group:
+            keys += [(request, before + index) for request, index in request_keys]
+            before += len(stored)
+        positions = iter(self._inserted(events, keys))
+        return [[next(positions) for _ in stored] for stored, _keys in group]
+
+    def _inserted(
+        self, events: Sequence[StoredEvent], request_keys: Sequence[tuple[RequestKey, int]]
+    ) -> list[int]:
+        statement, values = self._statement(events, request_keys)
         try:
             with self.datastore.get_connection() as conn:
-                found = conn.execute(statement, values, prepare=True).fetchall()
+                cursor = conn.cursor(row_factory=tuple_row)
+                found = cursor.execute(statement, values, prepare=True).fetchall()
         except IntegrityError as error:
             cause = error.__cause__
             if isinstance(cause, psycopg.Error) and cause.diag.table_name == "request_keys":
                 raise KeyAlreadyUsedError(str(error)) from error
             raise
-        return [row["position"] for row in found]
+        return [position for (position,) in found]
 
     def _statement(
         self, events: Sequence[StoredEvent], request_keys: Sequence[tuple[RequestKey, int]]

@@ -8,11 +8,8 @@ whose turn it is writes for all, each append under a savepoint of its own.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from array import array
-from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
@@ -25,6 +22,7 @@ from eventsourcing.sqlite import (
     SQLiteFactory,
 )
 
+from domain.ledger.group_commit import GroupCommit, Outcome
 from domain.ledger.request_keys import (
     Answered,
     KeyAlreadyUsedError,
@@ -33,8 +31,6 @@ from domain.ledger.request_keys import (
     key_row,
 )
 
-MOST_AT_ONCE: Final = 200
-"""How many waiting appends one commit takes along."""
 MOST_MARKS: Final = 500
 """How many positions one statement asks for."""
 POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
@@ -50,21 +46,9 @@ class LedgerSQLitePool(SQLiteConnectionPool):
         return connection
 
 
-@dataclass(slots=True, eq=False)
-class _Append:
-    """What one thread wants appended, and what came of it."""
-
-    stored_events: Sequence[StoredEvent]
-    options: dict[str, Any]
-    is_done: bool = False
-    positions: Sequence[int] | None = None
-    error: BaseException | None = None
-
-    def outcome(self) -> Sequence[int] | None:
-        """The positions, or the error that the append met."""
-        if self.error is not None:
-            raise self.error
-        return self.positions
+_Append = tuple[Sequence[StoredEvent], dict[str, Any]]
+"""What one thread wants appended: events, and the options that go with them."""
+_Positions = Sequence[int] | None
 
 
 class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
@@ -84,8 +68,7 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
             f"INSERT INTO {table} (originator_id, originator_version, topic, state)"  # noqa: S608 - a fixed name
             " VALUES (?,?,?,?)"
         )
-        self._waiting: deque[_Append] = deque()
-        self._turn = threading.Lock()
+        self._append = GroupCommit[_Append, _Positions](self._write)
 
     def construct_create_table_statements(self) -> list[str]:
         """The log, the request keys, and triggers that keep both append-only."""
@@ -120,49 +103,24 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         self, stored_events: Sequence[StoredEvent], **options: Any
     ) -> Sequence[int] | None:
         """Append with whatever else is waiting, and answer once it is on the disk."""
-        mine = _Append(stored_events, options)
-        self._waiting.append(mine)
-        with self._turn:
-            while not mine.is_done:
-                count = min(len(self._waiting), MOST_AT_ONCE)
-                self._commit([self._waiting.popleft() for _ in range(count)])
-        return mine.outcome()
+        return self._append((stored_events, options))
 
-    def _commit(self, group: Sequence[_Append]) -> None:
-        """Write waiting appends in one transaction; where that fails, each in its own."""
-        try:
-            if len(group) > 1:
-                try:
-                    self._write_together(group)
-                except Exception:  # noqa: BLE001 - each append meets its own error below
-                    self._write_singly(group)
-            else:
-                self._write_singly(group)
-        finally:
-            for append in group:
-                append.is_done = True
-
-    def _write_together(self, group: Sequence[_Append]) -> None:
-        results: list[tuple[Sequence[int] | None, BaseException | None]] = []
+    def _write(self, group: Sequence[_Append]) -> list[Outcome[_Positions]]:
+        """Write waiting appends in one transaction, several each under a savepoint."""
+        if len(group) == 1:
+            [(events, options)] = group
+            return [super().insert_events(events, **options)]
+        found: list[Outcome[_Positions]] = []
         with self.datastore.transaction(commit=True) as c:
-            for append in group:
+            for events, options in group:
                 c.execute("SAVEPOINT append")
                 try:
-                    positions = self._insert_events(c, append.stored_events, **append.options)
-                    results.append((positions, None))
+                    found.append(self._insert_events(c, events, **options))
                 except (IntegrityError, sqlite3.IntegrityError) as error:
                     c.execute("ROLLBACK TO append")
-                    results.append((None, _as_the_librarys(error)))
+                    found.append(_as_the_librarys(error))
                 c.execute("RELEASE append")
-        for append, (positions, failure) in zip(group, results, strict=True):
-            append.positions, append.error = positions, failure
-
-    def _write_singly(self, group: Sequence[_Append]) -> None:
-        for append in group:
-            try:
-                append.positions = super().insert_events(append.stored_events, **append.options)
-            except BaseException as error:  # noqa: BLE001 - raised in the thread that asked
-                append.error = error
+        return found
 
     def _insert_events(
         self,

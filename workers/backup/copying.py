@@ -19,6 +19,7 @@ from workers.backup.archive import (
     new_archive,
     opened_archive,
 )
+from workers.keyring_tables import generations
 from workers.keyring_tables import settings as keyring_settings
 from workers.settings import Settings
 
@@ -26,8 +27,8 @@ LEDGER: Final = "ledger"
 KEYS: Final = "keys"
 ACCESS: Final = "access"
 
-MADE_BY_OPENING: Final = (keyring_settings.name,)
-"""The tables in which a keyring that was opened, and in which nothing was kept, has rows."""
+MADE_BY_OPENING: Final = (keyring_settings.name, generations.name)
+"""The tables in which a keyring that was opened, and in which nothing was kept, may have rows."""
 CALLED: Final = {KEYS: "密钥库", ACCESS: "访问记录"}
 
 Progress = Callable[[str], None]
