@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ import pytest
 from sqlalchemy import insert, select, update
 from stage import ROOT
 
-from domain.vault import KeyState, PersonErased, PersonLocked
+from domain.vault import DataKey, KeyState, PersonErased, PersonLocked
 from projections.store import writing
+from workers.held_keys import HELD_SECONDS, HeldKeys
 from workers.keyring import BadMasterKeyError, DamagedKeyError, Keyring, MasterKeyReplaced
 from workers.keyring_tables import data_keys, key_lookups
 
@@ -255,6 +257,83 @@ def test_no_other_process_opens_anything_once_a_destruction_is_answered(
     assert (gone.state, gone.secret) == (KeyState.ERASED, b"")
     with pytest.raises(PersonErased):
         other.to_seal([PERSON])
+
+
+def test_keys_are_held_until_the_keyring_changes(
+    keyring: Keyring, opened: Callable[..., Keyring]
+) -> None:
+    key, other = keyring.to_seal([PERSON])[PERSON], opened()
+    assert other.to_open(PERSON, key.epoch) == key
+    with writing(keyring.engine) as connection:  # behind the keyring's back
+        connection.execute(update(data_keys).values(wrapped=b"x" * 60))
+    time.sleep(2 * HELD_SECONDS)
+    assert other.to_open(PERSON, key.epoch) == other.to_seal([PERSON])[PERSON] == key
+    keyring.lock([HOUSEHOLD])
+    with pytest.raises(DamagedKeyError):
+        other.to_open(PERSON, key.epoch)
+
+
+def test_what_was_read_before_a_change_is_not_held_after_it() -> None:
+    key = DataKey(PERSON, 1, KeyState.ACTIVE, bytes(32))
+    generations = iter(["before", "after"])
+    held = HeldKeys(lambda: next(generations))
+    before = held.generation()
+    held.forget()
+    after = held.generation()
+    held.hold(before, [key])
+    assert held.of(PERSON) == ()
+    held.hold(after, [key])
+    assert held.of(PERSON) == (key,)
+
+
+OPENING = """
+import sys, time
+from domain.vault import KeyState
+from workers.keyring import Keyring
+keyring, epoch = Keyring(sys.argv[1], bytes(32)), int(sys.argv[2])
+while True:
+    began = time.monotonic()
+    if keyring.to_open("s/person/p1", epoch).state is KeyState.ERASED:
+        break
+    last = began
+    print("opened", flush=True)
+    time.sleep(0.001)
+print(last)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_holds_a_key_for_long_does_not_once_its_destruction_is_answered(
+    url: str, keyring: Keyring
+) -> None:
+    key = keyring.to_seal([PERSON])[PERSON]
+    command = [sys.executable, "-c", OPENING, url, str(key.epoch)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        assert [child.stdout.readline() for _ in range(300)] == ["opened\n"] * 300
+        keyring.destroy([PERSON])
+        answered = time.monotonic()  # the same clock in every process
+        *_, last = child.stdout
+    assert float(last) < answered
+
+
+def test_threads_that_need_new_keys_at_once_get_each_their_own(keyring: Keyring) -> None:
+    keyring.destroy([PERSON])
+    owners = [f"s/group/g{n}" for n in range(40)]
+
+    def sealing(owner: str) -> bytes | None:
+        try:
+            return keyring.to_seal([owner])[owner].secret
+        except PersonErased:
+            return None
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(sealing, [*owners[:20], PERSON, *owners[20:]]))
+    assert found[20] is None
+    assert len(set(found)) == 41
+    assert {o: k.secret for o, k in keyring.to_seal(owners).items()} == dict(
+        zip(owners, found[:20] + found[21:], strict=True)
+    )
 
 
 def test_a_destroyed_key_is_nowhere_in_the_file(tmp_path: Path) -> None:

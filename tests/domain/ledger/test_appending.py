@@ -6,12 +6,13 @@ import itertools
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import psycopg
 import pytest
-from desk import STATION, Desk
+from desk import STATION, Desk, a_vault
 from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
 
 from domain.household import HouseholdInfoVerified
@@ -110,8 +111,22 @@ def test_a_server_that_dropped_its_connections_is_met_by_new_ones(
     assert ledger.head() == 2
 
 
+@pytest.fixture
+def writers(ledger: Ledger, ledger_url: str, database: str) -> Iterator[list[Ledger]]:
+    """A ledger for each writer, as processes have on a server: the threads of one would go
+    together. SQLite's writers are threads of one process.
+    """
+    with ExitStack() as opened:
+        yield [
+            opened.enter_context(Ledger(ledger_url, a_vault())) if database == "postgresql" else ledger
+            for _ in range(WRITERS)
+        ]
+
+
 @pytest.mark.slow
-def test_no_reader_at_the_tail_ever_misses_an_event(ledger: Ledger) -> None:
+def test_no_reader_at_the_tail_ever_misses_an_event(
+    ledger: Ledger, writers: list[Ledger]
+) -> None:
     total, chance = 200_000, random.Random(3)
     sizes = [chance.randint(1, 40) for _ in range(total // 20)]
     sizes.append(max(0, total - sum(sizes)))
@@ -119,10 +134,10 @@ def test_no_reader_at_the_tail_ever_misses_an_event(ledger: Ledger) -> None:
     is_over = threading.Event()
     seen: list[int] = []
 
-    def write(_writer: int) -> None:
+    def write(writer: int) -> None:
         while (n := next(numbers)) < len(sizes):
             if sizes[n]:
-                ledger.store.insert_events(events(f"s{n}", 1, sizes[n]))
+                writers[writer].store.insert_events(events(f"s{n}", 1, sizes[n]))
 
     def tail() -> None:
         after = 0
