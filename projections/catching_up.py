@@ -48,6 +48,10 @@ class ProjectionFailedError(RuntimeError):
         super().__init__("、".join(failed))
         self.failed = failed
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Come whole out of another process."""
+        return type(self), (self.failed,)
+
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
@@ -58,9 +62,8 @@ class _Standing:
 
 
 _KEY: Final = tuple_(generations.c.projection, generations.c.generation)
-_IS_BARE: Final = exists().where(
-    tuple_(unindexed.c.projection, unindexed.c.generation) == _KEY
-).label("is_bare")
+_UNINDEXED: Final = tuple_(unindexed.c.projection, unindexed.c.generation)
+_IS_BARE: Final = exists().where(_UNINDEXED == _KEY).label("is_bare")
 _MOVE: Final = update(generations).where(_KEY.in_(bindparam("targets", expanding=True))).values(
     position=bindparam("to"), updated_at=bindparam("at")
 )
@@ -155,7 +158,7 @@ class CatchUp:
         Answers which failed, and which were moved.
         """
         try:
-            with store.writing(self.engine) as connection:
+            with store.writing(self.engine, patience=store.PATIENCE_SECONDS) as connection:
                 return {}, self.take_in(connection, found)
         except Exception as error:  # noqa: BLE001 - answered, after the others were tried
             if len(found.names) == 1:
@@ -188,13 +191,21 @@ class CatchUp:
         return {name for name, _generation in targets}
 
     def _index(self, name: str) -> None:
-        """Index filled tables: sorting once is faster than keeping order row by row."""
-        with store.writing(self.engine) as connection:
-            for row in connection.execute(self._targets, {"names": [name]}).all():
-                tables = catalog.PROJECTIONS[name].tables
-                store.create_indexes(connection, tables, row.generation)
-                mine = (unindexed.c.projection == name) & (unindexed.c.generation == row.generation)
-                connection.execute(delete(unindexed).where(mine))
+        """Index filled tables: sorting once is faster than keeping order row by row.
+
+        Each index is a transaction, between which others get at SQLite's file.
+        """
+        tables, is_missing = catalog.PROJECTIONS[name].tables, True
+        while is_missing:
+            with store.writing(self.engine, patience=store.PATIENCE_SECONDS) as connection:
+                store.take_time(connection)
+                rows = connection.execute(self._targets, {"names": [name]}).all()
+                is_missing = any(
+                    store.create_next_index(connection, tables, row.generation) for row in rows
+                )
+                if not is_missing:
+                    done = [(row.projection, row.generation) for row in rows]
+                    connection.execute(delete(unindexed).where(_UNINDEXED.in_(done)))
 
     def _park(
         self, connection: Connection, targets: Sequence[tuple[str, int]],

@@ -106,7 +106,7 @@ class Rebuilding:
 
     def _target(self, projection: Projection, claim: str) -> int:
         """The generation to fill: the claim's own unfinished one, or a new one."""
-        with store.writing(self.engine) as connection:
+        with store.writing(self.engine, patience=store.PATIENCE_SECONDS) as connection:
             store.one_at_a_time(connection)
             query = select(generations.c.generation).join(
                 rebuilds,
@@ -129,7 +129,8 @@ class Rebuilding:
         self, projection: Projection, generation: int, new: CatchUp, ledger: Ledger
     ) -> Rebuilt:
         """Catch up the last events under the lock, compare, and serve the new tables."""
-        with store.writing(self.engine) as connection:
+        with store.writing(self.engine, patience=store.PATIENCE_SECONDS) as connection:
+            store.take_time(connection)
             old = locked(connection, projection.name)
             position = _claimed(connection, projection, generation)
             while True:

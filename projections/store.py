@@ -45,7 +45,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 from sqlalchemy.types import TypeEngine
 
@@ -64,6 +64,8 @@ AT_ONCE: Final = (256, 64, 16, 4, 1)
 STATEMENTS: Final = 512
 """How many statements a connection to SQLite keeps prepared: each table's of each length."""
 BUSY_SECONDS: Final = 10
+PATIENCE_SECONDS: Final = 1800
+"""How long whoever fills read models waits while another indexes or compares long ones."""
 
 control: Final = MetaData()
 
@@ -170,16 +172,36 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    is_writer = connection.get_execution_options().get("taizhang_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
+    patience = connection.get_execution_options().get("taizhang_writes")
+    if patience is None:
+        connection.exec_driver_sql("BEGIN")
+        return
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() >= until:
+                raise
+        else:
+            return
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that writes; SQLite takes its lock at the start, so none deadlocks."""
-    options = {"taizhang_writes": True}
+def writing(engine: Engine, *, patience: int = 0) -> Iterator[Connection]:
+    """A transaction that writes; SQLite takes its lock at the start, so none deadlocks.
+
+    With patience it waits for SQLite's that many seconds, else ``BUSY_SECONDS``.
+    """
+    options = {"taizhang_writes": patience}
     with engine.connect().execution_options(**options) as connection, connection.begin():
         yield connection
+
+
+def take_time(connection: Connection) -> None:
+    """Let PostgreSQL index or compare as long as it takes, in this transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
 
 
 @contextmanager
@@ -243,7 +265,8 @@ def in_memory(tables: tuple[Table, ...]) -> Engine:
     model = create_engine("sqlite://", poolclass=StaticPool)
     with model.begin() as connection:
         create_tables(connection, tables, 0)
-        create_indexes(connection, tables, 0)
+        while create_next_index(connection, tables, 0):
+            pass
         serve(connection, tables, 0)
     raw = cast("sqlite3.Connection", model.raw_connection().driver_connection)
     shape = "\n".join(raw.iterdump())
@@ -286,11 +309,15 @@ def _order_by_code_point(table: Table) -> None:
             column.type = type(column.type)(column.type.length, collation="C")
 
 
-def create_indexes(connection: Connection, tables: Sequence[Table], generation: int) -> None:
-    """Create what indexes of a generation are missing."""
-    for table in tables:
-        for index in physical(table, generation).indexes:
-            index.create(connection, checkfirst=True)
+def create_next_index(connection: Connection, tables: Sequence[Table], generation: int) -> bool:
+    """Create one of a generation's missing indexes; answers whether any was missing."""
+    for table in (physical(table, generation) for table in tables):
+        there = {index["name"] for index in inspect(connection).get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in there:
+                index.create(connection)
+                return True
+    return False
 
 
 def drop_tables(connection: Connection, tables: Sequence[Table], generation: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import random
 import threading
 from collections.abc import Callable, Iterator
@@ -38,7 +39,7 @@ from domain.volunteer import (
     VolunteerServiceConfirmed,
     VolunteerServiceRecorded,
 )
-from projections import kernel, pages
+from projections import kernel, pages, store
 from projections.catalog import PARTS, PROJECTIONS
 from projections.catching_up import CatchUp
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
@@ -208,6 +209,30 @@ def test_two_processes_may_advance_at_once(
     for one in (*both, alone):
         one.close()
     assert busy.ledger is ledger
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_whoever_fills_read_models_waits_for_another_that_indexes_them(
+    desk: Desk, ledger: Ledger, read_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.01)
+    read_models = ReadModels(read_url)
+    desk.household("h1", "a1")
+    done = threading.Event()
+    with writing(read_models.engine):
+        filling = threading.Thread(target=lambda: (read_models.advance(ledger), done.set()))
+        filling.start()
+        assert not done.wait(0.3)  # thirty times as long as SQLite itself would wait
+    filling.join(30)
+    assert done.is_set()
+    assert {row.position for row in read_models.checkpoints()} == {ledger.head()}
+    read_models.close()
+
+
+def test_which_projections_failed_is_known_in_another_process_too() -> None:
+    failure = ProjectionFailedError({"postings": ValueError("one"), "needs": ValueError("two")})
+    again = pickle.loads(pickle.dumps(failure))  # noqa: S301 - our own bytes, as multiprocessing has them
+    assert (str(again), set(again.failed)) == ("postings、needs", {"postings", "needs"})
 
 
 def test_a_poison_event_is_parked_and_stops_nothing(
