@@ -8,9 +8,11 @@ from typing import Any, Final
 from flask import Flask, Response, current_app, jsonify, request
 from flask.json.provider import DefaultJSONProvider
 from flask_smorest import Api
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api import bodies, identity, moments, operations, personal, problems
+from api import bodies, confinement, identity, moments, operations, personal, problems
 from api.access_log import AccessLog
+from api.accounts.provider import provider_of
 from api.audit import audit
 from api.difference import differences
 from api.documentation import SPEC, documentation
@@ -24,6 +26,7 @@ from api.persons import persons
 from api.proofs import proofs
 from api.publications import publishing
 from api.queries import queries
+from api.security import security
 from api.services import EXTENSION, Services
 from api.signals import signals
 from api.task_books import task_books
@@ -67,9 +70,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     found = Services(
         settings, Runtime(settings), Wakeups(running_redis_url(settings)),
         tokens_engine(settings.database_url), AccessLog(settings.access_database_url),
-        _replica(settings),
+        _replica(settings), provider_of(settings),
     )
     app.extensions[EXTENSION] = found
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies,
+            x_host=settings.proxies,
+        )
+    confinement.install()
+    confinement.confine(found.ledger)
     identity.install(app)
     bodies.install(app)
     moments.install(app)
@@ -78,7 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, differences,
         task_books, duplicates,
-        persons, audit, signals, proofs, operations_routes,
+        persons, audit, signals, security, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 class NotAuthenticated(
     Refused, code="not_authenticated", status=401, title="需要登录",
-    detail="请求没有带有效的访问令牌（Authorization: Bearer …），或令牌已过期、已撤销。",
+    detail="请先登录；程序须带有效的访问令牌（Authorization: Bearer …），且未过期、未撤销。",
 ):
     """No token, or one that is not valid (any more)."""
 
@@ -45,9 +45,16 @@ class NotAllowed(
 
 class OtherStation(
     Refused, code="other_station", status=403, title="不是本站的数据",
-    detail="您的令牌属于社工站 {own}，不能访问 {got}。",
+    detail="您属于社工站 {own}，不能访问 {got}。",
 ):
     """Data of another station."""
+
+
+class StationMissing(
+    Refused, code="station_missing", status=400, title="须指明社工站",
+    detail="请用 station= 指明要查询的社工站。",
+):
+    """Who has several stations asks about one by name."""
 
 
 class IfMatchRequired(
@@ -153,6 +160,10 @@ def of_refusal(refusal: Refused) -> BaseResponse | tuple[str, int]:
     if request.blueprint == "pages":
         if isinstance(refusal, NotAuthenticated):
             return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
+        if isinstance(refusal, StationMissing) and request.method == "GET":
+            return redirect(
+                url_for("pages.station_page", next=request.full_path.rstrip("?")), 303
+            )
         said = (refusal.status, refusal.title, str(refusal))
         return render_template("problem.html", code=refusal.code, found=said), refusal.status
     facts = {name: _plain(value) for name, value in refusal.facts.items()}

@@ -17,7 +17,14 @@ from marshmallow import Schema, fields, validate
 
 from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import ANY_STATION, PUBLIC, READ_CASES, action, station_of_request
+from api.identity import (
+    ANY_STATION,
+    PUBLIC,
+    READ_CASES,
+    action,
+    caller,
+    station_of_request,
+)
 from api.messages import coded
 from api.paging import LARGEST_INTEGER, MOST_ROWS, ReadSchema
 from api.services import services
@@ -191,7 +198,7 @@ def get_proof_of_record(
 
 
 def _is_of_the_caller(row: StoredRow) -> bool:
-    return station_of_request() in {ANY_STATION, stream_station(row[1])}
+    return caller().scope.admits(stream_station(row[1]))
 
 
 def _proved(row: StoredRow) -> dict[str, Any]:

@@ -13,7 +13,6 @@ from marshmallow import Schema, fields, validate
 from api.access_log import AccessAction
 from api.bodies import Blueprint
 from api.identity import (
-    ANY_STATION,
     READ_CASES,
     READ_FIGURES,
     RECORD,
@@ -315,12 +314,11 @@ def uploaded() -> bytes:
 
 def checked(content: bytes) -> Checked:
     """What a file is found to be, among the publications that the caller may read."""
-    own = caller().station
-    station = None if own == ANY_STATION else own
+    own = caller().scope.stations
 
     def find(codes: Sequence[str]) -> list[tuple[str, str, int]]:
         with services().read_models.engine.connect() as connection:
-            rows = publications_coded(connection, list(codes), station)
+            rows = publications_coded(connection, list(codes), own)
         return [(row.station, row.period, row.number) for row in rows]
 
     found = check(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -30,6 +30,12 @@ class Reading:
     subjects: dict[str, None] = field(default_factory=dict)
     action: AccessAction = AccessAction.READ
     is_noted: bool = False
+    shows_names: bool = True
+
+    def __post_init__(self) -> None:
+        """Hide what is said of persons from who may not see names."""
+        if not self.shows_names:
+            self.vault = replace(self.vault, hides_names=True)
 
     def shown(self, value: T, stream: str) -> T:
         """What is known of a stream's subject, with its sealed texts opened."""
@@ -47,6 +53,13 @@ class Reading:
         owners = {owner for row in rows for owner, _version in sealed_places(row)}
         self.vault.keys.read_ahead(owners)
         return [self.shown(row, stream) for row, stream in zip(rows, streams, strict=True)]
+
+    def compared(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
+        """Rows as they were stated whoever asks: to be compared, and shown to nobody."""
+        seeing = Reading(replace(self.vault, hides_names=False), self.subjects)
+        found = seeing.rows_shown(rows, streams)
+        self.is_noted |= seeing.is_noted
+        return found
 
     def opened(self, stream: Stream[Any]) -> Stream[Any]:
         """A stream with its sealed texts opened; one that says nothing personal is not read."""

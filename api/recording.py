@@ -310,13 +310,11 @@ def _recorded(
     noun: Noun, instruction: Instruction, body: dict[str, Any] | None = None
 ) -> Response:
     """Execute a command, wake the workers, and answer what was recorded."""
-    said, body = context(), body or {}
-    kind, subject = instruction.kind, instruction.subject
-    if kind.name == "station" and caller().station not in {ANY_STATION, subject}:
-        raise OtherStation(own=caller().station, got=subject)
+    body, kind, subject = body or {}, instruction.kind, instruction.subject
+    if kind.name == "station" and not caller().scope.admits(subject):
+        raise OtherStation(own=str(caller().scope)[:200], got=subject)
     said = msgspec.structs.replace(
-        said,
-        station=subject if kind.name == "station" else station_of_request(),
+        context(subject if kind.name == "station" else None),
         project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
     )
     if noun.before is not None:
@@ -394,9 +392,8 @@ def _warnings(recorded: Recorded) -> list[dict[str, Any]]:
 
 def _history(kind: StreamKind[Any], subject: str, moment: Moment) -> list[Recorded]:
     """What was known of a record of the caller's station."""
-    station = station_of_request()
-    if kind.name == "station" and caller().station == ANY_STATION:
-        station = subject
+    is_one_of_many = kind.name == "station" and caller().scope.only is None
+    station = subject if is_one_of_many else station_of_request()
     history: list[Recorded] = []
     if station != ANY_STATION:
         name = stream_id(station, kind.name, subject)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
-from api.forms import COOKIE, form_token
+from api.forms import form_token
 from api.identity import (
     OPERATE,
-    PUBLIC,
     READ_CASES,
     READ_FIGURES,
     RECORD,
     action,
     allowed,
     caller,
-    caller_of,
+    may,
     today,
 )
 from api.moments import moment_of, standing_at, summed_at
@@ -55,7 +54,6 @@ pages = Blueprint(
     static_url_path="/static",
 )
 PAGE: Final = 50
-SESSION: Final = timedelta(hours=12)
 
 
 class Labels(dict[str, str]):
@@ -77,58 +75,28 @@ def _surroundings() -> dict[str, Any]:
     who = g.get("caller")
     return {
         "caller": who, "newest_month": g.get("newest_month", "2024-11"),
-        "may": lambda verb: who is not None and allowed(who.role, verb, ""),
+        "may": may,
         "form_token": form_token(),
     }
+
+
+@pages.app_template_filter("clock")
+def clock(instant: datetime) -> str:
+    """An instant as people read it: day, hour and minute in the stations' time."""
+    return f"{instant.astimezone(STATION_TIME):%Y-%m-%d %H:%M}"
 
 
 @pages.before_request
 def _find_month() -> None:
     who = g.get("caller")
     if who is not None and request.endpoint != "pages.static":
-        months = _months(who.station)
+        months = _months(who.scope.only or who.chosen) if who.scope.only or who.chosen else []
         g.newest_month = months[0] if months else "2024-11"
 
 
 def _months(station: str) -> list[str]:
     with services().read_models.engine.connect() as connection:
         return months_on_record(connection, station)
-
-
-# ---- signing in and out ----
-
-
-@pages.route("/sign-in", methods=["GET", "POST"])
-@action(PUBLIC)
-def sign_in() -> BaseResponse | tuple[str, int]:
-    """Keep a token in a cookie that scripts cannot read."""
-    token, target = request.values.get("token", ""), _inside(request.values.get("next", ""))
-    if token and caller_of(services().tokens, token.strip()):
-        answer = redirect(target, 303)
-        answer.set_cookie(
-            COOKIE, token.strip(), max_age=SESSION, httponly=True, samesite="Strict",
-            secure=request.is_secure,
-        )
-        return answer
-    problem = "令牌无效、已过期或已撤销。" if token else None
-    page = render_template("pages/sign_in.html", problem=problem, next=target)
-    return page, 403 if problem else 200
-
-
-def _inside(target: str) -> str:
-    """A path of this site; anything else becomes the home page."""
-    parts = urlsplit(target)
-    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
-    return target if is_path and not parts.netloc else "/"
-
-
-@pages.route("/sign-out", methods=["POST"])
-@action(PUBLIC)
-def sign_out() -> BaseResponse:
-    """Forget the cookie."""
-    answer = redirect(url_for("pages.sign_in"), 303)
-    answer.delete_cookie(COOKIE)
-    return answer
 
 
 # ---- the overview ----
