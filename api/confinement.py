@@ -125,5 +125,6 @@ def _stations_named(name: str, value: object) -> Iterator[str]:
 @lru_cache(maxsize=1_000)
 def _reads_stations(statement: str) -> bool:
     """Whether a statement reads rows that belong to stations; what only adds any, does not."""
-    is_reading = statement.lstrip().startswith(("SELECT", "WITH")) and "INSERT INTO" not in statement
-    return is_reading and _CONFINED.search(statement) is not None
+    is_question = statement.lstrip().startswith(("SELECT", "WITH"))
+    is_adding = "INSERT INTO" in statement
+    return is_question and not is_adding and _CONFINED.search(statement) is not None

@@ -15,14 +15,13 @@ from uuid import NAMESPACE_URL, uuid5
 
 from flask import Flask, current_app, g, request
 
-from api import confinement
 from api.accounts.name_permissions import is_permitted
 from api.accounts.security_log import By
 from api.accounts.sessions import session_of
 from api.accounts.staff import account_by_id, caller_for
 from api.accounts.tables import grant_tokens, tokens, tokens_engine
 from api.accounts.tokens import caller_of, issue_token, revoke_tokens
-from api.callers import ANY_STATION, EVERYWHERE, Caller, Scope, is_station_code
+from api.callers import ANY_STATION, Caller, Scope, is_station_code
 from api.confinement import unconfined
 from api.edge import new_id, now, today
 from api.forms import HEADER, check_form, check_site, session_secret

@@ -76,7 +76,8 @@ POLICY: Final[dict[Role, Grant]] = {
     ),
     Role.HUB: Grant(APPROVALS, frozenset({READ_FIGURES})),
     Role.ADMINISTRATOR: Grant(
-        frozenset({"stations", ERASURE_DECISIONS}), frozenset({OPERATE, READ_ACCESSES, MANAGE_ACCOUNTS}),
+        frozenset({"stations", ERASURE_DECISIONS}),
+        frozenset({OPERATE, READ_ACCESSES, MANAGE_ACCOUNTS}),
     ),
 }
 

@@ -17,9 +17,10 @@ from api.identity import (
     READ_FIGURES,
     RECORD,
     action,
-    allowed,
     caller,
     context,
+    may,
+    sees_names,
 )
 from api.messages import coded
 from api.paging import ReadSchema
@@ -321,8 +322,7 @@ def checked(content: bytes) -> Checked:
             rows = publications_coded(connection, list(codes), own)
         return [(row.station, row.period, row.number) for row in rows]
 
-    found = check(
-        content, find, sources(), tells_reasons=allowed(caller().role, READ_CASES, "")
-    )
+    compared = Sources(sources().ledger, sources().templates, reading().one_compared)
+    found = check(content, find, compared, tells_reasons=may(READ_CASES) and sees_names())
     noted(action=AccessAction.SEARCH)
     return found

@@ -56,10 +56,15 @@ class Reading:
 
     def compared(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
         """Rows as they were stated whoever asks: to be compared, and shown to nobody."""
-        seeing = Reading(replace(self.vault, hides_names=False), self.subjects)
-        found = seeing.rows_shown(rows, streams)
-        self.is_noted |= seeing.is_noted
+        vault = self.vault
+        self.vault = replace(vault, hides_names=False)
+        found = self.rows_shown(rows, streams)
+        self.vault = vault
         return found
+
+    def one_compared(self, value: T, stream: str) -> T:
+        """The same for what is known of one stream."""
+        return self.compared([value], [stream])[0]
 
     def opened(self, stream: Stream[Any]) -> Stream[Any]:
         """A stream with its sealed texts opened; one that says nothing personal is not read."""

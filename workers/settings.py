@@ -107,7 +107,8 @@ class Settings:
             wanted = f"应在 1 到 {MOST_WORKERS} 之间（{self.workers}）"
             raise BadSettingError(f"TAIZHANG_WORKERS：{wanted}")
         if not 0 <= self.proxies <= MOST_PROXIES:
-            raise BadSettingError(f"TAIZHANG_PROXIES：应在 0 到 {MOST_PROXIES} 之间（{self.proxies}）")
+            wanted = f"应在 0 到 {MOST_PROXIES} 之间（{self.proxies}）"
+            raise BadSettingError(f"TAIZHANG_PROXIES：{wanted}")
         if self.oidc_issuer and not self.oidc_client_id:
             raise BadSettingError("TAIZHANG_OIDC_CLIENT_ID：设了 TAIZHANG_OIDC_ISSUER 就须写明")
         if self.log_level not in LEVELS:

@@ -21,9 +21,9 @@ from api.accounts.security_log import Act, By, write_down
 from api.accounts.sessions import begin, end_all
 from api.accounts.staff import (
     Account,
+    Newcomer,
     Post,
     account_of,
-    checked_login,
     create,
     is_without_administrator,
     managed,
@@ -143,16 +143,13 @@ def first_link(engine: Engine, at: datetime) -> str | None:
         return make(connection, Purpose.FIRST, None, at)
 
 
-def invite(
-    engine: Engine, scope: Scope, account: str, login: str, actor: str, post: Post, by: By
-) -> str:
+def invite(engine: Engine, scope: Scope, newcomer: Newcomer, by: By) -> str:
     """Make an account and the link that its owner accepts it by."""
-    refuse_beyond(scope, post)
-    name = checked_login(login)
+    refuse_beyond(scope, newcomer.post)
     with writing(engine) as connection:
-        create(connection, account, name, actor.strip(), post, by)
-        write_down(connection, Act.INVITED, by, name, post.station, str(post))
-        return make(connection, Purpose.INVITATION, account, by.at)
+        made = create(connection, newcomer, by)
+        write_down(connection, Act.INVITED, by, made.login, made.station, detail=str(newcomer.post))
+        return make(connection, Purpose.INVITATION, made.id, by.at)
 
 
 def reset(engine: Engine, scope: Scope, account: str, by: By) -> str:
@@ -215,11 +212,8 @@ def _names(link: Link, arrival: Arrival) -> Sequence[str]:
 
 def _first(connection: Connection, arrival: Arrival, account: str) -> Account:
     post = Post(Role.ADMINISTRATOR, frozenset({ANY_STATION}))
-    login = checked_login(arrival.login)
-    create(connection, account, login, arrival.actor.strip(), post, arrival.by)
-    made = account_of(connection, accounts.c.id == account)
-    assert made is not None
-    return made
+    newcomer = Newcomer(account, arrival.login, arrival.actor, post)
+    return create(connection, newcomer, arrival.by)
 
 
 def _entered(
@@ -234,5 +228,5 @@ def _entered(
     if link.purpose is not Purpose.SIGN_IN:
         end_all(connection, account.id, by.at)
         throttle.unlock(connection, account.login)
-    write_down(connection, act, by, account.login, account.station, link.purpose.label)
+    write_down(connection, act, by, account.login, account.station, detail=link.purpose.label)
     return Entered(account, begin(connection, account.id, arrival.device, by.at))

@@ -44,7 +44,7 @@ class Permission:
 
 
 def permit(
-    engine: Engine, permission: str, station: str, actor: str, days: int, reason: str, by: By
+    engine: Engine, permission: str, by: By, *, station: str, actor: str, days: int, reason: str,
 ) -> None:
     """Let a reviewer see names at a station for some days.
 
@@ -59,7 +59,8 @@ def permit(
             id=permission, station=station, actor=actor, permitted_by=by.actor, reason=reason,
             permitted_at=by.at, expires_at=by.at + timedelta(days=days),
         ))
-        write_down(connection, Act.NAMES_PERMITTED, by, actor, station, f"{days} 天：{reason}")
+        why = f"{days} 天：{reason}"
+        write_down(connection, Act.NAMES_PERMITTED, by, actor, station, detail=why)
 
 
 def withdraw(engine: Engine, permission: str, station: str, by: By) -> None:

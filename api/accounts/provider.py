@@ -88,7 +88,8 @@ class Provider:
         from joserfc import jwt  # noqa: PLC0415
         from joserfc.jwk import KeySet  # noqa: PLC0415
 
-        keys = KeySet.import_key_set(self._fetched(metadata["jwks_uri"]))
+        published: Any = self._fetched(metadata["jwks_uri"])
+        keys = KeySet.import_key_set(published)
         signed = jwt.decode(str(token["id_token"]), keys, algorithms=list(ALGORITHMS))
         claims = CodeIDToken(
             signed.claims, signed.header,

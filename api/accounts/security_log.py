@@ -31,13 +31,13 @@ class Act(Labelled):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere", "在所有设备退出"
     INVITED = "invited", "邀请"
     ACCEPTED = "accepted", "接受邀请"
-    PASSWORD_CHANGED = "password_changed", "修改密码"  # noqa: S105 - the name of an act
+    PASSWORD_CHANGED = "password_changed", "修改密码"
     RESET = "reset", "发出重设链接"
     ROLE_CHANGED = "role_changed", "变更角色"
     DISABLED = "disabled", "停用账号"
     ENABLED = "enabled", "启用账号"
-    TOKEN_ISSUED = "token_issued", "签发令牌"  # noqa: S105
-    TOKEN_REVOKED = "token_revoked", "撤销令牌"  # noqa: S105
+    TOKEN_ISSUED = "token_issued", "签发令牌"
+    TOKEN_REVOKED = "token_revoked", "撤销令牌"
     NAMES_PERMITTED = "names_permitted", "授权查看姓名"
     NAMES_WITHDRAWN = "names_withdrawn", "撤回姓名授权"
 
@@ -73,7 +73,8 @@ class SecurityRow:
 
 
 def write_down(
-    connection: Connection, act: Act, by: By, about: str, station: str, detail: str = "",
+    connection: Connection, act: Act, by: By, about: str, station: str, *,
+    detail: str = "",
 ) -> None:
     """Add a row, in the transaction of what it is about."""
     connection.execute(insert(security_log).values(
@@ -84,11 +85,11 @@ def write_down(
 
 
 def written_down(
-    engine: Engine, act: Act, by: By, about: str, station: str, detail: str = ""
+    engine: Engine, act: Act, by: By, about: str, station: str, *, detail: str = "",
 ) -> None:
     """Add a row about what changes nothing else."""
     with writing(engine) as connection:
-        write_down(connection, act, by, about, station, detail)
+        write_down(connection, act, by, about, station, detail=detail)
 
 
 def acts(

@@ -61,7 +61,8 @@ def come_in_as(engine: Engine, identity: str, arrival: Arrival) -> Entered | Non
     with writing(engine) as connection:
         account = account_of(connection, accounts.c.identity == identity)
         if account is None or account.disabled_at is not None:
-            write_down(connection, Act.SIGN_IN_FAILED, arrival.by, UNKNOWN, ANY_STATION, "统一登录")
+            failed = Act.SIGN_IN_FAILED
+            write_down(connection, failed, arrival.by, UNKNOWN, ANY_STATION, detail="统一登录")
             return None
         return _welcomed(connection, account, arrival, "统一登录")
 
@@ -70,7 +71,7 @@ def _welcomed(
     connection: Connection, account: Account, arrival: Arrival, how: str
 ) -> Entered:
     by = replace(arrival.by, actor=account.actor)
-    write_down(connection, Act.SIGNED_IN, by, account.login, account.station, how)
+    write_down(connection, Act.SIGNED_IN, by, account.login, account.station, detail=how)
     return Entered(account, begin(connection, account.id, arrival.device, by.at))
 
 
@@ -87,7 +88,8 @@ def _failed(engine: Engine, account: Account | None, by: By, *, is_locked: bool)
     station = account.station if account else ANY_STATION
     written_down(engine, Act.SIGN_IN_FAILED, by, about, station)
     if is_locked:
-        written_down(engine, Act.LOCKED, by, about, station, f"{throttle.LOCK.seconds // 60} 分钟")
+        minutes = f"{throttle.LOCK.seconds // 60} 分钟"
+        written_down(engine, Act.LOCKED, by, about, station, detail=minutes)
 
 
 # ---- leaving ----

@@ -154,7 +154,9 @@ def checked_login(login: str) -> str:
 def account_of(connection: Connection, *where: Any) -> Account | None:
     """The one account that conditions name."""
     row = connection.execute(select(accounts).where(*where)).one_or_none()
-    return row and _account(row, _stations(connection, [row.id]).get(row.id, frozenset()))
+    if row is None:
+        return None
+    return _account(row, _stations(connection, [row.id]).get(row.id, frozenset()))
 
 
 def account_by_id(engine: Engine, account: str) -> Account | None:
@@ -225,25 +227,37 @@ def _account(row: Any, stations: frozenset[str]) -> Account:
 # ---- changing ----
 
 
-def create(
-    connection: Connection, account: str, login: str, actor: str, post: Post, by: By
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody who is to have an account: its id, what he signs in by, his name in events."""
+
+    account: str
+    login: str
+    actor: str
+    post: Post
+
+
+def create(connection: Connection, newcomer: Newcomer, by: By) -> Account:
     """Make an account that nobody can sign in with yet.
 
     :raises LoginTaken: where the name to sign in by is somebody's.
     :raises BadAccount: for a name of events that is another's at the same stations.
     """
     one_at_a_time(connection)
+    login, actor, post = checked_login(newcomer.login), newcomer.actor.strip(), newcomer.post
     if account_of(connection, accounts.c.login == login) is not None:
         raise LoginTaken(login=login)
     if not 1 <= len(actor) <= 100 or not actor.isprintable():
         raise BadAccount(problem="姓名应为 1 到 100 个字符")
     _refuse_namesake(connection, actor, post)
     connection.execute(insert(accounts).values(
-        id=account, login=login, actor=actor, role=post.role.value, district=post.district,
-        is_everywhere=post.is_everywhere, created_at=by.at,
+        id=newcomer.account, login=login, actor=actor, role=post.role.value,
+        district=post.district, is_everywhere=post.is_everywhere, created_at=by.at,
     ))
-    _place(connection, account, post)
+    _place(connection, newcomer.account, post)
+    made = account_of(connection, accounts.c.id == newcomer.account)
+    assert made is not None
+    return made
 
 
 def _refuse_namesake(connection: Connection, actor: str, post: Post) -> None:
@@ -275,7 +289,7 @@ def change_post(engine: Engine, scope: Scope, account: str, post: Post, by: By) 
         _place(connection, account, post)
         end_all(connection, account, by.at)
         detail = f"{found.role.label}（{found.where}）→ {post}"
-        write_down(connection, Act.ROLE_CHANGED, by, found.login, found.station, detail)
+        write_down(connection, Act.ROLE_CHANGED, by, found.login, found.station, detail=detail)
 
 
 def refuse_beyond(scope: Scope, post: Post) -> None:

@@ -70,7 +70,7 @@ def issue_token(engine: Engine, actor: str, role: str, station: str, days: int) 
         made = _insert(connection, actor, role, station, days, at=now())
         by = By(BY_COMMAND, now())
         detail = f"{Role.of(role).label}，{days} 天"
-        write_down(connection, Act.TOKEN_ISSUED, by, actor, station, detail)
+        write_down(connection, Act.TOKEN_ISSUED, by, actor, station, detail=detail)
         return made
 
 
@@ -89,7 +89,7 @@ def issue_own(engine: Engine, account: str, label: str, days: int, by: By) -> st
             insert(token_owners).values(digest=digest(made), account=account, label=label)
         )
         detail = f"{label}，{days} 天"
-        write_down(connection, Act.TOKEN_ISSUED, by, of.login, of.station, detail)
+        write_down(connection, Act.TOKEN_ISSUED, by, of.login, of.station, detail=detail)
         return made
 
 
@@ -163,7 +163,8 @@ def revoke(engine: Engine, token: str, among: list[Token], by: By) -> None:
         which = tokens.c.digest.startswith(found.id, autoescape=True)
         revoked = update(tokens).where(which, tokens.c.revoked_at.is_(None))
         connection.execute(revoked.values(revoked_at=naive(by.at)))
-        write_down(connection, Act.TOKEN_REVOKED, by, found.actor, found.station, found.label)
+        revoked_one = Act.TOKEN_REVOKED
+        write_down(connection, revoked_one, by, found.actor, found.station, detail=found.label)
 
 
 def revoke_tokens(engine: Engine, actor: str, station: str) -> int:
@@ -174,5 +175,5 @@ def revoke_tokens(engine: Engine, actor: str, station: str) -> int:
         count = connection.execute(unrevoked.values(revoked_at=naive(now()))).rowcount
         if count:
             by = By(BY_COMMAND, now())
-            write_down(connection, Act.TOKEN_REVOKED, by, actor, station, f"{count} 个")
+            write_down(connection, Act.TOKEN_REVOKED, by, actor, station, detail=f"{count} 个")
         return count

@@ -63,8 +63,8 @@ def invite_form() -> tuple[str, int]:
     account, form = new_id(), request.form
     try:
         made = links.invite(
-            services().tokens, caller().scope, account, form.get("login", ""),
-            form.get("actor", ""), _post(), by(),
+            services().tokens, caller().scope,
+            staff.Newcomer(account, form.get("login", ""), form.get("actor", ""), _post()), by(),
         )
     except Refused as refusal:
         return _accounts_page(refusal), refusal.status

@@ -30,7 +30,8 @@ def recorded_labels() -> dict[str, str]:
 @action(OWN)
 def permissions_page() -> str:
     """What each role may do, as the program itself checks it."""
-    labels, recorded = recorded_labels(), frozenset[str]().union(*(g.records for g in POLICY.values()))
+    labels = recorded_labels()
+    recorded = {noun for grant in POLICY.values() for noun in grant.records}
     rows = [
         *((text, [verb in POLICY[role].reads for role in Role])
           for verb, text in VERB_LABELS.items()),
@@ -62,8 +63,9 @@ def permit_names_form() -> BaseResponse | tuple[str, int]:
     form = request.form
     try:
         name_permissions.permit(
-            services().tokens, new_id(), one_station(), form.get("actor", "").strip(),
-            form.get("days", 0, type=int), form.get("reason", "").strip(), by(),
+            services().tokens, new_id(), by(), station=one_station(),
+            actor=form.get("actor", "").strip(), days=form.get("days", 0, type=int),
+            reason=form.get("reason", "").strip(),
         )
     except Refused as refusal:
         return _names_page(refusal), refusal.status

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from api.accounts import links, sessions, signing_in
 from api.accounts.links import Arrival, LinkUsed, Purpose
 from api.accounts.passwords import LONGEST, SHORTEST
+from api.accounts.tables import digest
 from api.forms import check_form, forget_secret, keep_secret, session_secret
 from api.identity import PUBLIC, action, by, new_id, now
 from api.pages.views import pages
@@ -67,7 +68,7 @@ def welcome(secret: str, target: str) -> BaseResponse:
     before = session_secret()
     if before:
         with services().accounts_written() as connection:
-            sessions.end(connection, links.digest(before), now())
+            sessions.end(connection, digest(before), now())
     answer = redirect(target, 303)
     keep_secret(answer, secret, int(sessions.LONGEST.total_seconds()))
     return answer

@@ -23,6 +23,7 @@ from api.identity import (
     today,
 )
 from api.moments import moment_of, standing_at, summed_at
+from api.operations import parked_here
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
 from api.queries import one_station, report_at, status_shown
@@ -313,5 +314,5 @@ def operations() -> str:
     ]
     return render_template(
         "pages/operations.html", head=found.ledger.head(), checkpoints=checkpoints,
-        parked=found.read_models.parked(),
+        parked=parked_here(),
     )
