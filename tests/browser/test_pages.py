@@ -15,8 +15,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
 from api.app import create_app
-from api.identity import issue_token
+from api.accounts.links import Purpose, make
+from api.accounts.security_log import By
+from api.accounts.staff import Newcomer, checked_post, create
+from api.edge import new_id
 from api.services import EXTENSION, Services
+from projections.store import writing
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
 from workers.settings import settings_for
@@ -38,20 +42,22 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    """The demo station on a real server; answers its address and a lead's token."""
+    """The demo station on a real server; answers its address and a lead's account."""
     app = create_app(settings_for(tmp_path_factory.mktemp("site")))
     found: Services = app.extensions[EXTENSION]
     now = datetime.now(UTC)  # noqa: TID251 - the import's own time
     result = import_history(found.ledger, demo_history(), DEMO_STATION, DEMO_SOURCE, now)
     assert result.fault_count == 0
     found.read_models.advance(found.ledger)
-    token = issue_token(found.tokens, "站长甲", "lead", DEMO_STATION, 1)
+    with writing(found.tokens) as connection:
+        newcomer = Newcomer(new_id(), "zhan", "站长甲", checked_post("lead", [DEMO_STATION], None))
+        account = create(connection, newcomer, By("test", now)).id
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}"
     SITES[address] = found
-    yield address, token
+    yield address, account
     server.shutdown()
     thread.join()
     server.server_close()
@@ -79,13 +85,18 @@ def page(request: pytest.FixtureRequest, browser: Browser, site: tuple[str, str]
     page.on(
         "request", lambda r: None if r.url.startswith((site[0], "data:")) else problems.append(r.url)
     )
-    page.goto(f"{site[0]}/sign-in")
-    page.get_by_label("访问令牌").fill(site[1])
+    page.goto(f"{site[0]}/enter?link={a_link(site)}")
     page.get_by_role("button", name="登录").click()
     page.wait_for_url(f"{site[0]}/")
     yield page
     context.close()
     assert problems == []
+
+
+def a_link(site: tuple[str, str], purpose: Purpose = Purpose.SIGN_IN) -> str:
+    """The secret of a link by which the lead comes in."""
+    with writing(SITES[site[0]].tokens) as connection:
+        return make(connection, purpose, site[1], datetime.now(UTC))  # noqa: TID251 - a real moment
 
 
 SITES: dict[str, Services] = {}
@@ -204,3 +215,32 @@ def test_signing_out_forgets_the_token(page: Page, site: tuple[str, str]) -> Non
     page.get_by_role("button", name="退出").click()
     page.goto(f"{site[0]}/months/2024-11")
     assert page.get_by_role("heading", name="登录台账").is_visible()
+
+
+PASSWORD = "四季 wandering kettle 湖边"
+
+
+def test_somebody_comes_in_chooses_a_password_and_leaves(
+    browser: Browser, site: tuple[str, str]
+) -> None:
+    for width, height in SIZES.values():
+        context = browser.new_context(viewport={"width": width, "height": height})
+        page = context.new_page()
+        page.goto(f"{site[0]}/enter?link={a_link(site, Purpose.RESET)}")
+        page.get_by_label("新密码").fill(PASSWORD)
+        page.get_by_label("再输入一次").fill(PASSWORD)
+        page.get_by_role("button", name="保存并登录").click()
+        page.wait_for_url(f"{site[0]}/")
+        (cookie,) = context.cookies()
+        assert (cookie.get("httpOnly"), cookie.get("sameSite")) == (True, "Lax")
+        for path in ("/account", "/permissions", "/name-permissions"):
+            page.goto(f"{site[0]}{path}")
+            assert fits(page), path
+        page.get_by_role("button", name="退出", exact=True).click()
+        page.wait_for_url(f"{site[0]}/sign-in")
+        assert fits(page)
+        page.get_by_label("账号").fill("ZHAN")
+        page.get_by_label("密码").fill(PASSWORD)
+        page.get_by_role("button", name="登录", exact=True).click()
+        page.wait_for_url(f"{site[0]}/")
+        context.close()
