@@ -169,11 +169,11 @@ def get_consistency(query: dict[str, Any]) -> dict[str, Any]:
 @action(READ_CASES)
 @proofs.arguments(ReadSchema, location="query")
 @proofs.response(200)
-def get_proof(_query: dict[str, Any], position: int) -> dict[str, Any]:
+def get_proof(query: dict[str, Any], position: int) -> dict[str, Any]:
     """证明某一位置的记录在台账中，且未被改动。"""
     rows = services().ledger.rows(position - 1, 1) if position <= LARGEST_INTEGER else []
     row = next((row for row in rows if row[0] == position), None)
-    if row is None or not _is_of_the_caller(row):
+    if row is None or not _is_of_the_caller(row, query):
         raise UnknownPosition(position=position)
     return _proved(row)
 
@@ -197,8 +197,11 @@ def get_proof_of_record(
     return _proved(row)
 
 
-def _is_of_the_caller(row: StoredRow) -> bool:
-    return caller().scope.admits(stream_station(row[1]))
+def _is_of_the_caller(row: StoredRow, query: dict[str, Any]) -> bool:
+    station = stream_station(row[1])
+    if "station" in query:
+        return station_of_request() == station
+    return caller().scope.admits(station)
 
 
 def _proved(row: StoredRow) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def _accounts_page(problem: Refused | None = None, link: str | None = None, to: 
         "pages/account_staff.html", staff=found, locked=locked, roles=list(Role),
         problem=problem, link=link, to=to, form=request.form, own=scope.only or "",
         tokens=tokens.tokens_within(engine, scope),
+        role_labels={role.value: role.label for role in Role},
     )
 
 

@@ -20,6 +20,15 @@ from domain.kernel import Refused
 from domain.vocabulary import Role
 
 LONGEST_TEXT: Final = 200
+BROWSERS: Final = (
+    ("MicroMessenger", "微信"), ("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+SYSTEMS: Final = (
+    ("Android", "安卓手机"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows 电脑"),
+    ("Mac OS", "Mac"), ("Linux", "Linux 电脑"),
+)
+"""The first that a browser's own name has, as it names others as well."""
 
 
 @pages.route("/sign-in", methods=["GET", "POST"])
@@ -60,7 +69,14 @@ def inside(target: str) -> str:
 
 def arrival(**said: str) -> Arrival:
     """From where somebody comes in, and what the form says."""
-    return Arrival(by(), request.user_agent.string[:100], **said)
+    return Arrival(by(), device_of(request.user_agent.string), **said)
+
+
+def device_of(user_agent: str) -> str:
+    """What people call the device that a browser says it runs on; nothing finer is kept."""
+    browser = next((label for part, label in BROWSERS if part in user_agent), "")
+    system = next((label for part, label in SYSTEMS if part in user_agent), "")
+    return " · ".join(filter(None, (system, browser))) or "其他程序"
 
 
 def welcome(secret: str, target: str) -> BaseResponse:

@@ -14,10 +14,10 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.serving import make_server
 
-from api.app import create_app
 from api.accounts.links import Purpose, make
 from api.accounts.security_log import By
 from api.accounts.staff import Newcomer, checked_post, create
+from api.app import create_app
 from api.edge import new_id
 from api.services import EXTENSION, Services
 from projections.store import writing
