@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from api.accounts import throttle
 from api.accounts.links import Arrival, Entered
@@ -13,7 +14,7 @@ from api.accounts.security_log import Act, By, write_down, written_down
 from api.accounts.sessions import begin, end, end_all
 from api.accounts.staff import Account, BadAccount, account_by_id, account_of, checked_login
 from api.accounts.staff import set_password as keep_password
-from api.accounts.tables import accounts
+from api.accounts.tables import accounts, links, sessions
 from api.callers import ANY_STATION
 from domain.kernel import Refused
 from projections.store import writing
@@ -117,6 +118,15 @@ def _left(engine: Engine, account: str, by: By, session: str | None) -> None:
         write_down(connection, act, by, of.login, of.station)
 
 
+def end_everything(engine: Engine, at: datetime) -> None:
+    """End every session and link: a backup brings back those that had ended since."""
+    with writing(engine) as connection:
+        connection.execute(
+            update(sessions).where(sessions.c.ended_at.is_(None)).values(ended_at=at)
+        )
+        connection.execute(update(links).where(links.c.used_at.is_(None)).values(used_at=at))
+
+
 # ---- the password ----
 
 
@@ -133,8 +143,9 @@ def change_password(
     of = account_by_id(engine, account)
     assert of is not None
     if of.password is not None:
-        throttle.attempt(engine, of.login, arrival.by.address, arrival.by.at)
+        is_last = throttle.attempt(engine, of.login, arrival.by.address, arrival.by.at)
         if not is_right(of.password, old):
+            _failed(engine, of, arrival.by, is_locked=is_last)
             raise WrongPassword
     refuse_weak(new, (of.login, of.actor))
     kept = hashed(new)
