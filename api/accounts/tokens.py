@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, insert, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    bindparam,
+    insert,
+    select,
+    true,
+    update,
+)
 
 from api.accounts.security_log import Act, By, write_down
 from api.accounts.staff import account_of, caller_for
@@ -106,13 +115,16 @@ def _insert(
     return token
 
 
+_BY_DIGEST: Final = select(tokens, token_owners.c.account).outerjoin(
+    token_owners, token_owners.c.digest == tokens.c.digest
+).where(tokens.c.digest == bindparam("of"))
+"""Made once: it is asked at every call."""
+
+
 def caller_of(engine: Engine, token: str) -> Caller | None:
     """Whose token it is, unless it is unknown, expired or revoked, or its owner disabled."""
-    query = select(tokens, token_owners.c.account).outerjoin(
-        token_owners, token_owners.c.digest == tokens.c.digest
-    ).where(tokens.c.digest == digest(token))
     with engine.connect() as connection:
-        row = connection.execute(query).one_or_none()
+        row = connection.execute(_BY_DIGEST, {"of": digest(token)}).one_or_none()
         if row is None or row.revoked_at is not None or row.expires_at <= naive(now()):
             return None
         if row.account is None:
