@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +14,12 @@ from sqlalchemy import select
 
 from api.accounts.links import first_link
 from api.accounts.tables import accounts, links, sessions
+from api.app import create_app
 from api.edge import now
 from api.forms import COOKIE, HEADER, HOST_COOKIE
+from api.services import EXTENSION, Services
 from domain.vocabulary import Role
+from workers.settings import settings_for
 
 PASSWORD = "四季 wandering kettle 湖边"
 TLS = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "198.51.100.7"}
@@ -199,6 +204,19 @@ def test_the_cookie_is_out_of_reach(api: Api, administrator: FlaskClient) -> Non
     assert cookie.startswith(f"{HOST_COOKIE}=")
     assert "Secure" in cookie
     assert "Domain" not in cookie
+
+
+def test_behind_a_proxy_of_ours_its_word_on_address_and_tls_counts(tmp_path: Path) -> None:
+    app = create_app(replace(settings_for(tmp_path), proxies=1))
+    found: Services = app.extensions[EXTENSION]
+    api = Api(app, found)
+    entered(api, str(first_link(found.tokens, now())), login="guan", actor="管理员甲")
+    cookie = sign_in(api, "guan", headers=TLS).headers["Set-Cookie"]
+    assert cookie.startswith(f"{HOST_COOKIE}=")
+    assert "Secure" in cookie
+    row, *_rows = log(api)
+    assert (row["action"], row["address"]) == ("signed_in", "198.51.100.7")
+    found.close()
 
 
 def test_a_session_ends_when_its_owner_or_an_administrator_says_so(
