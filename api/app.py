@@ -7,10 +7,12 @@ from typing import Any, Final
 
 from flask import Flask, Response
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from api import (
     assets,
     bodies,
+    confinement,
     identity,
     language,
     moments,
@@ -20,6 +22,7 @@ from api import (
     problems,
 )
 from api.access_log import AccessLog
+from api.accounts.provider import provider_of
 from api.audit import audit
 from api.bundles import bundles
 from api.difference import differences
@@ -37,6 +40,7 @@ from api.proofs import proofs
 from api.publications import publishing
 from api.queries import queries
 from api.score_sheets import score_sheets
+from api.security import security
 from api.services import EXTENSION, Services
 from api.signals import signals
 from api.task_books import task_books
@@ -80,9 +84,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     found = Services(
         settings, Runtime(settings), Wakeups(running_redis_url(settings)),
         tokens_engine(settings.database_url), AccessLog(settings.access_database_url),
-        _replica(settings),
+        _replica(settings), provider_of(settings),
     )
     app.extensions[EXTENSION] = found
+    if settings.proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=settings.proxies, x_proto=settings.proxies,
+            x_host=settings.proxies,
+        )
+    confinement.install()
+    confinement.confine(found.ledger)
     identity.install(app)
     bodies.install(app)
     moments.install(app)
@@ -91,7 +102,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, explaining,
         differences, task_books, duplicates, evaluations, score_sheets, bundles,
-        persons, audit, signals, proofs, operations_routes,
+        persons, audit, signals, security, proofs, operations_routes,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)

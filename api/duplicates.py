@@ -12,7 +12,7 @@ from flask import url_for
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.bodies import Blueprint
-from api.identity import READ_CASES, action
+from api.identity import READ_NAMES, action
 from api.queries import one_station
 from api.searching import FoundListSchema, SoughtSchema, asked, search
 from api.services import services
@@ -34,7 +34,7 @@ def _searching(plural: str, kind: str) -> None:
     view = duplicates.response(200, FoundListSchema)(find)
     view = duplicates.arguments(SoughtSchema)(view)
     path, endpoint = f"/{plural}/duplicates", find.__name__
-    duplicates.route(path, methods=["POST"], endpoint=endpoint)(action(READ_CASES)(view))
+    duplicates.route(path, methods=["POST"], endpoint=endpoint)(action(READ_NAMES)(view))
 
 
 LABELS: Final = {

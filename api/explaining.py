@@ -12,7 +12,7 @@ from marshmallow import fields, validate
 from api.bodies import Blueprint
 from api.explaining_data import answer_data, explanation_data, question_data
 from api.explaining_questions import ABOUT, Named, Posed, about_of, posed
-from api.identity import ANY_STATION, READ_CASES, READ_FIGURES, action, caller
+from api.identity import READ_CASES, READ_FIGURES, action, caller
 from api.messages import coded
 from api.moments import MomentSchema, moment_of
 from api.paging import MOST_ROWS, PageSchema, page_of, read_cursor, rows_answer
@@ -117,7 +117,7 @@ def get_why_not(query: dict[str, Any], set_code: str, code: str) -> dict[str, An
 def answered(found: Posed, query: dict[str, Any]) -> Answer:
     """The answer to a caller who reads cases; the access log says about whom it was asked."""
     given = {name: query.get(name) for name in ABOUT}
-    about = about_of(found.question, given, sees_all=caller().station == ANY_STATION)
+    about = about_of(found.question, given, sees_all=caller().scope.only is None)
     noted(f"{about.kind}:{about.id}")
     return why_not(found.question, about)
 

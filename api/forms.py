@@ -1,10 +1,10 @@
 """Which forms on the pages may write? Only those that a page gave to this very session.
 
 A browser sends the cookie with whatever asks for a page, so that the cookie alone lets
-nobody write. A form that writes carries a token besides, which follows from the session's
+nobody write. Whatever writes carries a token besides, which follows from the session's
 own secret (HMAC-SHA256): no other site can read it or make it up. The cookie is
-SameSite=Strict, and where the browser says from which site a request comes, only our own
-is taken.
+SameSite=Lax, out of scripts' reach, and behind TLS bound to this very host; where the
+browser says from which site a request comes, only our own is taken, also for signing in.
 """
 
 from __future__ import annotations
@@ -12,13 +12,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import request
+from werkzeug.wrappers import Response
 
 from domain.kernel import Refused
 
 FIELD: Final = "form_token"
-COOKIE: Final = "taizhang_token"
+HEADER: Final = "X-Form-Token"
+COOKIE: Final = "taizhang_session"
+HOST_COOKIE: Final = "__Host-taizhang_session"
+"""Behind TLS: a browser takes it from this host alone, for every path, and never in clear."""
 _PURPOSE: Final = b"taizhang form"
 OWN_SITE: Final = frozenset({"same-origin", "none"})
 
@@ -30,20 +35,59 @@ class ForeignForm(
     """A form without the session's token, or one that another site sent."""
 
 
+# ---- the cookie ----
+
+
+def session_secret() -> str:
+    """The secret that the browser keeps; empty where nobody is signed in."""
+    return request.cookies.get(_cookie(), "")
+
+
+def keep_secret(answer: Response, secret: str, seconds: int) -> None:
+    """Let the browser keep a session's secret."""
+    answer.set_cookie(
+        _cookie(), secret, max_age=seconds, path="/", httponly=True, samesite="Lax",
+        secure=request.is_secure,
+    )
+
+
+def forget_secret(answer: Response) -> None:
+    """Let the browser forget it."""
+    answer.delete_cookie(_cookie(), path="/", httponly=True, samesite="Lax",
+                         secure=request.is_secure)
+
+
+def _cookie() -> str:
+    return HOST_COOKIE if request.is_secure else COOKIE
+
+
+# ---- the forms ----
+
+
 def form_token() -> str:
     """What the forms of this session carry; empty where nobody is signed in."""
-    secret = request.cookies.get(COOKIE, "")
+    secret = session_secret()
     return hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).hexdigest() if secret else ""
 
 
 def check_form() -> None:
-    """Let a form write only where a page gave it to this session.
+    """Let a request write only where a page of this session sent it.
 
     :raises ForeignForm: where it has another token or comes from another site.
     """
-    given = request.form.get(FIELD, "")
+    check_site()
+    given = request.headers.get(HEADER) or request.form.get(FIELD, "")
+    if not hmac.compare_digest(given.encode(), form_token().encode() or b"-"):
+        raise ForeignForm
+
+
+def check_site() -> None:
+    """Let only our own pages send a form, where the browser says who does.
+
+    :raises ForeignForm: for another site's.
+    """
     comes_from = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if comes_from not in OWN_SITE or not hmac.compare_digest(
-        given.encode(), form_token().encode() or b"-"
-    ):
+    origin = request.headers.get("Origin")
+    is_ours = origin in {None, "null"} or urlsplit(str(origin)).netloc == request.host
+    if comes_from not in OWN_SITE or not is_ours:
         raise ForeignForm

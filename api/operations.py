@@ -15,10 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import OPERATE, PUBLIC, action
+from api.identity import OPERATE, PUBLIC, action, caller
 from api.problems import WAIT_SECONDS, NotYetProjected
 from api.services import Services, services
-from domain.kernel import Refused
+from domain.kernel import Refused, stream_station
 from projections.catalog import PARTS
 from projections.engine import ReadModels
 from workers.sealing import SealState
@@ -223,7 +223,7 @@ def get_operations() -> dict[str, Any]:
                 "projection": row.projection, "position": row.position, "stream": row.stream,
                 "error": row.error, "parked_at": local_time(row.parked_at),
             }
-            for row in found.read_models.parked()
+            for row in parked_here()
         ],
         "rebuilds": [
             {
@@ -242,6 +242,12 @@ def get_operations() -> dict[str, Any]:
             {"id": j.id, "status": j.status, "done": j.done, "total": j.total} for j in state.jobs
         ],
     }
+
+
+def parked_here() -> list[Any]:
+    """The events that could not be taken in, of the caller's stations."""
+    scope, rows = caller().scope, services().read_models.parked()
+    return [row for row in rows if scope.admits(stream_station(row.stream))]
 
 
 def seal_data(state: SealState) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.wrappers import Response
 
 from api.access_log import AccessAction
-from api.identity import ANY_STATION, Caller, is_station_code, now
+from api.identity import ANY_STATION, Caller, is_station_code, now, sees_names
 from api.problems import of_refusal
 from api.reading import Reading
 from api.services import services
@@ -33,7 +33,7 @@ class AccessNotLogged(
 def reading() -> Reading:
     """What this request reads of persons."""
     if "reading" not in g:
-        g.reading = Reading(services().ledger.vault)
+        g.reading = Reading(services().ledger.vault, shows_names=sees_names())
     found: Reading = g.reading
     return found
 
@@ -87,5 +87,6 @@ def _logged(answer: Response) -> Response:
 def _station(who: Caller) -> str:
     """The station that was read: the caller's own, or the one that a caller of all named."""
     asked = request.args.get("station", "")
-    is_one = who.station == ANY_STATION and is_station_code(asked)
-    return asked if is_one else who.station
+    asked = asked or who.chosen or ""
+    is_one = who.scope.only is None and is_station_code(asked) and who.scope.admits(asked)
+    return asked if is_one else who.scope.only or ANY_STATION

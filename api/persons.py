@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import READ_CASES, action
+from api.identity import READ_CASES, READ_NAMES, action
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
 from api.queries import one_station, status_shown
@@ -40,7 +40,7 @@ class PersonFoundListSchema(Schema):
 
 
 @persons.route("/persons/search", methods=["POST"])
-@action(READ_CASES)
+@action(READ_NAMES)
 @persons.arguments(SoughtSchema)
 @persons.response(200, PersonFoundListSchema)
 def search_persons(conditions: dict[str, str]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 class NotAuthenticated(
     Refused, code="not_authenticated", status=401, title="需要登录",
-    detail="请求没有带有效的访问令牌（Authorization: Bearer …），或令牌已过期、已撤销。",
+    detail="请先登录；程序须带有效的访问令牌（Authorization: Bearer …），且未过期、未撤销。",
 ):
     """No token, or one that is not valid (any more)."""
 
@@ -45,9 +45,16 @@ class NotAllowed(
 
 class OtherStation(
     Refused, code="other_station", status=403, title="不是本站的数据",
-    detail="您的令牌属于社工站 {own}，不能访问 {got}。",
+    detail="您属于社工站 {own}，不能访问 {got}。",
 ):
     """Data of another station."""
+
+
+class StationMissing(
+    Refused, code="station_missing", status=400, title="须指明社工站",
+    detail="请用 station= 指明要查询的社工站。",
+):
+    """Who has several stations asks about one by name."""
 
 
 class IfMatchRequired(
@@ -164,6 +171,10 @@ def of_refusal(refusal: Refused) -> BaseResponse:
     """A refusal of the rules; a page that needs a sign-in leads there and back."""
     if request.blueprint == "pages" and isinstance(refusal, NotAuthenticated):
         return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
+    if request.blueprint == "pages" and request.method == "GET" and isinstance(
+        refusal, StationMissing
+    ):
+        return redirect(url_for("pages.station_page", next=request.full_path.rstrip("?")), 303)
     facts = {name: _plain(value) for name, value in refusal.facts.items()}
     return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)
 

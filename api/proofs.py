@@ -12,12 +12,19 @@ from __future__ import annotations
 import base64
 from typing import Any, Final
 
-from flask import Response
+from flask import Response, request
 from marshmallow import Schema, fields, validate
 
 from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import ANY_STATION, PUBLIC, READ_CASES, action, station_of_request
+from api.identity import (
+    ANY_STATION,
+    PUBLIC,
+    READ_CASES,
+    action,
+    caller,
+    station_of_request,
+)
 from api.messages import coded
 from api.paging import LARGEST_INTEGER, MOST_ROWS, ReadSchema
 from api.services import services
@@ -200,7 +207,10 @@ def get_proof_of_record(
 
 
 def _is_of_the_caller(row: StoredRow) -> bool:
-    return station_of_request() in {ANY_STATION, stream_station(row[1])}
+    station = stream_station(row[1])
+    if "station" in request.args:
+        return station_of_request() == station
+    return caller().scope.admits(station)
 
 
 def _proved(row: StoredRow) -> Inclusion:

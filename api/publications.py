@@ -13,14 +13,14 @@ from marshmallow import Schema, fields, validate
 from api.access_log import AccessAction
 from api.bodies import Blueprint
 from api.identity import (
-    ANY_STATION,
     READ_CASES,
     READ_FIGURES,
     RECORD,
     action,
-    allowed,
     caller,
     context,
+    may,
+    sees_names,
 )
 from api.messages import coded
 from api.paging import ReadSchema
@@ -315,16 +315,14 @@ def uploaded() -> bytes:
 
 def checked(content: bytes) -> Checked:
     """What a file is found to be, among the publications that the caller may read."""
-    own = caller().station
-    station = None if own == ANY_STATION else own
+    own = caller().scope.stations
 
     def find(codes: Sequence[str]) -> list[tuple[str, str, int]]:
         with services().read_models.engine.connect() as connection:
-            rows = publications_coded(connection, list(codes), station)
+            rows = publications_coded(connection, list(codes), own)
         return [(row.station, row.period, row.number) for row in rows]
 
-    found = check(
-        content, find, sources(), tells_reasons=allowed(caller().role, READ_CASES, "")
-    )
+    compared = Sources(sources().ledger, sources().templates, reading().one_compared)
+    found = check(content, find, compared, tells_reasons=may(READ_CASES) and sees_names())
     noted(action=AccessAction.SEARCH)
     return found

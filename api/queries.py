@@ -15,6 +15,7 @@ from marshmallow import Schema, fields, validate
 from api.access_log import AccessAction
 from api.answers import flat, local_time, record_row, stated
 from api.bodies import Blueprint
+from api.confinement import unconfined
 from api.identity import (
     ANY_STATION,
     READ_CASES,
@@ -33,10 +34,10 @@ from api.moments import (
 )
 from api.paging import page_answer, read_cursor
 from api.personal import noted, reading, rows_shown, shown
-from api.problems import OtherStation
+from api.problems import OtherStation, StationMissing
 from api.report_data import area_data, as_data, figure_data
 from api.services import services
-from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_subject
+from domain.kernel import KINDS, UnknownRecord, stream_id, stream_kind, stream_subject
 from projections.area_reports import Scope, area_report
 from projections.explaining import row_of
 from projections.figures import Evidence, Period, evidence, figures
@@ -62,11 +63,6 @@ from workers.reports import write_docx
 queries = Blueprint("queries", __name__, url_prefix="/api/v1", description="查询")
 
 
-class StationMissing(
-    Refused, code="station_missing", status=400, title="须指明社工站",
-    detail="请用 station= 指明要查询的社工站。",
-):
-    """A hub asks about a station by name."""
 
 
 class FigureQuerySchema(MomentSchema):
@@ -269,14 +265,14 @@ def _area_report(scope: Scope, query: dict[str, Any], period: str) -> dict[str, 
 
     :raises OtherStation: for a caller of one station.
     """
-    own = caller().station
-    if own != ANY_STATION:
-        raise OtherStation(own=own, got=scope.label)
+    own = caller().scope
+    if own.only is not None:
+        raise OtherStation(own=own.only, got=scope.label)
     moment = moment_of(query)
-    with summed_at(moment) as then:
+    with summed_at(moment) as then, unconfined():  # a sum of all stations of an area, or none
         found = area_report(
             then.connection, services().ledger, scope, query.get("area"), period,
-            as_of=then.as_of, known_at=then.known_at,
+            as_of=then.as_of, known_at=then.known_at, admits=own.admits,
         )
         return area_data(found) | stated(moment, then.position)
 

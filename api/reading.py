@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
@@ -30,6 +30,12 @@ class Reading:
     subjects: dict[str, None] = field(default_factory=dict)
     action: AccessAction = AccessAction.READ
     is_noted: bool = False
+    shows_names: bool = True
+
+    def __post_init__(self) -> None:
+        """Hide what is said of persons from who may not see names."""
+        if not self.shows_names:
+            self.vault = replace(self.vault, hides_names=True)
 
     def shown(self, value: T, stream: str) -> T:
         """What is known of a stream's subject, with its sealed texts opened."""
@@ -51,6 +57,18 @@ class Reading:
             self.saw([stream, *(owner for owner, _version in found)])
             shown.append(self.vault.shown(row, stream) if found else row)
         return shown
+
+    def compared(self, rows: Sequence[T], streams: Sequence[str]) -> list[T]:
+        """Rows as they were stated whoever asks: to be compared, and shown to nobody."""
+        vault = self.vault
+        self.vault = replace(vault, hides_names=False)
+        found = self.rows_shown(rows, streams)
+        self.vault = vault
+        return found
+
+    def one_compared(self, value: T, stream: str) -> T:
+        """The same for what is known of one stream."""
+        return self.compared([value], [stream])[0]
 
     def opened(self, stream: Stream[Any]) -> Stream[Any]:
         """A stream with its sealed texts opened; one that says nothing personal is not read."""

@@ -232,11 +232,10 @@ class Noun:
         Answers what was recorded, and what the recorder should look at.
         """
         kind, subject = instruction.kind, instruction.subject
-        if kind.name == "station" and caller().station not in {ANY_STATION, subject}:
-            raise OtherStation(own=caller().station, got=subject)
+        if kind.name == "station" and not caller().scope.admits(subject):
+            raise OtherStation(own=str(caller().scope)[:200], got=subject)
         said = msgspec.structs.replace(
             said,
-            station=subject if kind.name == "station" else station_of_request(),
             project_cycle=body.get("project_cycle"), programmes=tuple(body.get("programmes", ())),
         )
         if self.before is not None:
@@ -297,7 +296,9 @@ def _recorded(
     noun: Noun, instruction: Instruction, body: dict[str, Any] | None = None
 ) -> Response:
     """Execute a command, and answer what was recorded."""
-    receipt, warnings = noun.carry_out(instruction, context(), body or {})
+    kind, subject = instruction.kind, instruction.subject
+    said = context(subject if kind.name == "station" else None)
+    receipt, warnings = noun.carry_out(instruction, said, body or {})
     data = _receipt_data(receipt) | {"warnings": warnings}
     said_back = reading().said_back(data, receipt.stream, earlier=_earlier(receipt))
     answer = make_response(said_back, 201)
@@ -363,9 +364,8 @@ def _warnings(recorded: Recorded) -> list[dict[str, Any]]:
 
 def _history(kind: StreamKind[Any], subject: str, moment: Moment) -> list[Recorded]:
     """What was known of a record of the caller's station."""
-    station = station_of_request()
-    if kind.name == "station" and caller().station == ANY_STATION:
-        station = subject
+    is_one_of_many = kind.name == "station" and caller().scope.only is None
+    station = subject if is_one_of_many else station_of_request()
     history: list[Recorded] = []
     if station != ANY_STATION:
         name = stream_id(station, kind.name, subject)

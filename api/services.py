@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import cast
 
 from flask import current_app
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from api.access_log import AccessLog
+from api.accounts.provider import Provider
 from domain.ledger import Ledger
 from projections.engine import ReadModels
+from projections.store import writing
 from workers.queues import Wakeups
 from workers.runtime import Runtime
 from workers.settings import Settings
@@ -22,7 +26,9 @@ EXTENSION = "taizhang"
 class Services:
     """The ledger, the read models, the queues, tokens and access log of one web process.
 
-    ``replica`` is set where queries are sent to a read replica of the read models.
+    ``tokens`` is where accounts, sessions and tokens are kept. ``replica`` is set where
+    queries are sent to a read replica of the read models, ``provider`` where one may sign in
+    with a provider of identities.
     """
 
     settings: Settings
@@ -31,6 +37,7 @@ class Services:
     tokens: Engine
     access_log: AccessLog
     replica: ReadModels | None = None
+    provider: Provider | None = None
 
     @property
     def ledger(self) -> Ledger:
@@ -46,6 +53,12 @@ class Services:
     def own_read_models(self) -> ReadModels:
         """The read models that the workers write; opened anew where their file was replaced."""
         return self.runtime.read_models
+
+    @contextmanager
+    def accounts_written(self) -> Iterator[Connection]:
+        """A transaction in which accounts or sessions are changed."""
+        with writing(self.tokens) as connection:
+            yield connection
 
     def close(self) -> None:
         """Close every connection."""

@@ -100,7 +100,7 @@ def _opened(records: Sequence[Observed], found: Reading) -> list[Observed]:
     """The records with their notes as they were stated; whoever asks has read them."""
     saying = [record for record in records if record.texts]
     found.action = AccessAction.SEARCH
-    texts = found.rows_shown([r.texts for r in saying], [r.stream for r in saying])
+    texts = found.compared([r.texts for r in saying], [r.stream for r in saying])
     return [replace(record, texts=said) for record, said in zip(saying, texts, strict=True)]
 
 

@@ -23,11 +23,18 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.fields import PERSONAL, marked_values
-from domain.kernel import Entry, Event, Refused, Stream, stream_subject
+from domain.kernel import Entry, Event, Refused, Stream, stream_kind, stream_subject
 from domain.owners import rewritten_event, texts_of
 
 ERASED: Final = "（已删除）"
 LOCKED: Final = "（已封存）"
+HIDDEN: Final = "（已隐去 {tag}）"
+"""Shown to who may not see names; the same text has the same tag, which tells nothing else."""
+OF_THE_STATION: Final = frozenset({
+    "month", "report", "meeting", "training_delivered", "training_received", "supervision",
+    "project", "project_review", "competition", "task_book", "brand", "indicator",
+})
+"""Kinds of records whose texts are about the station's work: a report is for everybody."""
 UNREADABLE: Final = "（密钥缺失）"
 """Shown where a key is lost: its keyring was restored from a copy older than the log."""
 NONCE_BYTES: Final = 12
@@ -167,9 +174,14 @@ Stated = tuple[Event, str, Event | None]
 
 @dataclass(frozen=True, slots=True)
 class Vault:
-    """Seals the personal fields of events, and opens them for whoever may read them."""
+    """Seals the personal fields of events, and opens them for whoever may read them.
+
+    Where ``hides_names``, what is said of persons is shown as hidden, and everything else
+    as it was stated.
+    """
 
     keys: Keys
+    hides_names: bool = False
 
     def prepare(self, stated: Collection[Stated]) -> Mapping[str, DataKey]:
         """The keys with which many events are sealed, got (or made) at once.
@@ -246,9 +258,12 @@ class Vault:
             box = base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4))
             nonce, sealed = box[:NONCE_BYTES], box[NONCE_BYTES:]
             place = _place(stream, mark, owner, epoch, version)
-            return AESGCM(key.secret).decrypt(nonce, sealed, place).decode()
+            opened = AESGCM(key.secret).decrypt(nonce, sealed, place).decode()
         except (InvalidTag, ValueError):  # altered, or cut off
             raise TamperedTextError(f"{stream}@{version} {mark}") from None
+        if to_show and self.hides_names and stream_kind(owner) not in OF_THE_STATION:
+            return HIDDEN.format(tag=self.keys.fingerprint(opened.encode())[:6])
+        return opened
 
 
 def _instead(key: DataKey | None) -> str:

@@ -7,7 +7,7 @@ by both: distinct counts are per station, and the sum says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -99,15 +99,20 @@ class AreaReport:
 def area_report(
     connection: Connection, ledger: Ledger, scope: Scope, area: str | None, period: str, *,
     as_of: date | None = None, known_at: KnownAt | None = None,
+    admits: Callable[[str], bool] = lambda _station: True,
 ) -> AreaReport:
     """The report of a district hub or a city: its stations', and their sums.
+
+    ``admits`` says which stations may be seen: an area is, where all of its stations are.
 
     :raises BadReportPeriod: where ``period`` is none.
     :raises AreaUnknown: where no station is there, or the area must be named.
     """
     asked = report_period(period)
     profiles = {code: station_profile(ledger, code) for code in station_codes(connection)}
-    chosen = _chosen(scope, area, list(profiles.values()))
+    beyond = {_area(scope, profile) for code, profile in profiles.items() if not admits(code)}
+    seen = [profile for profile in profiles.values() if _area(scope, profile) not in beyond]
+    chosen = _chosen(scope, area, seen)
     stations = tuple(
         _station(connection, code, profile, asked, as_of=as_of, known_at=known_at)
         for code, profile in profiles.items()

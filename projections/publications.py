@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -74,12 +75,12 @@ def publications_of(connection: Connection, station: str, limit: int = 500) -> l
 
 
 def publications_coded(
-    connection: Connection, codes: list[str], station: str | None
+    connection: Connection, codes: list[str], stations: Collection[str] | None
 ) -> list[PublishedRow]:
-    """The publications of printed codes, of a station or (``None``) of any."""
+    """The publications of printed codes, of some stations or (``None``) of any."""
     query = _select().where(publications.c.short_code.in_(codes))
-    if station is not None:
-        query = query.where(publications.c.station == station)
+    if stations is not None:
+        query = query.where(publications.c.station.in_(stations))
     return _rows(connection, query.order_by(publications.c.published_at.desc()).limit(50))
 
 

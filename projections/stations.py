@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date
 from typing import Final
 
 from sqlalchemy import Connection, func, select
 
+from domain.ledger import Ledger
 from projections.measures import MEASURES, Kind
 from projections.monthly_counts import monthly_counts
+from projections.monthly_report import station_profile
 from projections.timeline import records
 
 MOST_STATIONS: Final = 100_000
@@ -16,8 +19,8 @@ OF_PERIODS: Final = tuple(m.code for m in MEASURES.values() if m.kind is not Kin
 """Measures of what was done in a month; a stock may be older than the ledger."""
 
 
-def station_codes(connection: Connection) -> list[str]:
-    """The codes of all stations that were registered, in order.
+def station_codes(connection: Connection, among: Collection[str] | None = None) -> list[str]:
+    """The codes of the stations that were registered, all or those among some, in order.
 
     Every index begins with the station: it is stepped from one to the next, so that the
     answer takes as long as there are stations, not as there are records.
@@ -34,7 +37,25 @@ def station_codes(connection: Connection) -> list[str]:
         .order_by(records.c.station)
         .limit(MOST_STATIONS)
     )
+    if among is not None:
+        query = query.where(records.c.station.in_(among))
     return list(connection.execute(query).scalars())
+
+
+def stations_of_district(
+    connection: Connection, ledger: Ledger, district: str
+) -> frozenset[str]:
+    """The stations of a district at the moment."""
+    codes = station_codes(connection)
+    return frozenset(c for c in codes if station_profile(ledger, c).district == district)
+
+
+def named_stations(
+    connection: Connection, ledger: Ledger, among: Collection[str] | None
+) -> list[dict[str, str]]:
+    """The code and name of some stations, or (``None``) of all."""
+    codes = station_codes(connection, among)
+    return [{"code": code, "name": station_profile(ledger, code).name} for code in codes]
 
 
 def months_on_record(connection: Connection, station: str) -> list[str]:

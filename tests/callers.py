@@ -7,10 +7,17 @@ from typing import Any
 
 from desk import STATION
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.identity import issue_token
+from api.accounts.links import Purpose, make
+from api.accounts.security_log import By
+from api.accounts.staff import Newcomer, checked_post, create, staff
+from api.accounts.tokens import issue_token
+from api.callers import EVERYWHERE
+from api.edge import new_id, now
 from api.services import Services
+from projections.store import writing
 
 VISIT = {
     "occurred_on": "2024-11-05", "mode": "home", "purpose": "routine", "persons_met": 1,
@@ -37,6 +44,27 @@ class Api:
         if key not in self._tokens:
             self._tokens[key] = issue_token(self.services.tokens, f"{role}-1", role, key[1], 1)
         return self._tokens[key]
+
+    def entry(self, role: str = "lead", station: str | None = None, actor: str = "") -> str:
+        """The secret of a link by which an account of a role signs in."""
+        who = actor.encode().hex()[:20] or "1"
+        login = f"{role}-{who}@{station or self.station}".replace("*", "all")
+        engine, by = self.services.tokens, By("test", now())
+        known = {one.login: one.id for one in staff(engine, EVERYWHERE)}
+        with writing(engine) as connection:
+            post = checked_post(role, [station or self.station], None)
+            newcomer = Newcomer(new_id(), login, actor or f"{role}-1", post)
+            account = known.get(login) or create(connection, newcomer, by).id
+            return make(connection, Purpose.SIGN_IN, account, by.at)
+
+    def browser(
+        self, role: str = "lead", station: str | None = None, actor: str = ""
+    ) -> FlaskClient:
+        """A browser in which somebody is signed in."""
+        client = self.app.test_client()
+        answer = client.post("/enter", data={"link": self.entry(role, station, actor)})
+        assert answer.status_code == 303, answer.text
+        return client
 
     def call(
         self, method: str, path: str, body: Any = None, *, role: str | None = "social_worker",

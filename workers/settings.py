@@ -8,7 +8,7 @@ import os
 import secrets
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -17,6 +17,7 @@ from environs import Env, EnvError
 
 DEFAULT_PORT: Final = 8000
 MOST_WORKERS: Final = 64
+MOST_PROXIES: Final = 5
 LEVELS: Final = ("debug", "info", "warning", "error")
 KEYRING_FILE: Final = "keys.sqlite3"
 MASTER_KEY_FILE: Final = "master.key"
@@ -53,6 +54,13 @@ class Settings:
     master_key_file: Path | None = None
     sealing_key_text: str = field(default="", repr=False)
     """The private key that signs checkpoints, where it is not in its file."""
+    proxies: int = 0
+    """How many proxies of ours stand before the web process: whose word on addresses counts."""
+    oidc_issuer: str | None = None
+    """Where one may sign in with a provider of identities, whose that is."""
+    oidc_client_id: str = ""
+    oidc_client_secret: str = field(default="", repr=False)
+    oidc_label: str = "统一登录"
     new_master_key_text: str = field(default="", repr=False)
     """The successor of a master key that is in the environment, while it is replaced."""
 
@@ -64,7 +72,7 @@ class Settings:
         """
         env = Env()
         try:
-            settings = settings_for(
+            settings = _signing_in(env, settings_for(
                 Path(env.str("TAIZHANG_HOME", "") or "./var"),
                 database_url=_with_password(
                     env.str("DATABASE_URL", ""), env.str("DATABASE_PASSWORD_FILE", "")
@@ -84,7 +92,7 @@ class Settings:
                 master_key_file=Path(env.str("TAIZHANG_MASTER_KEY_FILE", "")),
                 sealing_key_text=env.str("TAIZHANG_SEALING_KEY", ""),
                 new_master_key_text=env.str("TAIZHANG_NEW_MASTER_KEY", ""),
-            )
+            ))
         except EnvError as error:
             raise BadSettingError(str(error)) from error
         return settings
@@ -98,6 +106,11 @@ class Settings:
         if not 1 <= self.workers <= MOST_WORKERS:
             wanted = f"应在 1 到 {MOST_WORKERS} 之间（{self.workers}）"
             raise BadSettingError(f"TAIZHANG_WORKERS：{wanted}")
+        if not 0 <= self.proxies <= MOST_PROXIES:
+            wanted = f"应在 0 到 {MOST_PROXIES} 之间（{self.proxies}）"
+            raise BadSettingError(f"TAIZHANG_PROXIES：{wanted}")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise BadSettingError("TAIZHANG_OIDC_CLIENT_ID：设了 TAIZHANG_OIDC_ISSUER 就须写明")
         if self.log_level not in LEVELS:
             raise BadSettingError(f"TAIZHANG_LOG_LEVEL：应为 {' '.join(LEVELS)} 之一")
 
@@ -207,8 +220,24 @@ class Settings:
             "TAIZHANG_MASTER_KEY": self.master_key_text,
             "TAIZHANG_SEALING_KEY": self.sealing_key_text,
             "TAIZHANG_NEW_MASTER_KEY": self.new_master_key_text,
+            "TAIZHANG_PROXIES": str(self.proxies) if self.proxies else "",
+            "TAIZHANG_OIDC_ISSUER": self.oidc_issuer,
+            "TAIZHANG_OIDC_CLIENT_ID": self.oidc_client_id,
+            "TAIZHANG_OIDC_CLIENT_SECRET": self.oidc_client_secret,
+            "TAIZHANG_OIDC_LABEL": self.oidc_label if self.oidc_issuer else "",
         }
         return named | {name: value for name, value in optional.items() if value}
+
+
+def _signing_in(env: Env, settings: Settings) -> Settings:
+    """The settings with what the environment says of how people sign in."""
+    return replace(
+        settings, proxies=env.int("TAIZHANG_PROXIES", 0),
+        oidc_issuer=env.str("TAIZHANG_OIDC_ISSUER", "") or None,
+        oidc_client_id=env.str("TAIZHANG_OIDC_CLIENT_ID", ""),
+        oidc_client_secret=env.str("TAIZHANG_OIDC_CLIENT_SECRET", ""),
+        oidc_label=env.str("TAIZHANG_OIDC_LABEL", "") or "统一登录",
+    )
 
 
 def _as_key(text: str, where: str, called: str = "主密钥") -> bytes:

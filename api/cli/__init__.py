@@ -22,6 +22,7 @@ COMMANDS: Final = {
     "serve": "api.cli.serve:serve",
     "status": "api.cli.status:status",
     "station": "api.cli.stations:station",
+    "account": "api.cli.account:account",
     "token": "api.cli.token:token",
     "import": "api.cli.imports:imports",
     "report": "api.cli.report:report",

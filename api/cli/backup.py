@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from api.access_log import AccessLog
+from api.accounts.signing_in import end_everything
 from api.cli.common import (
     CommandFailedError,
     json_option,
@@ -18,6 +18,7 @@ from api.cli.common import (
     talk,
 )
 from api.cli.verify import verified
+from api.edge import now
 from api.identity import tokens_engine
 from domain.checkpoint import signer_of
 from workers import backup as backups
@@ -36,10 +37,9 @@ def backup(file: Path, *, as_json: bool) -> None:
     needs_ledger(settings)
     if file.exists():
         raise CommandFailedError(f"{file} 已存在，备份不会覆盖它")
-    now = datetime.now(UTC)  # noqa: TID251 - the edge: the moment of the backup
     try:
         with talk.status("正在备份…"):
-            made = backups.backup(settings, file, now)
+            made = backups.backup(settings, file, now())
     except (OSError, sqlite3.Error) as error:
         because = getattr(error, "strerror", None) or error
         raise CommandFailedError(f"备份没有写成：{because}") from error
@@ -72,6 +72,7 @@ def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
     except (backups.BadBackupError, backups.TargetNotEmptyError) as error:
         raise CommandFailedError(str(error)) from error
     _verify(settings)
+    _end_sessions(settings)
     if as_json:
         print_json(found)
     else:
@@ -79,6 +80,13 @@ def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
         if found.kept:
             kept = "、".join(backups.CALLED[name] for name in found.kept)
             talk.print(f"{kept}中原有的内容保留未动。")
+
+
+def _end_sessions(settings: Settings) -> None:
+    """Nobody is signed in to what was restored: who had been signed out since would be, too."""
+    engine = tokens_engine(settings.database_url)
+    end_everything(engine, now())
+    engine.dispose()
 
 
 def _verify(settings: Settings) -> None:

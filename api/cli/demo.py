@@ -5,21 +5,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
+from sqlalchemy import Engine
 
+from api.accounts.links import Purpose, make
+from api.accounts.security_log import By
+from api.accounts.staff import Newcomer, Post, create, staff
+from api.accounts.tables import tokens_engine
+from api.accounts.tokens import issue_token
+from api.callers import ANY_STATION, EVERYWHERE
+from api.cli.account import entry_address
 from api.cli.common import CommandFailedError, json_option, print_json, read_settings, talk
 from api.cli.imports import progress_bar
 from api.cli.publish import lead_context, press_of
 from api.cli.serve import describe
-from api.identity import issue_token, tokens_engine
+from api.edge import new_id, now
 from api.reading import Reading
 from domain.vocabulary import Role
 from projections.monthly_report import Opener, monthly_report
 from projections.published_reports import publications_for
+from projections.store import writing
 from workers.demo import DEMO_MONTH, DEMO_PUBLISHED, DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
 from workers.publishing import preview, publish
@@ -32,8 +40,12 @@ from workers.settings import Settings, settings_for
 CATCH_UP_SECONDS: Final = 120.0
 TOKEN_DAYS: Final = 30
 DEMO_ACTORS: Final = (
-    ("demo-worker", Role.SOCIAL_WORKER), ("demo-lead", Role.LEAD), ("demo-reviewer", Role.REVIEWER),
+    ("demo-worker", Role.SOCIAL_WORKER), ("demo-lead", Role.LEAD),
+    ("demo-coordinator", Role.VOLUNTEER_COORDINATOR), ("demo-supervisor", Role.SUPERVISOR),
+    ("demo-reviewer", Role.REVIEWER), ("demo-hub", Role.HUB),
+    ("demo-administrator", Role.ADMINISTRATOR),
 )
+WITH_TOKENS: Final = frozenset({Role.SOCIAL_WORKER, Role.LEAD, Role.REVIEWER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +106,9 @@ def load(settings: Settings) -> Loaded:
     wakeups = Wakeups(settings.redis_url)
     try:
         with progress_bar("导入演示数据") as progress:
-            now = datetime.now(UTC)  # noqa: TID251 - the command line is an edge
             result = import_history(
-                runtime.ledger, demo_history(), DEMO_STATION, DEMO_SOURCE, now, progress=progress
+                runtime.ledger, demo_history(), DEMO_STATION, DEMO_SOURCE, now(),
+                progress=progress,
             )
         if result.faults:
             raise CommandFailedError(f"演示数据有 {len(result.faults)} 处错误：{result.faults[0]}")
@@ -144,26 +156,49 @@ def _introduce(
     settings: Settings, info: ServiceInfo, loaded: Loaded,
     print_result: Callable[[Any], None] | None,
 ) -> None:
-    """Print the way in: tokens, and the link of the November report."""
+    """Print the ways in: a one-time link a role, tokens, and the link of the November report."""
     engine = tokens_engine(settings.database_url)
     tokens = {
         role: issue_token(engine, actor, role.value, DEMO_STATION, TOKEN_DAYS)
-        for actor, role in DEMO_ACTORS
+        for actor, role in DEMO_ACTORS if role in WITH_TOKENS
+    }
+    entries = {
+        role: entry_address(info.address, secret) for role, secret in demo_links(engine).items()
     }
     engine.dispose()
-    link = f"{info.address}/sign-in?token={tokens[Role.LEAD]}&next=/months/{DEMO_MONTH}"
-    talk.print(f"\n已有 {loaded.head} 条记录；Word 月报：{loaded.report}\n\n演示令牌：")
+    link = f"{entries[Role.LEAD]}&next=/months/{DEMO_MONTH}"
+    talk.print(f"\n已有 {loaded.head} 条记录；Word 月报：{loaded.report}")
+    talk.print("\n各角色的登录链接（虚构人员；24 小时内有效，各用一次，每次启动都有新的）：")
+    for role, entry in entries.items():
+        talk.print(f"  {role.label:<8} {entry}")
+    talk.print("\n程序用的令牌：")
     for role, token in tokens.items():
         talk.print(f"  {role.label:<8} {token}")
-    talk.print("\n在浏览器打开 2024 年 11 月月报：")
+    talk.print("\n站长的链接，登录后打开 2024 年 11 月月报：")
     if print_result:
         print_result({
             "address": info.address, "report": link,
             "tokens": {role.value: token for role, token in tokens.items()},
+            "links": {role.value: entry for role, entry in entries.items()},
         })
     else:
         click.echo(link)
     talk.print("\n按 Ctrl-C 停止全部进程。")
+
+
+def demo_links(engine: Engine) -> dict[Role, str]:
+    """A link by which to sign in once as each of the demo's people."""
+    by, found = By("demo", now()), {}
+    known = {one.login: one.id for one in staff(engine, EVERYWHERE)}
+    for actor, role in DEMO_ACTORS:
+        wide = role in {Role.HUB, Role.ADMINISTRATOR}
+        post = Post(role, frozenset({ANY_STATION if wide else DEMO_STATION}))
+        with writing(engine) as connection:
+            account = known.get(actor) or create(
+                connection, Newcomer(new_id(), actor, actor, post), by
+            ).id
+            found[role] = make(connection, Purpose.SIGN_IN, account, by.at)
+    return found
 
 
 def _say_loaded(loaded: Loaded, *, as_json: bool) -> None:

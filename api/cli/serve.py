@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import click
 
+from api.accounts import links
+from api.accounts.tables import tokens_engine
 from api.assets import missing_parts
+from api.cli.account import entry_address
 from api.cli.common import json_option, print_json, read_settings, talk
+from api.edge import now
 from workers.service import ServiceInfo, run_service
+from workers.settings import Settings
 
 
 @click.command
@@ -18,7 +23,12 @@ def serve(port: int | None, host: str | None, workers: int | None, *, as_json: b
     """启动全部服务，Ctrl-C 停止。"""
     settings = read_settings(port=port, host=host, workers=workers)
     talk.print(f"正在启动，数据目录 {settings.home} …")
-    run_service(settings, print_json if as_json else announce)
+
+    def begun(info: ServiceInfo) -> None:
+        (print_json if as_json else announce)(info)
+        offer_first_account(settings, info)
+
+    run_service(settings, begun)
     talk.print("已停止。")
 
 
@@ -27,6 +37,16 @@ def announce(info: ServiceInfo) -> None:
     describe(info)
     click.echo(info.address)
     talk.print("按 Ctrl-C 停止全部进程。")
+
+
+def offer_first_account(settings: Settings, info: ServiceInfo) -> None:
+    """Where nobody could let anybody in, show the link of the first administrator, once."""
+    engine = tokens_engine(settings.database_url)
+    made = links.first_link(engine, now())
+    engine.dispose()
+    if made is not None:
+        talk.print("还没有管理员。请在 24 小时内打开这个一次性链接，建立第一个管理员账号：")
+        talk.print(f"  {entry_address(info.address, made)}")
 
 
 def describe(info: ServiceInfo) -> None:

@@ -1,20 +1,26 @@
 """What do people see in a browser? Pages over the same query functions as the API."""
 
 from api.pages import (
+    account,
+    account_staff,
     audit,
     bundle,
     evaluation,
     explaining,
     households,
+    permissions,
     preferences,
+    provider,
     publishing,
     record,
     register,
+    sign_in,
     today,
 )
 from api.pages.views import pages
 
 __all__ = [
-    "audit", "bundle", "evaluation", "explaining", "households", "pages", "preferences",
-    "publishing", "record", "register", "today",
+    "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
+    "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
+    "sign_in", "today",
 ]

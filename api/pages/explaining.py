@@ -11,7 +11,7 @@ from api.explaining import answered, asked_of, explanation_page
 from api.explaining_data import answer_data, line_data
 from api.explaining_questions import ABOUT, Named
 from api.forms import FIELD
-from api.identity import READ_CASES, READ_FIGURES, action, allowed, caller
+from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, allowed, caller
 from api.moments import moment_of
 from api.pages.views import pages
 from api.paging import next_url
@@ -129,7 +129,7 @@ def _figure_of(figures: Any, code: str) -> Any:
 
 
 @pages.route("/months/<month>/figures/<code>/find", methods=["POST"])
-@action(READ_CASES)
+@action(READ_NAMES)
 def find_for_figure(month: str, code: str) -> str | tuple[str, int]:
     """Whoever is on record by a name: in a body, since it may stand in no address."""
     mark, text = request.form.get("mark", "name"), request.form.get("text", "").strip()

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from flask import render_template, request
 
-from api.identity import READ_CASES, action, today
+from api.identity import READ_CASES, READ_NAMES, action, today
 from api.language import translated
 from api.moments import standing_at
 from api.pages.record import others_for_household, shortcuts_for_household
@@ -45,7 +45,7 @@ def household_list_page() -> str:
 
 
 @pages.route("/households/search", methods=["POST"])
-@action(READ_CASES)
+@action(READ_NAMES)
 def household_search() -> str | tuple[str, int]:
     """Who is on record by a name, ID number, phone or address: sent in a form, in no address."""
     text = request.form.get("sought", "").strip()
@@ -112,7 +112,7 @@ def household_page(household: str) -> str:
 
 
 @pages.route("/households/<household>/particulars", methods=["POST"])
-@action(READ_CASES)
+@action(READ_NAMES)
 def household_particulars(household: str) -> str:
     """The same with ID numbers, phones and address: asked for by a form, and logged as such."""
     return _page(household, is_open=True)

@@ -12,7 +12,9 @@ from flask import current_app, request, url_for
 
 from api.identity import (
     AUDIT,
+    MANAGE_ACCOUNTS,
     OPERATE,
+    PERMIT_NAMES,
     READ_ACCESSES,
     READ_CASES,
     READ_EVALUATIONS,
@@ -52,6 +54,8 @@ PLACES: Final = (
     Place("pages.dashboard", "看板", "chart-bar", READ_FIGURES),
     Place("pages.audit", "审计", "shield-check", AUDIT, "8"),
     Place("pages.reads", "访问记录", "eye", READ_ACCESSES),
+    Place("pages.name_permissions_page", "姓名授权", "check-circle", PERMIT_NAMES),
+    Place("pages.accounts_page", "账号", "users", MANAGE_ACCOUNTS),
     Place("pages.operations", "运行", "cog-6-tooth", OPERATE, "9"),
     Place("documentation.docs", "接口", "code-bracket", READ_FIGURES),
 )

@@ -14,7 +14,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import PUBLIC, action
 from api.language import COOKIE, LANGUAGES
-from api.pages.views import inside, pages
+from api.pages.sign_in import inside
+from api.pages.views import pages
 
 CHOICES: Final[dict[str, dict[str, str]]] = {
     "theme": {"auto": "跟随系统", "light": "浅色", "dark": "深色"},

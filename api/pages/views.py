@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
-from api.forms import COOKIE, form_token
+from api.forms import form_token
 from api.identity import (
     OPERATE,
-    PUBLIC,
     READ_CASES,
     READ_FIGURES,
     RECORD,
     action,
     allowed,
     caller,
-    caller_of,
+    may,
     today,
 )
 from api.language import SOURCE, language
 from api.moments import moment_of, summed_at
+from api.operations import parked_here
 from api.pages.menu import menu
 from api.personal import reading
 from api.queries import one_station, report_at
@@ -46,7 +46,6 @@ from workers.reports import fillings
 pages = Blueprint("pages", __name__, template_folder="templates")
 PAGE: Final = 40
 """Rows on a page: about 30 KB of HTML, for a slow network."""
-SESSION: Final = timedelta(hours=12)
 
 
 class Labels(dict[str, str]):
@@ -68,51 +67,20 @@ def _surroundings() -> dict[str, Any]:
     """What every page shows."""
     who = g.get("caller")
     return {
-        "caller": who, "menu": menu,
-        "may": lambda verb, noun="": who is not None and allowed(who.role, verb, noun),
+        "caller": who, "menu": menu, "may": may,
         "form_token": form_token(),
     }
+
+
+@pages.app_template_filter("clock")
+def clock(instant: datetime) -> str:
+    """An instant as people read it: day, hour and minute in the stations' time."""
+    return f"{instant.astimezone(STATION_TIME):%Y-%m-%d %H:%M}"
 
 
 def _months(station: str) -> list[str]:
     with services().read_models.engine.connect() as connection:
         return months_on_record(connection, station)
-
-
-# ---- signing in and out ----
-
-
-@pages.route("/sign-in", methods=["GET", "POST"])
-@action(PUBLIC)
-def sign_in() -> BaseResponse | tuple[str, int]:
-    """Keep a token in a cookie that scripts cannot read."""
-    token, target = request.values.get("token", ""), inside(request.values.get("next", ""))
-    if token and caller_of(services().tokens, token.strip()):
-        answer = redirect(target, 303)
-        answer.set_cookie(
-            COOKIE, token.strip(), max_age=SESSION, httponly=True, samesite="Strict",
-            secure=request.is_secure,
-        )
-        return answer
-    problem = "令牌无效、已过期或已撤销。" if token else None
-    page = render_template("pages/sign_in.html", problem=problem, next=target)
-    return page, 403 if problem else 200
-
-
-def inside(target: str) -> str:
-    """A path of this site; anything else becomes the home page."""
-    parts = urlsplit(target)
-    is_path = target.startswith("/") and not target.startswith(("//", "/\\"))
-    return target if is_path and not parts.netloc else "/"
-
-
-@pages.route("/sign-out", methods=["POST"])
-@action(PUBLIC)
-def sign_out() -> BaseResponse:
-    """Forget the cookie."""
-    answer = redirect(url_for("pages.sign_in"), 303)
-    answer.delete_cookie(COOKIE)
-    return answer
 
 
 # ---- the overview ----
@@ -252,5 +220,5 @@ def operations() -> str:
     ]
     return render_template(
         "pages/operations.html", head=found.ledger.head(), checkpoints=checkpoints,
-        parked=found.read_models.parked(),
+        parked=parked_here(),
     )

@@ -224,9 +224,11 @@ class Ledger(Application[str]):
 
         What it stores of persons is sealed, and what is read from it is sealed as well:
         ``vault`` opens it for whoever may read it. ``index`` finds records by whom they
-        name; without one, only a short log can be looked through.
+        name; without one, only a short log can be looked through. ``admit`` is asked before
+        streams are read, and refuses those that whoever reads them may not see.
         """
         self.vault = vault
+        self.admit: Callable[[Iterable[str]], None] = _admit_all
         self._index = index
         self._merges: dict[str, tuple[float, Stream[Any] | None]] = {}
         super().__init__(
@@ -250,7 +252,9 @@ class Ledger(Application[str]):
 
     def stream(self, station: str, kind: str, subject: str) -> Stream[Any] | None:
         """A stream as it stands, or ``None`` where it was never begun."""
-        return self._stream(stream_id(station, kind, subject))
+        name = stream_id(station, kind, subject)
+        self.admit([name])
+        return self._stream(name)
 
     def _stream(self, name: str) -> Stream[Any] | None:
         kind = KINDS[stream_kind(name)]
@@ -283,11 +287,14 @@ class Ledger(Application[str]):
         self, streams: Sequence[str], up_to: int = 2**62
     ) -> Sequence[Notification]:
         """The stored events of some streams up to a position, in order of position."""
+        self.admit(streams)
         return self.store.select_streams(streams, up_to)
 
     def at(self, positions: Sequence[int]) -> list[Recorded]:
         """The events at some positions (a page's worth), in order of position."""
-        return [recorded_from(n) for n in self.store.select_positions(positions)]
+        found = [recorded_from(n) for n in self.store.select_positions(positions)]
+        self.admit(event.stream for event in found)
+        return found
 
     def head(self) -> int:
         """The position of the newest event; 0 for an empty log."""
@@ -320,6 +327,7 @@ class Ledger(Application[str]):
 
         :raises Refused: where the rules do not accept it, with nothing recorded.
         """
+        self.admit([stream_id(context.station, instruction.kind.name, instruction.subject)])
         return _guarded(lambda: self._execute(instruction, context))
 
     def _execute(self, instruction: Instruction, context: Context) -> Receipt:
@@ -557,3 +565,5 @@ def by_stream(notifications: Iterable[Notification]) -> Mapping[str, list[Notifi
     return groups
 
 
+def _admit_all(_streams: Iterable[str]) -> None:
+    """Whoever opens a ledger for himself reads all of it."""

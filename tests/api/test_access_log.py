@@ -19,7 +19,6 @@ from sqlalchemy.exc import DBAPIError
 from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
 from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
-from api.forms import COOKIE
 from projections.store import writing
 
 NAME, NOTE = "测试一", "老人独居，需要陪同就医"
@@ -220,8 +219,7 @@ def test_an_edit_of_what_says_nothing_personal_is_no_reading(api: Api) -> None:
 
 
 def test_a_report_shown_with_a_refusal_is_a_reading(reported: Api) -> None:
-    browser = reported.app.test_client()
-    browser.set_cookie(COOKIE, reported.token("lead"), domain="localhost")
+    browser = reported.browser("lead")
     token = re.search(r'name="form_token" value="([^"]+)"', browser.get("/verify").text)
     assert token is not None
     assert calls(reported, "reviewer") == []

@@ -10,9 +10,19 @@ import pytest
 from callers import HOUSEHOLD, VISIT, Api, refusal_of
 from click.testing import CliRunner
 
+from api.accounts.name_permissions import permit
+from api.accounts.security_log import By
 from api.cli import main
+from api.edge import now
 
 NOTE = "老人独居，需要陪同就医"
+
+
+@pytest.fixture(autouse=True)
+def _permitted(api: Api) -> None:
+    """The lead lets the reviewer see names: what without it is hidden is ``test_names.py``'s."""
+    permit(api.services.tokens, "p1", By("lead-1", now()), station=api.station,
+           actor="reviewer-1", days=1, reason="年度评估")
 
 
 def audited(api: Api, role: str = "reviewer", **query: Any) -> list[dict[str, Any]]:

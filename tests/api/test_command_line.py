@@ -52,6 +52,28 @@ def test_a_token_is_for_a_station_that_exists(run: Run) -> None:
     assert json.loads(run("token", "revoke", "--actor", "甲", "--station", "st", "--json").stdout) == {"revoked": 1}
 
 
+def test_accounts_are_invited_listed_and_disabled(run: Run) -> None:
+    first = run("account", "first", "--json")
+    assert "/enter?link=" in json.loads(first.stdout)["link"]
+    invite = ("account", "invite", "--login", "Wang", "--actor", "王某", "--role", "lead")
+    assert run(*invite).exit_code == 1  # of no station
+    link = json.loads(run(*invite, "--station", "st", "--json").stdout)["link"]
+    assert run(*invite, "--station", "st").exit_code == 1
+    (row,) = json.loads(run("account", "list", "--json").stdout)
+    assert row == {
+        "login": "wang", "actor": "王某", "role": "lead", "stations": "st", "state": "待接受邀请",
+    }
+    assert run("account", "reset", "wang").stdout.strip() != link
+    for act in ("unlock", "disable", "enable"):
+        assert run("account", act, "wang").exit_code == 0
+        assert run("account", act, "nobody").exit_code == 1
+    told = run("account", "log")
+    assert [line.split("  ")[1] for line in told.stdout.splitlines()] == [
+        "启用账号", "停用账号", "解锁", "发出重设链接", "邀请",
+    ]
+    assert "link=" not in told.stdout
+
+
 def test_usage_errors_have_a_code_of_their_own(run: Run) -> None:
     run(*STATION)
     assert run("figures").exit_code == 2

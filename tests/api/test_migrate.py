@@ -15,6 +15,13 @@ from psycopg.errors import InsufficientPrivilege
 
 from api.access_log import Access, AccessAction, AccessLog
 from api.access_queries import AccessQuery, accesses_of
+from api.accounts import links, throttle
+from api.accounts.links import Arrival
+from api.accounts.name_permissions import is_permitted, permit
+from api.accounts.security_log import By
+from api.accounts.sessions import session_of
+from api.accounts.staff import Newcomer, change_post, checked_post
+from api.callers import EVERYWHERE
 from api.cli import main
 from api.identity import caller_of, issue_token, revoke_tokens, tokens_engine
 from domain.checkpoint import signer_of
@@ -145,6 +152,17 @@ def test_the_application_role_does_its_whole_work(roles: Roles, tmp_path: Path) 
     token = issue_token(engine, "张三", "lead", STATION, 1)
     assert caller_of(engine, token)
     assert revoke_tokens(engine, "张三", STATION) == 1
+    throttle.attempt(engine, "wang", "10.0.0.1", NOW)
+    scope, by = EVERYWHERE, By("管理员", NOW)
+    newcomer = Newcomer("a1", "wang", "王某", checked_post("lead", [STATION], None))
+    secret = links.invite(engine, scope, newcomer, by)
+    arrival = Arrival(by, "", password="wandering kettle 湖边")
+    session = links.enter(engine, secret, arrival, "").session
+    assert session_of(engine, session, NOW)
+    change_post(engine, scope, "a1", checked_post("reviewer", [STATION, "s2"], None), by)
+    assert session_of(engine, session, NOW) is None
+    permit(engine, "p1", by, station=STATION, actor="王某", days=1, reason="核对")
+    assert is_permitted(engine, STATION, "王某", NOW)
     engine.dispose()
     log = AccessLog(roles.application_url)
     log.append(
@@ -168,6 +186,10 @@ def test_the_application_role_does_its_whole_work(roles: Roles, tmp_path: Path) 
     "ALTER TABLE log_checkpoints DISABLE TRIGGER ALL",
     "ALTER TABLE taizhang_events DISABLE TRIGGER ALL",
     "DROP TABLE taizhang_events",
+    "UPDATE security_log SET actor = 'x'",
+    "DELETE FROM security_log",
+    "TRUNCATE security_log",
+    "DELETE FROM staff_accounts",
     "UPDATE access_log SET actor = 'x'",
     "DELETE FROM access_log",
     "DELETE FROM access_subjects",
@@ -219,7 +241,7 @@ def test_nor_can_the_owner_by_mistake(roles: Roles, verb: str) -> None:
         connection.execute(verb.format("taizhang_events").encode())
 
 
-@pytest.mark.parametrize("table", ["access_log", "access_subjects"])
+@pytest.mark.parametrize("table", ["access_log", "access_subjects", "security_log"])
 @pytest.mark.parametrize("verb", ["UPDATE {} SET station = ''", "DELETE FROM {}", "TRUNCATE {}"])
 def test_nor_what_was_read(roles: Roles, table: str, verb: str) -> None:
     migrate(roles.owner_url)

@@ -15,8 +15,6 @@ from callers import HOUSEHOLD, VISIT, Api, refusal_of
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from api.forms import COOKIE
-
 MONTH = "2024-11"
 LEAD: dict[str, Any] = {"role": "lead"}
 
@@ -219,7 +217,7 @@ def test_checking_a_file_tells_no_reason_to_who_may_not_read_it(station: Api) ->
     genuine = station.get(f"reports/{MONTH}/restatement/docx").data
     forged = _rewritten(genuine, "，原因：张某某家重复", "，原因：无")
     hub = {"role": "hub", "station": "*"}
-    for caller, is_told in ((hub, False), ({"role": "reviewer"}, True)):
+    for caller, is_told in ((hub, False), ({"role": "reviewer"}, False), ({"role": "lead"}, True)):
         found = station.post("reports/verify", data=forged, **caller)
         (place,) = found.get_json()["differences"]
         assert place["given"].endswith("，原因：无。")
@@ -277,9 +275,7 @@ def browser(station: Api) -> FlaskClient:
 
 
 def _signed_in(station: Api, role: str, where: str | None = None) -> FlaskClient:
-    client = station.app.test_client()
-    client.set_cookie(COOKIE, station.token(role, where), domain="localhost")
-    return client
+    return station.browser(role, where)
 
 
 def _form(answer: TestResponse) -> dict[str, Any]:

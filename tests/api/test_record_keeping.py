@@ -7,45 +7,18 @@ from typing import Any
 import pytest
 from callers import Api, refusal_of
 from desk import STATION, Desk
-from domain_examples import EXAMPLES, TRAININGS
+from domain_examples import TRAININGS
 from flask import url_for
-from msgspec.structs import replace
+from records import body_of, ensure, opening
 
 from api.identity import POLICY
 from api.nouns import NOUNS
 from api.schemas import correction_reason
-from domain.catalog import to_builtins
-from domain.fields import DERIVED, REFERS_TO, marked_values, marks_of
-from domain.indicators import IndicatorDefined
-from domain.kernel import KINDS, Event
-from domain.record_keeping import without_derived
+from domain.kernel import KINDS
 
-BY_TOPIC = {event.topic: event for event in EXAMPLES}
 PLURALS = {noun.kind.name: noun.plural for noun in NOUNS}
 SUBJECTS = {"station": "another", "month": "2024-11", "indicator": TRAININGS.code}
 """Whose path names the record."""
-
-
-def opening(kind: str) -> Event:
-    """The statement with which a stream of a kind begins."""
-    event = without_derived(BY_TOPIC[KINDS[kind].events[0].topic])
-    if isinstance(event, IndicatorDefined):  # it is a part of nothing that the set has
-        return replace(event, indicator=replace(event.indicator, part_of=None))
-    return event
-
-
-def ensure(desk: Desk, event: Event) -> None:
-    """Have on record whatever an event refers to."""
-    for _path, kind, subject in marked_values(event, REFERS_TO):
-        if desk.ledger.stream(STATION, kind, subject) is None:
-            ensure(desk, opening(kind))
-            desk.record(subject, opening(kind), "2024-07-01")
-
-
-def body_of(event: Event) -> dict[str, Any]:
-    """The body that states an event."""
-    said = to_builtins(event)
-    return {name: said[name] for name, marks in marks_of(type(event)).items() if DERIVED not in marks}
 
 
 def who(kind: str) -> dict[str, str]:

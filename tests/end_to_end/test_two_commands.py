@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import time
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -122,7 +123,9 @@ def test_a_stranger_sees_november_in_the_browser(
 ) -> None:
     process, shown = demo
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    with opener.open(shown["report"], timeout=30) as answer:
+    parts = urllib.parse.urlsplit(shown["report"])
+    button = urllib.parse.urlencode(dict(urllib.parse.parse_qsl(parts.query))).encode()
+    with opener.open(f"{shown['address']}{parts.path}", button, timeout=30) as answer:
         page = answer.read().decode()
     assert answer.url.endswith("/months/2024-11")
     for text in ("125", "近70", "未填报", "102"):
