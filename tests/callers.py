@@ -45,17 +45,24 @@ class Api:
             self._tokens[key] = issue_token(self.services.tokens, f"{role}-1", role, key[1], 1)
         return self._tokens[key]
 
-    def entry(self, role: str = "lead", station: str | None = None, actor: str = "") -> str:
-        """The secret of a link by which an account of a role signs in."""
+    def login(self, role: str, station: str | None = None, actor: str = "") -> str:
+        """The login of an account of a role."""
         who = actor.encode().hex()[:20] or "1"
-        login = f"{role}-{who}@{station or self.station}".replace("*", "all")
+        return f"{role}-{who}@{station or self.station}".replace("*", "all")
+
+    def entry(
+        self, role: str = "lead", station: str | None = None, actor: str = "",
+        purpose: Purpose = Purpose.SIGN_IN,
+    ) -> str:
+        """The secret of a link by which an account of a role comes in."""
+        login = self.login(role, station, actor)
         engine, by = self.services.tokens, By("test", now())
         known = {one.login: one.id for one in staff(engine, EVERYWHERE)}
         with writing(engine) as connection:
             post = checked_post(role, [station or self.station], None)
             newcomer = Newcomer(new_id(), login, actor or f"{role}-1", post)
             account = known.get(login) or create(connection, newcomer, by).id
-            return make(connection, Purpose.SIGN_IN, account, by.at)
+            return make(connection, purpose, account, by.at)
 
     def browser(
         self, role: str = "lead", station: str | None = None, actor: str = ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from callers import Api
 from flask import Flask
+from flask.testing import FlaskClient
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from api.forms import COOKIE
@@ -33,6 +34,10 @@ class Site:
         """A token of a role."""
         return issue_token(self.services.tokens, actor, role, DEMO_STATION, 1)
 
+    def browser(self, role: str = "lead", actor: str = "站长甲") -> FlaskClient:
+        """A browser without a window in which somebody is signed in."""
+        return Api(self.app, self.services, DEMO_STATION).browser(role, actor=actor)
+
     def household(self, name: str, **more: str) -> str:
         """A household on record and in the lists; answers its id."""
         members = [{"person": f"person-{next(_numbers)}", "name": name, "relation": "head"} | more]
@@ -47,7 +52,7 @@ class Site:
 
 def sign_in(context: BrowserContext, site: Site, role: str = "lead", actor: str = "站长甲") -> None:
     """Sign somebody in without the form, which has a test of its own."""
-    cookie = Api(site.app, site.services, DEMO_STATION).browser(role, actor=actor).get_cookie(COOKIE)
+    cookie = site.browser(role, actor).get_cookie(COOKIE)
     assert cookie is not None
     context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": site.address}])
 

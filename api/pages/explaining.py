@@ -133,10 +133,10 @@ def _figure_of(figures: Any, code: str) -> Any:
 def find_for_figure(month: str, code: str) -> str | tuple[str, int]:
     """Whoever is on record by a name: in a body, since it may stand in no address."""
     mark, text = request.form.get("mark", "name"), request.form.get("text", "").strip()
-    found: list[Found] = []
+    station, found = one_station(), list[Found]()
     refusal: Refused | None = None
     try:
-        found = _search(mark, text)
+        found = _search(station, mark, text)
     except Refused as refused:
         refusal = refused
     page = render_template(
@@ -146,11 +146,11 @@ def find_for_figure(month: str, code: str) -> str | tuple[str, int]:
     return (page, refusal.status) if refusal else page
 
 
-def _search(mark: str, text: str) -> list[Found]:
+def _search(station: str, mark: str, text: str) -> list[Found]:
     if mark not in MARKS or not 1 <= len(text) <= 200:
         raise NothingToFind
     with services().read_models.engine.connect() as connection:
-        return searched(connection, one_station(), tuple(SUBJECTS), {mark: text})
+        return searched(connection, station, tuple(SUBJECTS), {mark: text})
 
 
 # ---- what proves it ----

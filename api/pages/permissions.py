@@ -21,7 +21,8 @@ def recorded_labels() -> dict[str, str]:
     """Whatever a role may be let record, with what people read for it."""
     own = {noun.plural: f"登记{noun.kind.label}" for noun in NOUNS}
     return own | {
-        "reports": "发布报告", "task-books/approval": "核准任务书", "merge-approvals": "核准合并",
+        "reports": "发布报告", "evaluations": "运行年度评估",
+        "task-books/approval": "核准任务书", "merge-approvals": "核准合并",
         "merge-refusals": "否决合并", "erasure-decisions": "核准个人信息删除",
     }
 

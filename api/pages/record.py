@@ -84,7 +84,8 @@ class About:
 @pages.route("/record")
 @action(READ_CASES)
 def record_choice() -> str:
-    """What can be recorded."""
+    """What can be recorded at a station."""
+    one_station()
     return render_template(
         "pages/record_choice.html", often=OFTEN,
         others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)],

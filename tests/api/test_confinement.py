@@ -20,12 +20,12 @@ from msgspec.structs import replace
 from records import BY_TOPIC, body_of, ensure, opening
 from werkzeug.test import TestResponse
 
+from api import openapi
 from api.accounts import staff, tokens
 from api.accounts.name_permissions import permit
 from api.accounts.security_log import By
 from api.app import create_app
 from api.confinement import UnconfinedError
-from api.documentation import SPEC
 from api.edge import now
 from api.identity import OWN, PUBLIC, READ_CASES, action
 from api.nouns import NOUNS
@@ -153,7 +153,7 @@ class Question:
 
 
 KIND_OF = {noun.plural: noun.kind.name for noun in NOUNS}
-WHOSE = {"subject", "household", "position", "account", "token", "permission"}
+WHOSE = {"subject", "household", "identity", "position", "account", "token", "permission"}
 """Arguments of paths that say whose record is asked for."""
 
 
@@ -192,9 +192,12 @@ def _argument(city: City, name: str, kind: str | None) -> str | int:
         "version": 1, "entry": 1, "size": 1, "level": "0", "index": "000", "job_id": "x",
         "name": "timeline", "set_code": "lixia-2024", "code": "person_visits", "month": "2024-11",
         "period": "2024-11", "kind": "household",
+        "cycle": "2024-2025", "topic": "visit.recorded", "address": "none",
     }
     if name == "position":
         return int(city.ids["position"])
+    if name == "identity":
+        return city.ids["evaluation"]
     if name == "subject":
         return OTHER if kind == "station" else city.ids.get(kind or "household", "secret-household")
     return fixed[name] if name in fixed else city.ids[name]
@@ -203,7 +206,9 @@ def _argument(city: City, name: str, kind: str | None) -> str | int:
 def _required(app: Any, rule: str, method: str) -> dict[str, str]:
     """The parameters that the OpenAPI document requires of a route."""
     path = rule.replace("<int:", "{").replace("<path:", "{").replace("<", "{").replace(">", "}")
-    operation = app.extensions[SPEC].to_dict()["paths"].get(path, {}).get(method.lower(), {})
+    with app.app_context():
+        paths = openapi.document()["paths"]
+    operation = paths.get(path, {}).get(method.lower(), {})
     values = {"month": "2024-11", "from": "2024-01-01", "to": "2024-12-31", "from_known_at": "2024-12-01"}
     return {
         p["name"]: values[p["name"]]

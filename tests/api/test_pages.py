@@ -5,15 +5,12 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from callers import Api
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
-
-from api.forms import COOKIE
 
 MEMBERS = [
     {
@@ -24,11 +21,9 @@ MEMBERS = [
 
 
 @pytest.fixture
-def browser(api: Api) -> Iterator[FlaskClient]:
+def browser(api: Api) -> FlaskClient:
     """A social worker's browser without script."""
-    with api.app.test_client() as client:
-        client.set_cookie(COOKIE, api.token())
-        yield client
+    return api.browser("social_worker")
 
 
 def filled(page: TestResponse, **answers: Any) -> dict[str, Any]:
@@ -140,7 +135,7 @@ def test_a_form_of_another_session_or_role_records_nothing(api: Api, browser: Fl
     form = filled(browser.get(f"/record/visit.recorded?household={household}"), **VISIT)
     head = api.head()
     assert browser.post("/record/visit.recorded", data=form | {"form_token": "x"}).status_code == 403
-    browser.set_cookie(COOKIE, api.token("reviewer"))
+    browser = api.browser("reviewer")
     assert browser.get("/record/visit.recorded").status_code == 403
     page = browser.get("/record")
     assert "只查看" in page.text

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from callers import Api
 from playwright.sync_api import Page
 from web import OpenPage, Site, fits, follow, sign_in
+
+from api.accounts.links import Purpose
+from workers.demo import DEMO_STATION
 
 
 def test_the_report_leads_from_a_figure_to_its_records(page: Page) -> None:
@@ -129,3 +133,29 @@ def test_signing_out_forgets_the_token(page: Page) -> None:
     page.wait_for_url("**/sign-in")
     page.goto("/months/2024-11")
     assert page.get_by_role("heading", name="登录台账").is_visible()
+
+
+PASSWORD = "四季 wandering kettle 湖边"
+
+
+def test_somebody_comes_in_chooses_a_password_and_leaves(open_page: OpenPage, site: Site) -> None:
+    people = Api(site.app, site.services, DEMO_STATION)
+    for size in ("phone", "office"):
+        with open_page(size) as page:
+            page.goto(f"/enter?link={people.entry('lead', actor=size, purpose=Purpose.RESET)}")
+            page.get_by_label("新密码").fill(PASSWORD)
+            page.get_by_label("再输入一次").fill(PASSWORD)
+            page.get_by_role("button", name="保存并登录").click()
+            page.wait_for_url(f"{site.address}/")
+            (cookie,) = page.context.cookies()
+            assert (cookie.get("httpOnly"), cookie.get("sameSite")) == (True, "Lax")
+            for path in ("/account", "/permissions", "/name-permissions"):
+                page.goto(path)
+                assert fits(page), path
+            page.get_by_role("button", name="退出", exact=True).click()
+            page.wait_for_url("**/sign-in")
+            assert fits(page)
+            page.get_by_label("账号").fill(people.login("lead", actor=size).upper())
+            page.get_by_label("密码").fill(PASSWORD)
+            page.get_by_role("button", name="登录", exact=True).click()
+            page.wait_for_url(f"{site.address}/")

