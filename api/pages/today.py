@@ -7,7 +7,15 @@ from typing import Any, Final
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.identity import READ_CASES, READ_FIGURES, action, allowed, caller, today
+from api.identity import (
+    READ_CASES,
+    READ_FIGURES,
+    action,
+    allowed,
+    caller,
+    station_of_request,
+    today,
+)
 from api.pages.views import Labels, pages
 from api.personal import reading, rows_shown
 from api.publications import press
@@ -35,6 +43,7 @@ UNSEEN_DAYS: Final = (30, 90, 180, 365)
 @action(READ_FIGURES)
 def home() -> str | BaseResponse:
     """Today's work; whoever reads no cases begins with the figures."""
+    station_of_request()
     if not allowed(caller().role, READ_CASES, ""):
         return redirect(url_for("pages.month_list"), 303)
     days = request.args.get("days", type=int)

@@ -89,7 +89,7 @@ def test_the_task_book_leads_from_the_menu_to_the_records_of_a_month(page: Page)
     assert visits.locator(".light").inner_text() == "偏慢"
     assert "人工评定" in page.locator("#finance").inner_text()
     assert fits(page)
-    page.locator("a[href*='2024-11/figures/person_visits']").click()
+    page.locator("a[href*='2024-11-01..2024-11-30/figures/person_visits']").click()
     assert page.get_by_role("heading", name="走访：25").is_visible()
 
 
