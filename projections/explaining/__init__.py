@@ -6,6 +6,7 @@ which is then named. Nothing here decides anew what counts.
 """
 
 from projections.counting import Term
+from projections.explaining.answers import Answer, Line, Verdict
 from projections.explaining.composition import Explanation, explained
 from projections.explaining.question import (
     Question,
@@ -22,7 +23,7 @@ from projections.explaining.sought_records import (
     about_record,
     about_subject,
 )
-from projections.explaining.why_not import Answer, Line, Verdict, why_not
+from projections.explaining.why_not import why_not
 
 __all__ = [
     "About",

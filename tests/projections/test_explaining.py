@@ -125,6 +125,10 @@ def test_a_stock_says_what_took_it_away_and_as_of_when(asking: Asking, desk: Des
     gone = asking.why(dibao, "h1")
     assert (gone.verdict, gone.reasons[0].because) == (Verdict.NOT_COUNTED, Because.ENDED)
     assert str(gone.reasons[0].on) == "2024-11-10"
+    # so are the records themselves: what was assigned is gone, what was changed to stands
+    assigned = asking.why(dibao, "household/h1/2", "record")
+    assert (assigned.verdict, assigned.reasons[0].because) == (Verdict.NOT_COUNTED, Because.ENDED)
+    assert asking.why(dibao, "household/h1/3", "record").amount == -1
     on_the_ninth = Period.of("2024-11-01..2024-11-09")
     assert asking.why(dibao, "h1-1", "person", period=on_the_ninth).amount == 1
     edge = replace_filter(dibao, "dibao_edge")
