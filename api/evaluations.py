@@ -25,6 +25,7 @@ from api.indicators import definitions_of, refuse_unfit
 from api.messages import coded
 from api.moments import moment_of
 from api.paging import ReadSchema
+from api.problems import StationMissing
 from api.queries import one_station
 from api.report_data import AS_OF_HELP, KNOWN_AT_HELP
 from api.schemas import struct_schema
@@ -145,7 +146,9 @@ def get_evaluation(_query: dict[str, Any], identity: str) -> dict[str, Any]:
 @evaluations.response(200)
 def cancel_evaluation(identity: str) -> dict[str, Any]:
     """放弃尚未开始的各站；已经开始的做完为止，已有的结果不受影响。"""
-    stations = {evaluation_job(identity, station): station for station in asked_stations()}
+    asked = asked_stations()
+    run_state(identity, asked)
+    stations = {evaluation_job(identity, station): station for station in asked}
     cancelled = services().wakeups.cancel(stations)
     return {"cancelled": [stations[job] for job in cancelled]}
 
@@ -196,11 +199,14 @@ def workshop() -> Workshop:
 
 
 def asked_stations() -> list[str]:
-    """The station that is asked about; for a token of all, where none is named, all of them.
+    """The station that is asked about; for who has several, where none is named, all of them.
 
     :raises UnknownStation: where there is no such station.
     """
-    station = station_of_request()
+    try:
+        station = station_of_request()
+    except StationMissing:
+        return sorted(caller().scope.stations or ())
     if station == ANY_STATION:
         with services().read_models.engine.connect() as connection:
             return station_codes(connection)
