@@ -218,9 +218,11 @@ ANSWERS_OF_TODAY = {
     "operations", "jobs", "indicator-sets", "code-lists", "projections", "erasure-tracking",
     # what is a history itself, with days and positions of its own to ask by
     "audit.csv", "audit.json", "access-log", "access-log.csv", "access-log.json",
-    "integrity-signals", "log",
+    "integrity-signals", "log", "security-log",
     # what is frozen, and how it compares with today
     "checklist", "publication", "publications", "restatement", "differences",
+    # what was asked as of a day and as known at a moment when it was run
+    "evaluations", "bundles",
 }
 
 
@@ -341,8 +343,8 @@ def test_pages_show_the_moment_and_mark_late_entries(api: Api, then: int) -> Non
     now, before = api.get("/households/h1").text, api.get(f"/households/h1?known_at={then}").text
     assert "补录 13 天" in now
     assert "补录 13 天" not in before
-    assert "最近见到 2024-11-20" in now
-    assert "最近见到 2024-11-05" in before
+    assert "最近见到</dt><dd>2024-11-20" in now
+    assert "最近见到</dt><dd>2024-11-05" in before
     assert f"台账读至第 {then} 条" in before
     listed = api.get(f"/households?known_at={then}").text
     assert f"/households/h1?known_at={then}" in listed

@@ -86,6 +86,7 @@ OURS = {
     "plan_item.added": {"item"}, "plan_item.completed": {"item"},
     "plan_item.carried_over": {"item", "to_month"}, "erasure.proposed": {"records"},
     "household.consent_given": {"scope"}, "household.consent_withdrawn": {"scope"},
+    "evaluation.run": {"cycle", "indicator_set", "code", "known_at", "task_book", "changed"},
     "household.moved": {"transferred.category", "transferred.from_community"},
 }
 """Numbers, names of records, and the scope of a consent, by which it is withdrawn."""
