@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from bench.evaluations import evaluated
 from bench.freshness import service
 from bench.grown import Grown
 from bench.ratios import Ratio
@@ -49,4 +50,4 @@ def _household(found: Grown, station: str) -> str:
     return first.household
 
 
-OF_A_LONG_LOG: Final[tuple[Question, ...]] = (pages_over_http,)
+OF_A_LONG_LOG: Final[tuple[Question, ...]] = (pages_over_http, evaluated)
