@@ -117,7 +117,7 @@ def get_why_not(query: dict[str, Any], set_code: str, code: str) -> dict[str, An
 def answered(found: Posed, query: dict[str, Any]) -> Answer:
     """The answer to a caller who reads cases; the access log says about whom it was asked."""
     given = {name: query.get(name) for name in ABOUT}
-    about = about_of(found.question, given, sees_all=caller().scope.only is None)
+    about = about_of(found.question, given, sees_all=caller().scope.stations is None)
     noted(f"{about.kind}:{about.id}")
     return why_not(found.question, about)
 

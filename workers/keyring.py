@@ -152,7 +152,7 @@ class Keyring:
     def _usable(self, keys: Iterable[DataKey]) -> dict[str, DataKey]:
         """The newest key of each owner, where something may be sealed with it."""
         newest = {key.owner: key for key in keys}
-        for owner, key in newest.items():
+        for owner, key in sorted(newest.items()):  # of several, the same one is named each time
             if is_one_person(owner):
                 refuse_unless_active(key)
         return {o: key for o, key in newest.items() if key.state is KeyState.ACTIVE}

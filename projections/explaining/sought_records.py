@@ -190,6 +190,8 @@ def _streams(
 ) -> list[str]:
     """The streams of an id that are on record."""
     names = [stream_id(station, kind, subject) for station in stations for kind in kinds]
+    if not names:
+        return []
     query = select(records.c.stream).where(records.c.stream.in_(names))
     if entry is not None:
         query = query.where(records.c.entry == entry)
