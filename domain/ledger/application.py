@@ -312,6 +312,7 @@ class Ledger(Application[str]):
         self, station: str, after: int = 0, until: int = 2**62
     ) -> Iterator[StoredRow]:
         """A station's events after a position and up to another, as they are stored."""
+        self.admit([stream_id(station, "station", station)])
         return self.store.station_rows(station, after, until)
 
     def recorded(self, after: int = 0) -> Iterator[Recorded]:

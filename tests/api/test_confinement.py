@@ -294,17 +294,34 @@ def test_a_query_that_names_no_station_shows_nothing(city: City) -> None:
     def history() -> str:
         return str(services().ledger.history(f"{OTHER}/household/secret-household"))
 
-    views = {"forgetful": forgetful, "own": naming("first"), "other": naming(OTHER), "history": history}
+    def log() -> str:
+        return str(list(services().ledger.station_rows(OTHER)))
+
+    views = {
+        "forgetful": forgetful, "own": naming("first"), "other": naming(OTHER),
+        "history": history, "log": log,
+    }
     city.api.app._got_first_request = False
     for name, view in views.items():
         city.api.app.add_url_rule(f"/{name}", name, action(READ_CASES)(view))
     assert city.call("worker", "GET", "/own").status_code == 200
-    for name in ("other", "history"):
+    for name in ("other", "history", "log"):
         assert city.call("worker", "GET", f"/{name}").get_json()["code"] == "other_station"
     answer = city.call("worker", "GET", "/forgetful")
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert issubclass(UnconfinedError, AssertionError)
+
+
+@pytest.mark.parametrize("actor", ["worker", "supervisor", "reviewer"])
+@pytest.mark.parametrize("about", [f"record=station/{OTHER}", "household=secret-household"])
+def test_who_has_one_or_several_stations_is_told_nothing_of_others(
+    city: City, actor: str, about: str
+) -> None:
+    """Asked about a figure of his own, with what another station has on record."""
+    asked = "/api/v1/indicators/lixia-2024/person_visits/why-not?month=2024-11&station=first"
+    answer = city.call(actor, "GET", f"{asked}&{about}")
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "unknown_record")
 
 
 def test_only_what_needs_all_stations_reads_across_them() -> None:
