@@ -103,8 +103,8 @@ BARE: Final[dict[str, Callable[[Place, int], float]]] = {
     "sqlite": bare_sqlite, "postgresql": bare_postgresql,
 }
 ENCODED: Final = (
-    "between two commits the event is checked, sealed and encoded, with a key that is read"
-    " again after a tenth of a second, while the bare writer sends the same bytes again"
+    "between two commits the event is checked, sealed under a key of its own and encoded,"
+    " while the bare writer sends the same bytes again"
 )
 GROUPS: Final = (
     "where the disk acknowledges in a fifth of a millisecond, waiting together saves less than"

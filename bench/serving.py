@@ -29,7 +29,7 @@ TWO_CORES: Final = (
 )
 OWN_KEY: Final = (
     "a visit without a household has a note of its own key, so that a key is committed before"
-    " the event; texts are sealed, and what is read of persons is logged"
+    " the event, and the worker takes the events in on the same cores"
 )
 _numbers = itertools.count(1)
 
