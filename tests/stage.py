@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,17 @@ from typing import Any
 import psutil
 import psycopg
 from desk import STATION, Desk, a_station, on
+from redis import Redis
 from redis.exceptions import RedisError
+from rq.serializers import JSONSerializer
 
 from domain.kernel import stream_id
 from domain.ledger import Ledger, NewEntry
 from domain.visit import VisitRecorded
 from projections.engine import ReadModels
 from workers import embedded
+from workers.processes import LedgerWorker
+from workers.queues import ADVANCE, open_queue
 from workers.settings import Settings, settings_for
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -103,6 +108,25 @@ class RedisAtHand:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+@contextmanager
+def working_off(connection: Redis) -> Iterator[Callable[..., None]]:
+    """Does what waits in a queue, in this process, with the service's own worker.
+
+    The worker takes the signals for itself; afterwards they are whose they were.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def work(queue: str = ADVANCE, max_jobs: int | None = None) -> None:
+        worker = LedgerWorker(
+            [open_queue(queue, connection)], connection=connection, serializer=JSONSerializer
+        )
+        worker.work(burst=True, max_jobs=max_jobs, logging_level="WARNING")
+
+    yield work
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import subprocess
 import sys
 import zipfile
@@ -21,8 +20,7 @@ from click.testing import CliRunner, Result
 from desk import Desk
 from docx import Document
 from lxml import etree
-from rq.serializers import JSONSerializer
-from stage import ROOT, Machine, a_machine, a_postgres_database
+from stage import ROOT, a_machine, a_postgres_database, working_off
 from tampering import members, rewritten
 
 from api.app import create_app
@@ -44,9 +42,8 @@ from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.embedded import connect
 from workers.evaluating import Workshop, evaluate, run_evaluation
 from workers.history import import_history
-from workers.processes import LedgerWorker
 from workers.publishing import preview, publish, restate
-from workers.queues import LONG, open_queue
+from workers.queues import LONG
 from workers.runtime import Runtime
 from workers.settings import settings_for
 
@@ -389,7 +386,10 @@ def test_a_reviewer_fetches_bundle_and_sheets_over_http(station: Station, tmp_pa
         refusal_of(api.get(f"{asked}/file?station=../x", **elsewhere), 422, "bad_identifier")
         started = api.post(asked, {}, role="reviewer")
         assert (started.status_code, started.get_json()["file"]) == (202, None)
-        finish_jobs(machine)
+        connection = connect(machine.redis.server.url)
+        with working_off(connection) as work:
+            work(LONG)
+        connection.close()
         done = api.get(asked, role="reviewer").get_json()
         assert done["status"] == "finished"
         file = tmp_path / "fetched.zip"
@@ -407,16 +407,3 @@ def test_a_reviewer_fetches_bundle_and_sheets_over_http(station: Station, tmp_pa
             assert zipfile.is_zipfile(io.BytesIO(answer.data))
         here.close()
         api.services.close()
-
-
-def finish_jobs(machine: Machine) -> None:
-    """Do what waits among the long jobs, in this process, with the service's own worker."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    connection = connect(machine.redis.server.url)
-    worker = LedgerWorker(
-        [open_queue(LONG, connection)], connection=connection, serializer=JSONSerializer
-    )
-    worker.work(burst=True, logging_level="WARNING")
-    connection.close()
-    for number, handler in before.items():
-        signal.signal(number, handler)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from stage import Machine, a_machine
+from redis import Redis
+from stage import Machine, a_machine, working_off
 
 from workers import runtime
+from workers.embedded import connect
 from workers.queues import Wakeups
 from workers.runtime import Runtime
 
@@ -32,3 +34,18 @@ def here(machine: Machine) -> Iterator[Runtime]:
     here = runtime.start(machine.settings)
     yield here
     here.close()
+
+
+@pytest.fixture
+def redis(machine: Machine) -> Iterator[Redis]:
+    """The machine's Redis itself."""
+    connection = connect(machine.redis.server.url)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def work(redis: Redis) -> Iterator[Callable[..., None]]:
+    """Do what waits in a queue, in this process, with the service's own worker."""
+    with working_off(redis) as work:
+        yield work

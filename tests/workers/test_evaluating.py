@@ -2,47 +2,18 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from desk import Desk, a_station
-from redis import Redis
-from rq.serializers import JSONSerializer
-from stage import Machine
 
 from projections.evaluations import evaluations_of
-from workers.embedded import connect
 from workers.evaluating import run_of
-from workers.processes import LedgerWorker
-from workers.queues import LONG, EvaluationAsked, Wakeups, evaluation_job, open_queue
+from workers.queues import LONG, EvaluationAsked, Wakeups, evaluation_job
 from workers.runtime import Runtime
 
 STATIONS = ("st1", "st2", "st3")
 ASKED = EvaluationAsked("e1", "2024-2025", None, None, "评审", "reviewer")
-
-
-@pytest.fixture
-def redis(machine: Machine) -> Iterator[Redis]:
-    connection = connect(machine.redis.server.url)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def work(redis: Redis) -> Iterator[Callable[..., None]]:
-    """Do what waits for workers, in this process, with the service's own worker."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def work(max_jobs: int | None = None) -> None:
-        worker = LedgerWorker(
-            [open_queue(LONG, redis)], connection=redis, serializer=JSONSerializer
-        )
-        worker.work(burst=True, max_jobs=max_jobs, logging_level="WARNING")
-
-    yield work
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -57,13 +28,13 @@ def test_every_station_is_evaluated_once_by_a_job_of_its_own(
     stations: Runtime, wakeups: Wakeups, work: Callable[..., None]
 ) -> None:
     jobs = wakeups.evaluate(ASKED, STATIONS)
-    work()
+    work(LONG)
     assert {job.status for job in wakeups.jobs(jobs).values()} == {"finished"}
     assert {(job.done, job.total) for job in wakeups.jobs(jobs).values()} == {(3, 3)}
     head = stations.ledger.head()
     # asked again, as when a worker was killed before it said so, nothing is recorded twice
     wakeups.evaluate(ASKED, STATIONS)
-    work()
+    work(LONG)
     assert stations.ledger.head() == head
     stations.read_models.advance(stations.ledger)
     with stations.read_models.engine.connect() as connection:
@@ -75,9 +46,9 @@ def test_what_is_cancelled_is_not_begun_and_what_was_done_stays(
     stations: Runtime, wakeups: Wakeups, work: Callable[..., None]
 ) -> None:
     jobs = wakeups.evaluate(ASKED, STATIONS)
-    work(max_jobs=1)
+    work(LONG, max_jobs=1)
     assert wakeups.cancel(jobs) == jobs[1:]
-    work()
+    work(LONG)
     done = [run_of(stations.ledger, station, "e1") is not None for station in STATIONS]
     assert done == [True, False, False]
     states = wakeups.jobs(jobs)
@@ -88,7 +59,7 @@ def test_what_is_refused_is_said_and_not_tried_again(
     stations: Runtime, wakeups: Wakeups, work: Callable[..., None]
 ) -> None:
     wakeups.evaluate(ASKED._replace(cycle="2024-11"), STATIONS[:1])
-    work()
+    work(LONG)
     state = wakeups.job(evaluation_job("e1", "st1"))
     assert state is not None
     assert (state.status, state.result["refused"]) == ("finished", "bad_cycle")

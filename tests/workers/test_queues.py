@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json
-import signal
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from desk import STATION, Desk, a_station
 from redis import Redis
-from rq.serializers import JSONSerializer
 from stage import Machine
 from tampering import Log
 
 from domain.ledger import Ledger
 from workers import sealing, verdicts
-from workers.embedded import connect
 from workers.jobs import seal as seal_job
-from workers.processes import LedgerWorker
 from workers.queues import (
     ADVANCE,
     LONG,
@@ -35,29 +31,6 @@ from workers.sealing import SealBrokenError
 from workers.verdicts import VERIFICATION, Kept
 
 NOW = datetime(2024, 12, 5, 9, tzinfo=UTC)
-
-
-@pytest.fixture
-def redis(machine: Machine) -> Iterator[Redis]:
-    connection = connect(machine.redis.server.url)
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def work(redis: Redis) -> Iterator[Callable[..., None]]:
-    """Do what waits in a queue, in this process, with the service's own worker."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def work(queue: str = ADVANCE, max_jobs: int | None = None) -> None:
-        worker = LedgerWorker(
-            [open_queue(queue, redis)], connection=redis, serializer=JSONSerializer
-        )
-        worker.work(burst=True, max_jobs=max_jobs, logging_level="WARNING")
-
-    yield work
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def test_many_wake_ups_are_one_job(wakeups: Wakeups, redis: Redis) -> None:
