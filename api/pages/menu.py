@@ -1,6 +1,6 @@
 """Which pages are in the menu, for whom, under which key?
 
-A page is listed where it exists and the caller's role may open it; a new one is a line.
+A page is listed where the caller's role may open it; a new one is a line.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from flask import current_app, request, url_for
+from flask import request, url_for
 
 from api.identity import (
     AUDIT,
@@ -22,7 +22,6 @@ from api.identity import (
     Caller,
     allowed,
 )
-from domain.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +42,10 @@ PLACES: Final = (
     Place("pages.home", "今日", "sun", READ_FIGURES, "1", quick=True),
     Place("pages.household_list_page", "户", "home", READ_CASES, "2", quick=True),
     Place("pages.record_choice", "记录", "pencil-square", READ_CASES, "3", quick=True),
-    Place("pages.referral_board", "转介", "arrows-right-left", READ_CASES, "4"),
-    Place("pages.case_list", "个案", "briefcase", READ_CASES),
-    Place("pages.activity_list", "活动", "calendar-days", READ_CASES),
-    Place("pages.volunteer_list", "志愿者", "hand-raised", READ_CASES),
     Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
     Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
     Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS),
     Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7"),
-    Place("pages.dashboard", "看板", "chart-bar", READ_FIGURES),
     Place("pages.audit", "审计", "shield-check", AUDIT, "8"),
     Place("pages.reads", "访问记录", "eye", READ_ACCESSES),
     Place("pages.name_permissions_page", "姓名授权", "check-circle", PERMIT_NAMES),
@@ -61,10 +55,10 @@ PLACES: Final = (
 )
 ICONS: Final = frozenset({
     *(place.icon for place in PLACES),
-    "arrow-left", "arrow-right", "bars-3", "chat-bubble-left-right", "check-circle",
-    "chevron-down", "clock", "exclamation-triangle", "information-circle", "language",
-    "magnifying-glass", "map-pin", "moon", "phone", "plus", "printer", "question-mark-circle",
-    "user-circle", "users", "x-mark",
+    "arrow-left", "arrow-right", "arrows-right-left", "bars-3", "briefcase", "calendar-days",
+    "chat-bubble-left-right", "check-circle", "chevron-down", "clock", "exclamation-triangle",
+    "hand-raised", "information-circle", "language", "magnifying-glass", "map-pin", "moon",
+    "phone", "plus", "printer", "question-mark-circle", "user-circle", "users", "x-mark",
 })
 """Every icon that a page shows; ``api/cli/parts.py`` draws the others nowhere."""
 
@@ -81,7 +75,7 @@ class Entry:
 
 def menu(who: Caller) -> list[Entry]:
     """The menu of a caller."""
-    shown = {url_for(p.endpoint): p for p in PLACES if _is_for(who.role, p)}
+    shown = {url_for(p.endpoint): p for p in PLACES if allowed(who.role, p.verb, p.noun)}
     here = max((href for href in shown if _is_within(href)), key=len, default="")
     return [Entry(place, href, href == here) for href, place in shown.items()]
 
@@ -89,7 +83,3 @@ def menu(who: Caller) -> list[Entry]:
 def _is_within(href: str) -> bool:
     """Whether the page that is shown is a place or lies below it."""
     return request.path == href or (href != "/" and request.path.startswith(f"{href}/"))
-
-
-def _is_for(role: Role, place: Place) -> bool:
-    return place.endpoint in current_app.view_functions and allowed(role, place.verb, place.noun)

@@ -67,7 +67,7 @@ def _surroundings() -> dict[str, Any]:
     """What every page shows."""
     who = g.get("caller")
     return {
-        "caller": who, "menu": menu, "may": may,
+        "caller": who, "places": menu(who) if who else [], "may": may,
         "form_token": form_token(),
     }
 
