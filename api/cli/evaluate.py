@@ -40,7 +40,7 @@ from projections.integrity import thresholds_of
 from projections.moments import KnownAt, known_at_text, parse_known_at, refuse_ahead
 from projections.stations import station_codes
 from projections.timeline import records_of_kind
-from workers.evaluating import Workshop, evaluate, run_evaluation, run_of
+from workers.evaluating import Workshop, evaluate, run_evaluation, run_of, sheet_of
 from workers.jobs.evaluate import context_of
 from workers.queues import (
     ENDED,
@@ -151,14 +151,16 @@ def _one(
     as_json: bool,
 ) -> None:
     shop = workshop_of(runtime)
-    sheet = evaluate(shop, station, asked)
-    if files:
-        proof = proof_of(runtime.settings, runtime.seals)
-        write_files(files, sheet, proof, runtime.settings.home / "templates")
-    if actor is not None:
+    if actor is None:
+        sheet = evaluate(shop, station, asked)
+    else:
         said = _asked(asked, actor)
         now = datetime.now(UTC)  # noqa: TID251 - the command line is an edge
         run_evaluation(shop, said.identity, asked, context_of(station, said, now))
+        sheet = sheet_of(shop, station, said.identity)
+    if files:
+        proof = proof_of(runtime.settings, runtime.seals)
+        write_files(files, sheet, proof, runtime.settings.home / "templates")
     if as_json:
         print_json(sheet_data(sheet))
     else:

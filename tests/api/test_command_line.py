@@ -9,10 +9,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
 from api.cli import COMMANDS, chinese, main
+from projections.evaluation.score_sheet import ScoreSheet
 from workers.demo import DEMO_STATION, demo_history
 
 Run = Callable[..., Result]
@@ -183,6 +185,11 @@ def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp
     assert (sheet["station"], sheet["projected"], len(sheet["months"])) == ("st", [], 12)
     (row,) = json.loads(run(*cycle[:-1], "--all", "--actor", "评审", "--json").stdout)["stations"]
     assert row["code"] == sheet["code"]
+    printed = json.loads(run(*cycle, "--actor", "评审").stdout)
+    files = tmp_path.rglob("evaluations/st-*.json")
+    kept = [msgspec.json.decode(file.read_bytes(), type=ScoreSheet) for file in files]
+    assert printed["code"] in {one.code for one in kept}
+    assert len(kept) == 2
     file = tmp_path / "rules.json"
     file.write_text('[{"code": "visits", "label": "走访"}]', encoding="utf-8")
     assert run(*cycle, "--what-if", str(file)).exit_code == 1
