@@ -6,6 +6,7 @@ the workers never fails a write and never makes it wait.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -133,12 +134,17 @@ def ask_for_seal(connection: Redis) -> None:
 
 def evaluation_job(identity: str, station: str) -> str:
     """Under which id a station is evaluated."""
-    return f"evaluate-{identity}-{station}"
+    return _of_station("evaluate", station, identity)
 
 
 def bundle_job(station: str, cycle: str) -> str:
     """Under which id a bundle is written."""
-    return f"bundle-{station}-{cycle}"
+    return _of_station("bundle", station, cycle)
+
+
+def _of_station(work: str, station: str, what: str) -> str:
+    """The id of a job about something of a station's: of no other, and with no sign RQ refuses."""
+    return f"{work}-{hashlib.sha256(f'{station}/{what}'.encode()).hexdigest()}"
 
 
 class Wakeups:
@@ -221,6 +227,7 @@ class Wakeups:
             return {job.id: _job_state(job) for job in found if job is not None}
         except RedisError as error:
             raise QueueUnavailableError(str(error)) from error
+
     def bundle(self, station: str, cycle: str) -> str:
         """Start writing a bundle for a station's evaluation, or join it; answers the job's id.
 

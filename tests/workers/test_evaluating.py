@@ -9,7 +9,7 @@ from desk import Desk, a_station
 
 from projections.evaluations import evaluations_of
 from workers.evaluating import run_of
-from workers.queues import LONG, EvaluationAsked, Wakeups, evaluation_job
+from workers.queues import LONG, EvaluationAsked, Wakeups, bundle_job, evaluation_job
 from workers.runtime import Runtime
 
 STATIONS = ("st1", "st2", "st3")
@@ -40,6 +40,19 @@ def test_every_station_is_evaluated_once_by_a_job_of_its_own(
     with stations.read_models.engine.connect() as connection:
         runs = {station: evaluations_of(connection, station) for station in STATIONS}
     assert [[run.id for run in runs[station]] for station in STATIONS] == [["e1"]] * 3
+
+
+def test_no_station_s_job_is_another_s_whatever_signs_its_code_has(
+    here: Runtime, wakeups: Wakeups, work: Callable[..., None]
+) -> None:
+    for station in ("b", "a-b", "st.1"):
+        Desk(here.ledger, station).record(station, a_station(), "2024-01-01", role="administrator")
+    asked = ASKED._replace(identity="X")
+    jobs = wakeups.evaluate(asked, ["a-b", "st.1"])
+    assert wakeups.job(evaluation_job("X-a", "b")) is None
+    work(LONG)
+    assert {job.status for job in wakeups.jobs(jobs).values()} == {"finished"}
+    assert wakeups.bundle("st.1", "2024-2025") == bundle_job("st.1", "2024-2025")
 
 
 def test_what_is_cancelled_is_not_begun_and_what_was_done_stays(
