@@ -2,7 +2,8 @@
 
 The log says that an evaluation was run, by whom and with what result; the sheet itself is
 a file of the home that the workers and the API share. It can be made again at any time:
-the log up to the run's position gives the same sheet, and so the same code.
+the log up to the run's position gives the same sheet, and so the same code, while the
+thresholds and the indicator sets that come as files are those of then.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 In a database of their own, apart from the log, each wrapped by the master key, which is
 in no database. A destroyed key is overwritten; what it sealed stays sealed for ever.
 Keys are held in memory until one is destroyed or locked; a destruction is answered once
-every process has had to notice, so that none opens anything any more by then.
+every process has had to notice, so that none begins to open anything by then.
 """
 
 from __future__ import annotations
