@@ -174,7 +174,7 @@ def _introduce(
     talk.print("\n程序用的令牌：")
     for role, token in tokens.items():
         talk.print(f"  {role.label:<8} {token}")
-    talk.print("\n站长的链接，登录后打开 2024 年 11 月月报：")
+    talk.print("\n站长的同一个链接，登录后打开 2024 年 11 月月报：")
     if print_result:
         print_result({
             "address": info.address, "report": link,
