@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from web import OpenPage, Site, sign_in, watched
 from werkzeug.serving import make_server
 
@@ -27,6 +27,7 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]
+expect.set_options(timeout=15_000)  # two cores share everything, other tests too
 SIZES = {"phone": (390, 844), "office": (1366, 768)}
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 from callers import Api
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from web import OpenPage, Site, fits, follow, sign_in
 
 from api.accounts.links import Purpose
@@ -16,17 +16,18 @@ from workers.demo import DEMO_STATION
 def test_the_report_leads_from_a_figure_to_its_records(page: Page) -> None:
     page.goto("/months/2024-11")
     row = page.locator("#households_updated")
-    assert row.get_by_role("link").inner_text() == "125"
+    expect(row.get_by_role("link")).to_have_text("125")
     assert "近70" in page.locator("#brand_launch_attendance").inner_text()
     assert "未填报" in page.locator("#competition_prize").inner_text()
     assert fits(page)
     page.locator("#person_visits").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="走访：25")).to_be_visible()
     amounts = page.locator("tbody td:first-child").all_inner_texts()
     assert sum(int(amount) for amount in amounts) == 25
     assert fits(page)
     page.locator("tbody a").first.click()
-    assert page.get_by_role("heading", name="审计轨迹").is_visible()
-    assert "走访" in page.locator("tbody tr").first.inner_text()
+    expect(page.get_by_role("heading", name="审计轨迹")).to_be_visible()
+    expect(page.locator("tbody tr").first).to_contain_text("走访")
     assert fits(page)
 
 
@@ -34,6 +35,7 @@ def test_the_month_can_be_seen_as_it_was_known(page: Page) -> None:
     page.goto("/months/2024-11")
     page.get_by_label("当时所知（录入日期）").fill("2024-11-20")
     page.get_by_role("button", name="查看").click()
+    expect(page).to_have_url(re.compile("known_at=2024-11-20"))
     shown = int(page.locator("#households_updated").get_by_role("link").inner_text())
     assert 0 < shown < 125
     page.get_by_role("link", name="下载 Word 月报").wait_for()
@@ -43,9 +45,10 @@ def test_a_household_has_a_page_of_its_own(page: Page) -> None:
     follow(page, "户")
     page.get_by_label("救助类别").select_option(label="低保")
     page.get_by_role("button", name="筛选").click()
+    expect(page).to_have_url(re.compile("category="))
     page.locator("tbody a").first.click()
-    assert page.get_by_role("heading", name="时间线").is_visible()
-    assert "家庭建档登记" in page.content()
+    expect(page.get_by_role("heading", name="时间线")).to_be_visible()
+    expect(page.locator("main")).to_contain_text("家庭建档登记")
     assert fits(page)
 
 
@@ -55,6 +58,7 @@ def test_a_month_is_checked_published_and_restated(
     month = {"phone": "2025-01", "office": "2025-02"}[request.node.callspec.params["page"]]
     page.goto(f"/months/{month}")
     page.get_by_role("link", name="核对并发布").click()
+    expect(page.get_by_role("checkbox")).to_be_visible()
     assert fits(page)
     # the list must be confirmed before the button does anything
     page.get_by_role("button", name="发布这份报告").click()
@@ -76,7 +80,7 @@ def test_a_month_is_checked_published_and_restated(
     page.get_by_role("status").get_by_text("逐字一致").wait_for()
     assert fits(page)
     page.goto(f"/months/{month}/differences")
-    assert "都没有变化" in page.content()
+    expect(page.locator("main")).to_contain_text("都没有变化")
     assert fits(page)
 
 
@@ -84,13 +88,13 @@ def test_the_task_book_leads_from_the_menu_to_the_records_of_a_month(page: Page)
     follow(page, "任务书")
     page.get_by_role("link", name="2024-2025 年度任务书").click()
     visits = page.locator("#person_visits")
-    assert "不少于 300" in visits.inner_text()
-    assert "278" in visits.inner_text()
-    assert visits.locator(".light").inner_text() == "偏慢"
-    assert "人工评定" in page.locator("#finance").inner_text()
+    expect(visits).to_contain_text("不少于 300")
+    expect(visits).to_contain_text("278")
+    expect(visits.locator(".light")).to_have_text("偏慢")
+    expect(page.locator("#finance")).to_contain_text("人工评定")
     assert fits(page)
     page.locator("a[href*='2024-11-01..2024-11-30/figures/person_visits']").click()
-    assert page.get_by_role("heading", name="走访：25").is_visible()
+    expect(page.get_by_role("heading", name="走访：25")).to_be_visible()
 
 
 def test_every_page_in_the_menu_opens(open_page: OpenPage, site: Site) -> None:
@@ -114,17 +118,17 @@ def test_a_correction_is_found_and_so_is_who_looked(page: Page) -> None:
     page.goto("/audit")
     page.get_by_label("动作").select_option(label="更正")
     page.get_by_role("button", name="查询").click()
-    assert "家中灯具损怀，已记下。 → 家中灯具损坏，已记下。" in page.locator("tbody").inner_text()
+    expect(page.locator("tbody")).to_contain_text("家中灯具损怀，已记下。 → 家中灯具损坏，已记下。")
     assert fits(page)
     page.get_by_role("link", name="谁看了谁的资料").click()
-    assert "站长甲（站长）" in page.locator("tbody tr").first.inner_text()
+    expect(page.locator("tbody tr").first).to_contain_text("站长甲（站长）")
     assert fits(page)
     page.get_by_role("link", name="可疑之处").click()
     page.get_by_label("录入日期从").fill("2024-07-01")
     page.get_by_label("到", exact=True).fill("2025-07-31")
     page.get_by_label("种类").select_option(label="多条记录文字相同（打开备注比对）")
     page.get_by_role("button", name="核查").click()
-    assert "6 条记录的文字完全相同" in page.locator("tbody").inner_text()
+    expect(page.locator("tbody")).to_contain_text("6 条记录的文字完全相同")
     assert fits(page)
 
 
@@ -132,7 +136,7 @@ def test_signing_out_forgets_the_token(page: Page) -> None:
     page.get_by_role("button", name="退出").click()
     page.wait_for_url("**/sign-in")
     page.goto("/months/2024-11")
-    assert page.get_by_role("heading", name="登录台账").is_visible()
+    expect(page.get_by_role("heading", name="登录台账")).to_be_visible()
 
 
 PASSWORD = "四季 wandering kettle 湖边"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 from web import OpenPage, Site, fits, follow, sign_in
 
 from api.assets import PARTS, asset_url
@@ -37,7 +37,7 @@ def test_a_follow_up_of_a_known_household_takes_three_taps(phone: Page, site: Si
     phone.get_by_role("radio", name="回访").tap()
     phone.get_by_role("button", name="登记").tap()
     phone.get_by_role("status").get_by_text("已登记").wait_for()
-    assert "入户 · 回访 · 见到人数 1 · 见到" in phone.locator("tbody").last.inner_text()
+    expect(phone.locator("tbody").last).to_contain_text("入户 · 回访 · 见到人数 1 · 见到")
     assert fits(phone)
     # what is wrong stands at its field, and the form can be sent again
     phone.get_by_role("link", name="电话", exact=True).tap()
@@ -48,7 +48,7 @@ def test_a_follow_up_of_a_known_household_takes_three_taps(phone: Page, site: Si
     phone.get_by_label("见到人数").fill("1")
     phone.get_by_role("button", name="登记").tap()
     phone.get_by_role("status").get_by_text("已登记").wait_for()
-    assert phone.locator("tbody").last.get_by_text("电话").count() == 1
+    expect(phone.locator("tbody").last.get_by_text("电话")).to_have_count(1)
 
 
 def test_somebody_is_found_and_numbers_are_shown_when_asked_for(phone: Page, site: Site) -> None:
@@ -79,7 +79,7 @@ def test_names_and_notes_are_texts_and_never_run(open_page: OpenPage, site: Site
         page.get_by_role("button", name="登记").click()
         page.get_by_role("status").get_by_text("已登记").wait_for()
         page.locator("tbody").last.get_by_role("link", name="走访").click()
-        assert evil in page.locator("tbody").inner_text()
+        expect(page.locator("tbody")).to_contain_text(evil)
         for address in ("/", "/households", "/ledger", f"/households?community={evil}"):
             page.goto(address)
 
