@@ -11,27 +11,23 @@ from babel.messages.extract import extract_from_dir
 
 from api.language import catalogue
 from api.pages.menu import PLACES
+from api.pages.permissions import recorded_labels
 from api.pages.preferences import CHOICES
 from api.pages.record import OFTEN, WITHOUT_HOUSEHOLD
 from api.pages.register import COLUMN_LABELS
+from api.policy import VERB_LABELS
 from domain import catalog
 from domain.field_labels import FIELDS, OCCURRED, OF_CLASS
 from domain.kernel import EVENTS, KINDS
-from domain.vocabulary import Approximation, Role
+from domain.vocabulary import Labelled
 
 API = Path(__file__).parents[2] / "api"
 ENGLISH = catalogue("en")
 HAN = re.compile("[一-鿿]")
 TEMPLATES = sorted(API.glob("pages/templates/**/*.html"))
 STILL_CHINESE = {
-    "docs.html", "_changes.html", "_why_form.html", "account_enter.html", "account_form.html",
-    "account_log.html", "account_names.html", "account_own.html", "account_permissions.html",
-    "account_sign_in.html", "account_staff.html", "account_station.html", "evaluation.html",
-    "evaluation_bundle.html", "evaluation_waiting.html", "evaluation_what_if.html", "evaluations.html",
-    "explanation.html", "find_for_figure.html", "proof.html", "why_not.html", "_publications.html", "_sheet.html", "audit.html",
-    "audit_changes.html", "audit_tabs.html", "differences.html", "month.html",
-    "operations.html", "publish.html", "published.html", "reads.html", "record.html",
-    "signals.html", "task_book.html", "verify.html",
+    "docs.html", "evaluation.html", "evaluation_bundle.html", "evaluation_waiting.html",
+    "evaluation_what_if.html", "evaluations.html", "operations.html",
 }
 """Pages that speak Chinese only so far; none is added."""
 
@@ -51,7 +47,8 @@ def texts() -> Iterator[str]:
     yield from (EVENTS[topic].label for topic in catalog.EVENTS)
     yield from (kind.label for kind in KINDS.values())
     yield from (label for labels in (FIELDS, OCCURRED, *OF_CLASS.values()) for label in labels.values())
-    yield from (member.label for kind in (Role, Approximation) for member in kind)
+    yield from (member.label for kind in Labelled.__subclasses__() for member in kind)
+    yield from (*VERB_LABELS.values(), *recorded_labels().values())
 
 
 def test_every_text_has_an_english_one() -> None:
