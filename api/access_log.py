@@ -137,7 +137,7 @@ class AccessLog:
         :raises LedgerNotPreparedError: where this PostgreSQL role may not create it.
         """
         self.engine = open_engine(database_url)
-        self._append = GroupCommit[Access, None](self._append_sqlite)
+        self._append = GroupCommit[Access, None](self._append_sqlite, apart=(UnicodeError,))
         try:
             _create(self.engine)
         except ProgrammingError as error:

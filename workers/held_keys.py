@@ -16,6 +16,9 @@ from domain.vault import DataKey
 
 HELD_SECONDS: Final = 0.1
 """For how long a process may not notice that a key was destroyed, locked or wrapped anew."""
+SETTLED_SECONDS: Final = 2 * HELD_SECONDS
+"""After which nobody uses what a change took away: as long again as somebody may not have
+noticed, for what he began in the last moment of it."""
 MOST_HELD: Final = 20_000
 
 

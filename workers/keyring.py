@@ -25,7 +25,7 @@ from domain.ledger import GroupCommit, Outcome
 from domain.owners import FREE_TEXT
 from domain.vault import DataKey, KeyState, refuse_unless_active
 from projections.store import writing
-from workers.held_keys import HELD_SECONDS, HeldKeys
+from workers.held_keys import SETTLED_SECONDS, HeldKeys
 from workers.keyring_tables import (
     alive_among,
     alone,
@@ -86,7 +86,7 @@ class Keyring:
         self.engine = open_tables(database_url)
         self._master, self._others = master, others
         self._held = HeldKeys(lambda: generation_now(self.engine))
-        self._make = GroupCommit[Sequence[str], list[DataKey]](self._made_for)
+        self._make = GroupCommit[Sequence[str], list[DataKey]](self._made_for, apart=(Refused,))
         try:
             self._index_key = self._index()
         except BaseException:
@@ -305,7 +305,7 @@ class Keyring:
         """Wait until no process holds what has changed, and leave no copy on the disk."""
         self._held.forget()
         self._truncate_journal()
-        time.sleep(HELD_SECONDS)
+        time.sleep(SETTLED_SECONDS)
 
     def _truncate_journal(self) -> None:
         """Leave no copy of an overwritten page in SQLite's journal."""

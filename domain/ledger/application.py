@@ -97,6 +97,14 @@ class StoreUnavailable(
     """The disk is full, or the database is locked or away. Nothing was recorded."""
 
 
+class OutcomeUnknown(
+    Refused, code="outcome_unknown", status=503, title="不能确定是否已保存",
+    detail="保存时与数据库的连接中断，不能确定本次内容是否已保存；请稍后用同一个"
+    " Idempotency-Key 再发一次，已保存的不会重复。没有用它的，请先查看是否已有这条记录。",
+):
+    """The connection broke while committing, and what came of it cannot be read either."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewEntry:
     """An event on its way into the log; ``originator_*`` are the library's names."""
@@ -352,7 +360,7 @@ class Ledger(Application[str]):
                 continue
             except (InterfaceError, OperationalError):
                 # The connection broke: perhaps only the answer was lost.
-                if (position := self._position_of(stored[0])) is None:
+                if (position := self._found_again(stored[0])) is None:
                     raise
                 return _receipt(stored[0], position)
             return _receipt(stored[0], positions[0])
@@ -367,9 +375,15 @@ class Ledger(Application[str]):
         mapper = cast("LedgerMapper", self.mapper)
         return [mapper.sealed(entry, keys) for entry in entries]
 
-    def _position_of(self, mine: StoredEvent) -> int | None:
-        """Where an entry stands, if it was stored."""
-        stored = self.notifications_of([str(mine.originator_id)])
+    def _found_again(self, mine: StoredEvent) -> int | None:
+        """Where an entry stands, if it was stored.
+
+        :raises OutcomeUnknown: where the log does not answer.
+        """
+        try:
+            stored = self.notifications_of([str(mine.originator_id)])
+        except PersistenceError as error:
+            raise OutcomeUnknown from error
         return next((n.id for n in stored if _is_same(n, mine)), None)
 
     def answered(self, asked: bytes, context: Context) -> Receipt | None:

@@ -34,12 +34,14 @@ class GroupCommit(Generic[T, R]):
 
     def __init__(
         self, write: Callable[[Sequence[T]], Sequence[Outcome[R]]],
-        *, apart: type[Exception] = Exception,
+        *, apart: tuple[type[Exception], ...] = (),
     ) -> None:
         """``write`` commits a group, all of it or (raising) nothing, and answers in order.
 
-        After an error that is ``apart`` nothing was committed for sure, and each is written
-        by itself, so that one fails no other; any other error is everybody's.
+        ``apart`` are errors that one member causes, before anything is committed: after one
+        of them each is written by itself, so that one fails no other. Any other error is
+        everybody's at once: where the disk is full or the database locked, trying each would
+        let them wait in turn, and where a commit failed it may have landed all the same.
         """
         self._write, self._apart = write, apart
         self._waiting: deque[_Asked[T, R]] = deque()

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final
 
 import psycopg
 from eventsourcing.persistence import (
+    DataError,
     IntegrityError,
     Notification,
     ProgrammingError,
@@ -126,6 +127,8 @@ WHERE {_STATION} = %s AND notification_id > %s AND notification_id <= %s
 ORDER BY notification_id LIMIT %s
 """  # noqa: S608 - a fixed expression
 
+OF_ONE: Final = (IntegrityError, DataError, UnicodeError)
+"""What one append causes before anything is committed: a conflict, or unfit text."""
 _Append = tuple[Sequence[StoredEvent], Sequence[tuple[RequestKey, int]]]
 """What one thread wants appended: events, and the request keys that they answer."""
 
@@ -176,7 +179,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             statement("ANALYZE {schema}.{table}"),  # or the index is not thought worth using
             statement("COMMENT ON TABLE {schema}.{table} IS {layout}"),
         ]
-        self._append = GroupCommit[_Append, list[int]](self._write, apart=IntegrityError)
+        self._append = GroupCommit[_Append, list[int]](self._write, apart=OF_ONE)
         # As bytes: psycopg would otherwise put the parts together at every call.
         self._call = statement(_CALL).as_bytes()
         self._call_one = statement(_CALL_ONE).as_bytes()

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
+from eventsourcing.persistence import DataError, IntegrityError, Notification, StoredEvent
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -34,6 +34,8 @@ from domain.ledger.request_keys import (
 MOST_MARKS: Final = 500
 """How many positions one statement asks for."""
 POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
+OF_ONE: Final = (IntegrityError, sqlite3.IntegrityError, sqlite3.DataError, UnicodeError)
+"""What one append meets and others in its transaction do not."""
 _KEY_COLUMNS: Final = "scope, key, fingerprint, originator_id, originator_version"
 
 
@@ -116,7 +118,7 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
                 c.execute("SAVEPOINT append")
                 try:
                     found.append(self._insert_events(c, events, **options))
-                except (IntegrityError, sqlite3.IntegrityError) as error:
+                except OF_ONE as error:
                     c.execute("ROLLBACK TO append")
                     found.append(_as_the_librarys(error))
                 c.execute("RELEASE append")
@@ -246,8 +248,14 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
             return [Notification(r[1], r[2], r[3], r[4], r[0]) for r in c.fetchall()]
 
 
-def _as_the_librarys(error: Exception) -> IntegrityError:
-    return error if isinstance(error, IntegrityError) else IntegrityError(error)
+def _as_the_librarys(error: Exception) -> Exception:
+    match error:
+        case sqlite3.IntegrityError():
+            return IntegrityError(error)
+        case sqlite3.DataError():
+            return DataError(error)
+        case _:
+            return error
 
 
 class LedgerSQLiteFactory(SQLiteFactory):

@@ -17,7 +17,7 @@ from eventsourcing.persistence import IntegrityError, OperationalError, StoredEv
 
 from domain.household import HouseholdInfoVerified
 from domain.kernel import stream_id
-from domain.ledger import Ledger, RequestKey
+from domain.ledger import GroupCommit, Ledger, OutcomeUnknown, RequestKey
 
 WRITERS = 8
 
@@ -27,35 +27,37 @@ def events(stream: str, first: int, count: int) -> list[StoredEvent]:
     return [StoredEvent(stream, first + n, "t", b"{}") for n in range(count)]
 
 
-def test_conflicts_and_used_keys_refuse_only_their_own_append(ledger: Ledger) -> None:
+def test_conflicts_used_keys_and_bad_text_refuse_only_their_own_append(ledger: Ledger) -> None:
     store = ledger.store
     store.insert_events(events("taken", 1, 1), request_keys=[(RequestKey("s", "used", "f"), 0)])
 
     def append(number: int) -> str:
         try:
-            match number % 3:
+            match number % 4:
                 case 0:
                     key = RequestKey("s", f"key-{number}", "f")
                     store.insert_events(events(f"n{number}", 1, 2), request_keys=[(key, 1)])
                 case 1:
                     store.insert_events([*events(f"n{number}", 1, 1), *events("taken", 1, 1)])
+                case 2:
+                    store.insert_events(events(f"n{number}\ud800", 1, 1))
                 case _:
                     used = [(RequestKey("s", "used", "g"), 0)]
                     store.insert_events(events(f"n{number}", 1, 1), request_keys=used)
-        except IntegrityError:
+        except (IntegrityError, UnicodeError):
             return "refused"
         return "stored"
 
     with ThreadPoolExecutor(WRITERS) as pool:
-        outcomes = list(pool.map(append, range(90)))
+        outcomes = list(pool.map(append, range(120)))
 
-    assert outcomes == ["stored", "refused", "refused"] * 30
+    assert outcomes == ["stored", "refused", "refused", "refused"] * 30
     stored = [(n.originator_id, n.originator_version) for n in ledger.notifications(0)]
-    wanted = [("taken", 1), *((f"n{n}", v) for n in range(0, 90, 3) for v in (1, 2))]
+    wanted = [("taken", 1), *((f"n{n}", v) for n in range(0, 120, 4) for v in (1, 2))]
     assert sorted(stored) == sorted(wanted)
-    answers = store.answered_among("s", [f"key-{n}" for n in range(90)])
+    answers = store.answered_among("s", [f"key-{n}" for n in range(120)])
     assert {key: a.version for key, a in answers.items()} == {
-        f"key-{n}": 2 for n in range(0, 90, 3)
+        f"key-{n}": 2 for n in range(0, 120, 4)
     }
 
 
@@ -95,6 +97,61 @@ def test_an_answer_lost_after_the_commit_is_found_again(
     history = desk.ledger.history(stream_id(STATION, "household", "h1"))
     assert [r.event.topic for r in history].count("household.info_verified") == 1
     assert (receipt.version, receipt.position) == (history[-1].version, history[-1].position)
+
+
+def test_where_the_answer_is_lost_and_nothing_can_be_read_it_is_not_said_to_be_unsaved(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.household("h1", "a")
+    insert, store = desk.ledger.store.insert_events, desk.ledger.store
+
+    def gone(*_: object, **__: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    def lose_all(stored: Sequence[StoredEvent], **options: object) -> None:
+        insert(stored, **options)
+        monkeypatch.setattr(store, "select_streams", gone)
+        gone()
+
+    with monkeypatch.context() as lost:
+        lost.setattr(store, "insert_events", lose_all)
+        with pytest.raises(OutcomeUnknown):
+            desk.record("h1", HouseholdInfoVerified(), "2024-11-05", idempotency_key="k1")
+    monkeypatch.undo()
+    again = desk.record("h1", HouseholdInfoVerified(), "2024-11-05", idempotency_key="k1")
+
+    assert again.is_repeated
+    history = desk.ledger.history(stream_id(STATION, "household", "h1"))
+    assert [r.event.topic for r in history].count("household.info_verified") == 1
+
+
+def test_an_error_of_all_is_told_to_all_at_once_and_nothing_is_tried_again() -> None:
+    """Where the database is locked each would otherwise wait for it in turn; where a commit
+    failed that landed all the same, what was stored would be stored once more.
+    """
+    calls, begun, may_go_on = list[int](), threading.Event(), threading.Event()
+
+    def write(group: Sequence[int]) -> list[int]:
+        calls.append(len(group))
+        if len(calls) == 1:
+            begun.set()
+            may_go_on.wait(10)
+            return list(group)
+        raise OperationalError("database is locked")
+
+    together = GroupCommit[int, int](write, apart=(IntegrityError,))
+    with ThreadPoolExecutor(WRITERS) as pool:
+        first = pool.submit(together, 0)
+        assert begun.wait(10)
+        others = [pool.submit(together, n) for n in range(1, 4)]
+        while len(together._waiting) < len(others):
+            time.sleep(0.001)
+        may_go_on.set()
+        assert first.result() == 0
+        errors = [type(other.exception()) for other in others]
+
+    assert errors == [OperationalError] * 3
+    assert calls == [1, 3]
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
