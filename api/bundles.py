@@ -5,7 +5,9 @@ Written by a job, since the whole log is verified first; then downloaded as one 
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask import Response, send_file
@@ -40,8 +42,9 @@ class BundleSchema(Schema):
 
     cycle = fields.String()
     status = fields.String(
-        metadata={"description": "任务状态：queued、started、finished、failed 等"}
+        metadata={"description": "任务状态：queued、started、finished、refused、failed 等"}
     )
+    problem = fields.String(allow_none=True, metadata={"description": "不能导出的原因"})
     done = fields.Integer(metadata={"description": "已读到的台账位置"})
     total = fields.Integer()
     file = fields.String(allow_none=True, metadata={"description": "下载地址；尚无文件时为空"})
@@ -75,12 +78,15 @@ def get_bundle(_query: dict[str, Any], cycle: str) -> dict[str, Any]:
 def get_bundle_file(_query: dict[str, Any], cycle: str) -> Response:
     """下载导出包；用 taizhang evaluate 复算，用 taizhang verify 核对。"""
     station, cycle = asked_of(cycle)
-    file = bundle_file(services().settings, station, cycle)
-    if not file.exists():
+    if bundle_data(station, cycle)["file"] is None:
         raise BundleNotWritten(cycle=cycle)
     noted(f"station:{station}", action=AccessAction.EXPORT)
+    try:
+        content = bundle_file(services().settings, station, cycle).open("rb")
+    except FileNotFoundError as error:  # it went, or is written anew, just now
+        raise BundleNotWritten(cycle=cycle) from error
     return send_file(
-        file, as_attachment=True, download_name=f"{station}-{cycle}.zip",
+        content, as_attachment=True, download_name=f"{station}-{cycle}.zip",
         mimetype="application/zip",
     )
 
@@ -103,18 +109,28 @@ def bundle_data(station: str, cycle: str) -> dict[str, Any]:
     :raises BundleNotWritten: where none is on its way and none is there.
     :raises QueueUnavailableError: where Redis, which knows, is away.
     """
-    file = bundle_file(services().settings, station, cycle)
-    about = file.stat() if file.exists() else None
+    about = _written(bundle_file(services().settings, station, cycle))
     job = _job(station, cycle, is_needed=about is None)
     if job is None and about is None:
         raise BundleNotWritten(cycle=cycle)
     found = job or JobState(bundle_job(station, cycle), "finished")
+    problem = found.result.get("problem") if isinstance(found.result, dict) else None
+    if found.status != "finished" or problem:  # what is there was asked for before
+        about = None
     return {
-        "cycle": cycle, "status": found.status, "done": found.done, "total": found.total,
+        "cycle": cycle, "status": "refused" if problem else found.status, "problem": problem,
+        "done": found.done, "total": found.total,
         "file": about and f"/api/v1/bundles/{cycle}/file",
         "bytes": about and about.st_size,
         "written_at": about and local_time(datetime.fromtimestamp(about.st_mtime, UTC)),
     }
+
+
+def _written(file: Path) -> os.stat_result | None:
+    try:
+        return file.stat()
+    except FileNotFoundError:
+        return None
 
 
 def _job(station: str, cycle: str, *, is_needed: bool) -> JobState | None:

@@ -6,6 +6,10 @@ and stores nothing.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
@@ -14,9 +18,11 @@ from api.bodies import Blueprint
 from api.evaluation_data import beside_data, run_data, sheet_data
 from api.identity import (
     ANY_STATION,
+    READ_CASES,
     READ_EVALUATIONS,
     RECORD,
     action,
+    allowed,
     caller,
     new_record_id,
     station_of_request,
@@ -35,6 +41,7 @@ from domain.indicators import Indicator
 from domain.kernel import Refused, UnknownRecord
 from projections.evaluation.beside import Beside, beside
 from projections.evaluation.evaluating import Question, cycle_period
+from projections.evaluation.score_sheet import ScoreSheet
 from projections.evaluations import evaluations_of
 from projections.indicator_versions import station_set
 from projections.integrity import thresholds_of
@@ -48,6 +55,9 @@ evaluations = Blueprint(
     "evaluations", __name__, url_prefix="/api/v1/evaluations", description="年度评估"
 )
 MOST_DEFINITIONS: Final = 100
+PATIENCE_SECONDS: Final = 5.0
+_AT_ONCE: Final = threading.BoundedSemaphore(2)
+"""So that replays within requests leave threads and processors to everybody else."""
 CYCLE_HELP: Final = "项目周期，如 2024-2025（7 月至次年 6 月）"
 
 
@@ -56,6 +66,13 @@ class NothingToCompare(
     detail="请给出要试算的口径（definitions）或另一个“当时所知”（what_if_known_at）。",
 ):
     """A what-if that changes nothing."""
+
+
+class TooManyAtOnce(
+    Refused, code="too_many_at_once", status=503, title="正在重算的太多",
+    detail="同时从台账重算的评估太多，请稍后重试；要评估许多站，请改用评估任务。",
+):
+    """Whoever asks for a replay now would wait long, and so would everybody else."""
 
 
 class EvaluationQuestionSchema(Schema):
@@ -159,7 +176,7 @@ def cancel_evaluation(identity: str) -> dict[str, Any]:
 @evaluations.response(200)
 def get_sheet(_query: dict[str, Any], identity: str) -> dict[str, Any]:
     """一个站的评分表：各考核维度的目标、完成、得分、分月、补录、更正、与已发布报告的对照。"""
-    return sheet_data(sheet_of(workshop(), one_station(), identity))
+    return sheet_data(recorded_sheet(identity))
 
 
 @evaluations.route("/what-if", methods=["POST"])
@@ -175,6 +192,35 @@ def what_if(body: dict[str, Any]) -> dict[str, Any]:
 
 
 # ---- the same for the pages ----
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """A turn to replay a station's log within a request; few have one at once.
+
+    :raises TooManyAtOnce: where none comes free in a while.
+    """
+    if not _AT_ONCE.acquire(timeout=PATIENCE_SECONDS):
+        raise TooManyAtOnce
+    try:
+        yield
+    finally:
+        _AT_ONCE.release()
+
+
+def as_allowed(sheet: ScoreSheet) -> ScoreSheet:
+    """A sheet with single records only for who may read them."""
+    return sheet if allowed(caller().role, READ_CASES, "") else sheet.without_records()
+
+
+def recorded_sheet(identity: str) -> ScoreSheet:
+    """The sheet of a recorded run, as far as the caller may see it.
+
+    :raises UnknownRecord: where there is no such run.
+    :raises SheetChanged: where it is gone and the log now gives another.
+    """
+    with turn():
+        return as_allowed(sheet_of(workshop(), one_station(), identity))
 
 
 def start_run(identity: str, cycle: str, moment: Moment, stations: list[str]) -> None:
@@ -234,7 +280,9 @@ def counted_beside(
         cycle, moment.as_of, other.known_at or moment.known_at, tuple(definitions)
     )
     limits = thresholds_of(services().settings.thresholds_file)
-    return beside(ledger.station_rows(station), station, asked, beside_it, limits)
+    with turn():
+        found = beside(ledger.station_rows(station), station, asked, beside_it, limits)
+    return replace(found, sheet=as_allowed(found.sheet), other=as_allowed(found.other))
 
 
 def run_state(identity: str, stations: list[str]) -> dict[str, Any]:

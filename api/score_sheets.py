@@ -11,14 +11,13 @@ from flask import Response
 
 from api.access_log import AccessAction
 from api.bodies import Blueprint
-from api.evaluations import workshop
+from api.evaluations import recorded_sheet
 from api.identity import READ_EVALUATIONS, action
 from api.paging import ReadSchema
 from api.personal import noted
-from api.queries import excel_file, one_station, word_file
+from api.queries import excel_file, word_file
 from api.services import services
 from projections.evaluation.score_sheet import ScoreSheet
-from workers.evaluating import sheet_of
 from workers.score_sheet_excel import write_score_workbook
 from workers.score_sheet_proof import proof_of
 from workers.score_sheet_tables import Proof
@@ -51,7 +50,7 @@ def get_sheet_xlsx(_query: dict[str, Any], identity: str) -> Response:
 
 def _sheet(identity: str) -> ScoreSheet:
     noted(action=AccessAction.EXPORT)
-    return sheet_of(workshop(), one_station(), identity)
+    return recorded_sheet(identity)
 
 
 def _proof() -> Proof:

@@ -1,13 +1,16 @@
 """How is a station's project cycle evaluated, and where is the score sheet kept?
 
 The log says that an evaluation was run, by whom and with what result; the sheet itself is
-a file of the home that the workers and the API share. It can be made again at any time:
-the log up to the run's position gives the same sheet, and so the same code, while the
-thresholds and the indicator sets that come as files are those of then.
+a file of the home that the workers and the API share, byte for byte what the run's code is
+the hash of. It can be made again at any time: the log up to the run's position gives the
+same sheet, and so the same code, while this program, the thresholds and the indicator sets
+that come as files are those of then. Where they are not, the other sheet is not shown as
+the run's.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -18,22 +21,33 @@ from typing import Final
 import msgspec
 
 from domain.evaluation import EVALUATION, EvaluationRun, HeadScore
-from domain.kernel import Context, Occurrence, Statement, UnknownRecord
+from domain.kernel import Context, Occurrence, Refused, Statement, UnknownRecord
 from domain.ledger import Instruction, Ledger
 from domain.record_keeping import Record
 from projections.engine import ReadModels
 from projections.evaluation.beside import compared_with_projections
 from projections.evaluation.evaluating import Question, evaluated
 from projections.evaluation.replaying import replay
-from projections.evaluation.score_sheet import ScoreSheet
+from projections.evaluation.score_sheet import FigureDifference, ScoreSheet
 from projections.integrity import thresholds_of
 from projections.moments import Moment, bounded, parse_known_at, position_of
 from projections.standing import summed
+from workers.kept_files import drop_oldest
 from workers.settings import Settings
 
+MOST_KEPT: Final = 2_000
+"""How many sheets are kept at most, of all stations together."""
 STEPS: Final = 3
 """Reading and scoring, comparing, recording: what progress is told in."""
 Progress = Callable[[int, int], None]
+
+
+class SheetChanged(
+    Refused, code="sheet_changed", status=409, title="评分表与登记时不一致",
+    detail="登记的评分表（{recorded}…）已不在本机，而现在从台账重算得到另一份（{now}…）："
+    "核查标准、口径文件或程序版本已与登记时不同。登记的得分不变；要按现在的重算，请重新评估。",
+):
+    """A run whose sheet is gone, and whose replay by what is in force now is another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +140,7 @@ def event_of(sheet: ScoreSheet) -> EvaluationRun:
             )
             for head in sheet.heads
         ),
-        late=sheet.late, signals=len(sheet.signals), differing=len(sheet.projected or ()),
+        late=sheet.late, signals=sheet.signal_count, differing=len(sheet.projected or ()),
         changed=sheet.changed, code=sheet.code,
     )
 
@@ -141,38 +155,55 @@ def sheet_of(shop: Workshop, station: str, identity: str) -> ScoreSheet:
     """The sheet of a run: as it was kept, or replayed again where its file is gone.
 
     :raises UnknownRecord: where there is no such run.
+    :raises SheetChanged: where its file is gone and the log now gives another.
     """
     run = run_of(shop.ledger, station, identity)
     if run is None:
         raise UnknownRecord(id=identity[:64], kind=EVALUATION.label)
-    kept = _kept(_file(shop.settings, station, identity))
-    if kept is not None and kept.code == run.code:
+    kept = _kept(_file(shop.settings, station, identity), run.code)
+    if kept is not None:
         return kept
     known_at = parse_known_at(run.known_at) if run.known_at else run.position
-    return replayed_sheet(shop, station, Question(run.cycle, run.as_of, known_at))
+    again = replayed_sheet(shop, station, Question(run.cycle, run.as_of, known_at))
+    if again.code != run.code:
+        raise SheetChanged(recorded=run.code[:12], now=again.code[:12])
+    return again
 
 
 # ---- the file ----
 
 
+class _Kept(msgspec.Struct, frozen=True):
+    """A file: the very bytes that the code is the hash of, and what was compared beside."""
+
+    sheet: msgspec.Raw
+    projected: tuple[FigureDifference, ...] | None
+
+
 def keep(settings: Settings, identity: str, sheet: ScoreSheet) -> None:
-    """Keep a sheet, whole or not at all."""
+    """Keep a sheet, whole or not at all; the oldest of many go, which can be replayed."""
     file = _file(settings, sheet.station, identity)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    drop_oldest(file.parent, MOST_KEPT - 1)
     with tempfile.NamedTemporaryFile("wb", dir=file.parent, delete=False) as target:
-        target.write(msgspec.json.encode(sheet))
+        target.write(msgspec.json.encode(_Kept(msgspec.Raw(sheet.by_the_log()), sheet.projected)))
         target.flush()
         os.fsync(target.fileno())
     Path(target.name).replace(file)
 
 
 def _file(settings: Settings, station: str, identity: str) -> Path:
-    return settings.home.absolute() / "evaluations" / f"{station}-{identity}.json"
+    named = hashlib.sha256(f"{station}/{identity}".encode()).hexdigest()
+    return settings.home.absolute() / "evaluations" / f"{named}.json"
 
 
-def _kept(file: Path) -> ScoreSheet | None:
-    """A sheet as it was kept; ``None`` where its file is gone or of another program."""
+def _kept(file: Path, code: str) -> ScoreSheet | None:
+    """A sheet as it was kept; ``None`` where its file is gone, altered, or not to be read."""
     try:
-        return msgspec.json.decode(file.read_bytes(), type=ScoreSheet)
+        kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
+        if hashlib.sha256(kept.sheet).hexdigest() != code:
+            return None
+        sheet = msgspec.json.decode(kept.sheet, type=ScoreSheet)
     except (OSError, msgspec.DecodeError):
         return None
+    return replace(sheet, projected=kept.projected, code_as_recorded=code)

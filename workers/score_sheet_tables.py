@@ -178,6 +178,13 @@ def signals(sheet: ScoreSheet) -> Rows:
     """What looks odd; a sign is no proof."""
     for signal in sheet.signals:
         yield (signal.label, signal.on, signal.who, signal.text, signal.record_count)
+    if sheet.signal_count > len(sheet.signals):
+        yield ("未列出", None, "", unlisted_signals(sheet), None)
+
+
+def unlisted_signals(sheet: ScoreSheet) -> str:
+    """How many signs are not named, and where they are."""
+    return f"共 {sheet.signal_count} 处，其余见审计中的可疑之处（taizhang signals）"
 
 
 def proof_rows(sheet: ScoreSheet, proof: Proof) -> Rows:

@@ -130,7 +130,7 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
         console.print(f"已发布 {report.period}（{report.code}）：{said}{restated}")
         for figure in report.changed:
             console.print(f"    {figure.label}：发布 {figure.before}，现为 {figure.after}")
-    console.print(f"可疑之处：{len(sheet.signals)} 处（taizhang signals 逐条列出）")
+    console.print(f"可疑之处：{sheet.signal_count} 处（taizhang signals 逐条列出）")
     if sheet.projected is not None:
         console.print(
             "与统计逐月比对：一致" if not sheet.projected

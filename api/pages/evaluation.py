@@ -13,10 +13,13 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.evaluations import (
+    as_allowed,
     asked_stations,
     counted_beside,
+    recorded_sheet,
     run_state,
     start_run,
+    turn,
     workshop,
 )
 from api.identity import (
@@ -43,7 +46,7 @@ from projections.indicator_versions import station_set
 from projections.indicators import IndicatorSet
 from projections.monthly_report import station_profile
 from projections.timeline import records_of_kind
-from workers.evaluating import replayed_sheet, sheet_of
+from workers.evaluating import replayed_sheet
 
 LONGEST_JSON: Final = 20_000
 SECONDS: Final = 2
@@ -68,7 +71,8 @@ def evaluation_page(cycle: str) -> str:
     """The score sheet of a cycle, replayed now."""
     moment = moment_of(request.args, is_projected=False)
     asked = Question(cycle, moment.as_of, moment.known_at)
-    sheet = replayed_sheet(workshop(), one_station(), asked)
+    with turn():
+        sheet = as_allowed(replayed_sheet(workshop(), one_station(), asked))
     return render_template(
         "pages/evaluation.html", run=None, request_id=new_id(), **_shown(sheet, cycle)
     )
@@ -113,7 +117,7 @@ def evaluation_run_page(identity: str) -> str:
             "pages/evaluation_waiting.html", state=state, seconds=SECONDS,
             is_over=state["status"] not in {"queued", "started", "scheduled", "deferred"},
         )
-    sheet = sheet_of(workshop(), station, identity)
+    sheet = recorded_sheet(identity)
     return render_template(
         "pages/evaluation.html", run=state["run"], run_id=identity, request_id=None,
         **_shown(sheet, sheet.cycle),

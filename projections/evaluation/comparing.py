@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import zip_longest
 
 from domain.publication import PublishedFigure
 from projections.evaluation.replaying import Replayed
@@ -77,7 +76,7 @@ def _by_code(figures: Sequence[PublishedFigure]) -> Mapping[str, PublishedFigure
 def differing_months(
     replayed: Sequence[MonthFigures], other: Sequence[MonthFigures]
 ) -> Iterator[FigureDifference]:
-    """The same month by month."""
-    empty = MonthFigures("", ())
-    for own, beside in zip_longest(replayed, other, fillvalue=empty):
-        yield from differing(own.month or beside.month, own.figures, beside.figures)
+    """The same month by month, also where only one of them has a month."""
+    own, beside = ({m.month: m.figures for m in months} for months in (replayed, other))
+    for month in sorted(own | beside):
+        yield from differing(month, own.get(month, ()), beside.get(month, ()))

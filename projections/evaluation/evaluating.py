@@ -34,7 +34,7 @@ from projections.evaluation.score_sheet import (
 from projections.figures import Figure, figures
 from projections.indicator_versions import set_of, versions
 from projections.indicators import IndicatorSet
-from projections.integrity import SignalKind, Thresholds, odd
+from projections.integrity import Signal, SignalKind, Thresholds, odd
 from projections.integrity.observing import observed_in
 from projections.late_entries import Lateness, late_records, lateness
 from projections.moments import KnownAt, bounded, instant_of, known, known_at_text, position_of
@@ -133,6 +133,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         cycle = book.cycle
     set_code = book.indicator_set.code if book else profile.indicator_set
     found = cycle_figures(connection, station, set_code, cycle, asked)
+    signs = _signals(replayed, cycle, asked, limits)
     return ScoreSheet(
         station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
         last_on=cycle.last, as_of=cycle.until(asked.as_of).last,
@@ -144,7 +145,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         heads=tuple(_heads(connection, book, asked)), months=found.months,
         totals=tuple(map(printed, found.totals)),
         reports=tuple(compared_reports(replayed, cycle, asked.known_at)),
-        signals=tuple(_signals(replayed, cycle, asked, limits)),
+        signals=tuple(map(_sign, signs[:MOST_SIGNALS])), signal_count=len(signs),
         unread=tuple(
             UnreadEvent(f.position, f.stream, f.error) for f in replayed.faults
             if f.position <= position
@@ -240,18 +241,18 @@ def _months(row: Progress) -> Iterator[MonthOfRow]:
 
 def _signals(
     replayed: Replayed, cycle: Period, asked: Question, limits: Thresholds
-) -> list[SheetSignal]:
+) -> list[Signal]:
     """What looks odd in what was entered since the cycle began, the newest first."""
     since = datetime.combine(cycle.first, datetime.min.time(), STATION_TIME)
     as_known = (known(history, asked.known_at) for history in replayed.streams.values())
     until = instant_of(asked.known_at) or datetime.max.replace(tzinfo=STATION_TIME)
     records = observed_in(filter(None, as_known), since, until)
-    kinds = [kind for kind in SignalKind if kind not in OPENING]
-    return [
-        SheetSignal(
-            signal.kind.value, signal.kind.label, signal.on, signal.who, signal.text,
-            len(signal.records),
-            tuple((r.stream, r.entry, r.position) for r in signal.records[:MOST_OF_SIGNAL]),
-        )
-        for signal in odd(records, limits, kinds)[:MOST_SIGNALS]
-    ]
+    return odd(records, limits, [kind for kind in SignalKind if kind not in OPENING])
+
+
+def _sign(signal: Signal) -> SheetSignal:
+    return SheetSignal(
+        signal.kind.value, signal.kind.label, signal.on, signal.who, signal.text,
+        len(signal.records),
+        tuple((r.stream, r.entry, r.position) for r in signal.records[:MOST_OF_SIGNAL]),
+    )

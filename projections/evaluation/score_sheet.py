@@ -12,6 +12,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from domain.publication import PublishedFigure, RestatedFigure, canonical
 from domain.task_book import Head, TaskIndicator
 
@@ -165,7 +167,9 @@ class ScoreSheet:
     was asked (``moments.known_at_text``), ``what_if`` the codes that were defined otherwise
     for this sheet only. ``task_book`` is ``None`` where no approved one is on record: then
     there are figures, and nothing to score. ``projected`` are the figures that the read
-    models have otherwise; ``None`` where there was nothing to compare with.
+    models have otherwise; ``None`` where there was nothing to compare with. ``signals`` are
+    the newest of ``signal_count``. ``code_as_recorded`` is set where the sheet is shown
+    otherwise than its code was worked out: as it was kept, or without single records.
     """
 
     station: str
@@ -189,6 +193,8 @@ class ScoreSheet:
     signals: tuple[SheetSignal, ...] = ()
     unread: tuple[UnreadEvent, ...] = ()
     projected: tuple[FigureDifference, ...] | None = None
+    signal_count: int = 0
+    code_as_recorded: str | None = None
 
     @property
     def rows(self) -> list[SheetRow]:
@@ -224,11 +230,30 @@ class ScoreSheet:
     def code(self) -> str:
         """SHA-256 (hex) over the canonical JSON of all that the log alone gives.
 
-        The comparison with the read models is left out: whoever replays the same events
-        elsewhere, asking the same, has the same code.
+        Whoever replays the same events elsewhere, asking the same, has the same code.
         """
-        return hashlib.sha256(canonical(replace(self, projected=None))).hexdigest()
+        return self.code_as_recorded or hashlib.sha256(self.by_the_log()).hexdigest()
+
+    def by_the_log(self) -> bytes:
+        """The canonical JSON of all that the log alone gives: not what the read models have."""
+        return canonical(replace(self, projected=None, code_as_recorded=None))
+
+    def without_records(self) -> ScoreSheet:
+        """The figures and counts only, for who may not read single records; with its code."""
+        return replace(
+            self, code_as_recorded=self.code, heads=tuple(map(_counted_only, self.heads)),
+            signals=(), reports=tuple(
+                replace(report, changed=tuple(
+                    msgspec.structs.replace(figure, records=()) for figure in report.changed
+                ))
+                for report in self.reports
+            ),
+        )
 
     def report(self, period: str) -> ComparedReport | None:
         """The published report of a period, where there is one."""
         return next((report for report in self.reports if report.period == period), None)
+
+
+def _counted_only(head: SheetHead) -> SheetHead:
+    return replace(head, rows=tuple(replace(row, late_entries=()) for row in head.rows))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -21,7 +22,7 @@ from desk import Desk
 from docx import Document
 from lxml import etree
 from stage import ROOT, a_machine, a_postgres_database, working_off
-from tampering import members, rewritten
+from tampering import Log, members, rewritten
 
 from api.app import create_app
 from api.cli import main
@@ -369,6 +370,36 @@ def test_the_workbook_has_numbers_as_numbers_texts_as_texts_and_charts(
 
 
 # ---- over HTTP ----
+
+
+@ON_ONE
+def test_an_altered_log_gives_no_bundle_says_why_and_offers_no_older_one(
+    station: Station, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(station.runtime.settings.home, home)
+    with a_machine(tmp_path / "machine") as machine:
+        settings = replace(settings_for(home), redis_url=machine.redis.server.url)
+        app = create_app(settings)
+        api = Api(app, app.extensions[EXTENSION], DEMO_STATION)
+        here, asked = runtime.start(settings), f"bundles/{CYCLE}"
+        connection = connect(machine.redis.server.url)
+        with working_off(connection) as work:
+            api.post(asked, {}, role="reviewer")
+            work(LONG)
+            assert api.get(asked, role="reviewer").get_json()["file"] == f"/api/v1/{asked}/file"
+            Log(api.services.ledger, settings.database_url).set("originator_version = 99", "= 40")
+            api.post(asked, {}, role="reviewer")
+            work(LONG)
+        connection.close()
+        found = api.get(asked, role="reviewer").get_json()
+        assert (found["status"], found["file"]) == ("refused", None)
+        assert "台账与存证时不符" in found["problem"]
+        assert "40" in found["problem"]
+        refusal_of(api.get(f"{asked}/file", role="reviewer"), 404, "bundle_not_written")
+        assert found["problem"] in api.get(f"/evaluations/{CYCLE}/bundle", role="reviewer").text
+        here.close()
+        api.services.close()
 
 
 @ON_ONE

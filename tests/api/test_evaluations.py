@@ -9,7 +9,9 @@ import pytest
 from callers import Api, refusal_of
 from desk import NOW, STATION, Desk
 
+from api import evaluations
 from domain.task_book import TaskBookApproved, TaskBookDrafted, TaskBookSubmitted, TaskIndicator
+from domain.visit import VisitRecorded
 from domain.vocabulary import Unit
 from projections.evaluation.evaluating import Question
 from workers.evaluating import Workshop, run_evaluation
@@ -57,6 +59,34 @@ def test_who_may_run_an_evaluation_and_that_it_needs_workers(
 ) -> None:
     answer = api.post("evaluations", {"cycle": CYCLE}, role=role)
     assert answer.status_code == status
+
+
+def test_who_reads_no_cases_sees_figures_and_counts_but_no_single_record(evaluated: Api) -> None:
+    desk = Desk(evaluated.services.ledger)
+    visit = VisitRecorded(mode="home", purpose="routine", persons_met=1)
+    desk.record("late-one", visit, "2024-08-20", now=NOW)
+    found = evaluated.services
+    shop = Workshop(found.settings, found.ledger, found.read_models)
+    who = desk.context(NOW, actor="评审", role="reviewer", idempotency_key="e2")
+    run_evaluation(shop, "e2", Question(CYCLE), who)
+    whole = evaluated.get("evaluations/e2/sheet", role="reviewer").get_json()
+    assert "late-one" in str(whole["signals"])
+    counted = evaluated.get("evaluations/e2/sheet", role="hub").get_json()
+    assert "late-one" not in str(counted)
+    assert (counted["signal_count"], counted["code"]) == (len(whole["signals"]), whole["code"])
+    assert counted["totals"] == whole["totals"]
+
+
+def test_replays_within_requests_are_few_at_once(
+    evaluated: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluations, "PATIENCE_SECONDS", 0.01)
+    body = {"cycle": CYCLE, "definitions": [TRAININGS]}
+    with evaluations.turn(), evaluations.turn():
+        refused = evaluated.post("evaluations/what-if", body, role="reviewer")
+        refusal_of(refused, 503, "too_many_at_once")
+        assert int(refused.headers["Retry-After"]) > 0
+    assert evaluated.post("evaluations/what-if", body, role="reviewer").status_code == 200
 
 
 def test_a_run_is_told_from_the_log_also_without_redis(evaluated: Api) -> None:

@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -37,7 +37,14 @@ from projections.task_progress import task_book_progress
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.demo.generator import demo_lines
 from workers.demo.many import CASEWORK_STATION, casework_lines, load_lines
-from workers.evaluating import Workshop, evaluate, keep, run_evaluation, sheet_of
+from workers.evaluating import (
+    SheetChanged,
+    Workshop,
+    evaluate,
+    keep,
+    run_evaluation,
+    sheet_of,
+)
 from workers.history import import_history
 from workers.history.lines import Names
 from workers.publishing import Press, preview, publish
@@ -389,12 +396,23 @@ def test_a_run_is_recorded_once_and_its_sheet_can_always_be_made_again(shop: Wor
     assert shop.ledger.head() == head
     assert (run.code, run.differing, run.changed) == (sheet.code, 0, ())
     kept = sheet_of(shop, DEMO_STATION, "e1")
-    assert (kept, kept.code) == (sheet, run.code)
+    assert (replace(kept, code_as_recorded=None), kept.code) == (sheet, run.code)
+    # nor is it one that somebody has written over
+    (file,) = (shop.settings.home / "evaluations").iterdir()
+    file.write_bytes(file.read_bytes().replace(b'"late":', b'"late":9', 1))
+    assert sheet_of(shop, DEMO_STATION, "e1").rows == sheet.rows
     # and without its file the log gives the same sheet, by the same code
     for file in (shop.settings.home / "evaluations").iterdir():
         file.unlink()
     again = sheet_of(shop, DEMO_STATION, "e1")
     assert again.code == run.code
+    # but where other thresholds give another sheet, it is not shown as the one of the run
+    file = shop.settings.thresholds_file
+    stricter = {**msgspec.to_builtins(thresholds_of(file)), "late_days": 1}
+    file.write_bytes(msgspec.json.encode(stricter))
+    with pytest.raises(SheetChanged, match="核查标准"):
+        sheet_of(shop, DEMO_STATION, "e1")
+    file.unlink()
     shop.read_models.advance(shop.ledger)
     with shop.read_models.engine.connect() as connection:
         (listed,) = evaluations_of(connection, DEMO_STATION, CYCLE)
