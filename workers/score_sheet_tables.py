@@ -43,7 +43,7 @@ class Proof:
 HEADS: Final = ("考核维度", "指标数", "分值", "其中由评审评定", "按记录得分")
 INDICATORS: Final = (
     "考核维度", "指标编号", "指标", "单位", "要求", "目标值", "完成值", "完成率（%）", "分值",
-    "得分", "补录", "导入",
+    "得分", "补录", "导入", "口径说明",
 )
 LATE: Final = ("指标", "服务日期", "录入时间", "迟（天）", "记录", "编号", "第几项")
 REPORTS: Final = ("期间", "快照码", "发布时间", "发布人", "台账位置", "第几次发布", "与台账")
@@ -74,7 +74,7 @@ def _indicator(head: SheetHead, row: SheetRow) -> tuple[Cell, ...]:
         head.head.label, target.indicator, target.label, target.unit.label,
         target.direction.label, target.target, number_of(row.actual), row.completed_percent,
         target.weight, BY_REVIEWERS if row.is_judged else row.points, row.late or None,
-        row.imported or None,
+        row.imported or None, row.remark,
     )
 
 

@@ -93,7 +93,7 @@ def _named(rows: Iterable[Sequence[Cell]], *names: str) -> list[dict[str, str]]:
 def _indicator(head: str, row: SheetRow) -> dict[str, str]:
     target, completed = row.target, row.completed_percent
     return {
-        "head": head, "label": target.label,
+        "head": head, "label": f"{target.label}（{row.remark}）" if row.remark else target.label,
         "wanted": f"{target.direction.label} {target.target} {target.unit.label}",
         "actual": row.actual.display if row.actual else "",
         "completed": "" if completed is None else f"{said(completed)}%",

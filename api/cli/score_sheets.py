@@ -76,6 +76,9 @@ def print_sheet(sheet: ScoreSheet) -> None:
         for row in head.rows:
             table.add_row(*_cells(row))
         console.print(table)
+        for row in head.rows:
+            if row.remark:
+                console.print(f"  {row.target.label}：{row.remark}")
     console.print(
         f"[bold]合计 {sheet.points} / {sheet.weight - sheet.judged_weight} 分[/bold]"
         + (f"，另 {sheet.judged_weight} 分{BY_REVIEWERS}" if sheet.judged_weight else "")

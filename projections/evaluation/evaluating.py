@@ -224,6 +224,7 @@ def _row(
         points=row.points, months=tuple(_months(row)), late=behind.late,
         imported=behind.imported,
         late_entries=tuple(LateEntry(*record, record.days_late) for record in named),
+        counted_by=row.counted_by,
     )
 
 

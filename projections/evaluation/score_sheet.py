@@ -14,6 +14,7 @@ from typing import Final
 
 from domain.publication import PublishedFigure, RestatedFigure, canonical
 from domain.task_book import Head, TaskIndicator
+from projections.task_progress import LaterDefinition
 
 BY_REVIEWERS: Final = "由评审填写"
 """What stands in the place of points that no event can give."""
@@ -49,6 +50,8 @@ class SheetRow:
     """An indicator of the task book. ``late`` and ``imported`` count records behind the actual.
 
     ``late_entries`` names the late ones, the first of them where they are many.
+    ``counted_by`` is the version that lent its definition, where the one of the sheet has
+    none (decision 0029).
     """
 
     target: TaskIndicator
@@ -59,6 +62,15 @@ class SheetRow:
     late: int = 0
     imported: int = 0
     late_entries: tuple[LateEntry, ...] = ()
+    counted_by: LaterDefinition | None = None
+
+    @property
+    def remark(self) -> str | None:
+        """By which other version it is counted, in words; ``None`` where by the sheet's own."""
+        if self.counted_by is None:
+            return None
+        version, since = self.counted_by.version, self.counted_by.valid_from
+        return f"截至日有效的口径没有这一项，按第 {version} 版（{since} 起有效）计"
 
     @property
     def is_judged(self) -> bool:
