@@ -53,7 +53,8 @@ def _fill(excel: Excel, sheet: ScoreSheet, proof: Proof) -> None:
         list(tables.late_entries(sheet)),
     ))
     excel.table(excel.sheet("已发布报告"), _table(
-        "与已发布报告的比较", "按发布时的台账重算，并与现在的台账比较。", tables.REPORTS,
+        "与已发布报告的比较",
+        "按发布时的台账重算，并与现在的台账比较；未发布的月份无可比较。", tables.REPORTS,
         list(tables.reports(sheet)),
     ))
     excel.table(excel.sheet("发布后变动"), _table(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 
 from domain.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from domain.signed_note import Verifier
 from domain.vocabulary import Approximation
 from projections.evaluation.score_sheet import (
     BY_REVIEWERS,
+    ComparedReport,
     MonthOfRow,
     ScoreSheet,
     SheetHead,
@@ -139,16 +141,24 @@ def record_named(stream: str) -> tuple[str, str]:
 
 
 def reports(sheet: ScoreSheet) -> Rows:
-    """The published reports of the cycle, and whether the log gives them."""
-    for report in sheet.reports:
-        if report.unreproduced:
-            found = f"{len(report.unreproduced)} 项按当时的台账算不出"
-        else:
-            found = f"{len(report.changed)} 项此后有变动" if report.changed else "一致"
-        yield (
-            report.period, report.code, report.published_at, report.actor, report.position,
-            report.number, found,
-        )
+    """The published reports of the cycle, whether the log gives them, and the months without."""
+    found = [(report.period, _report(report)) for report in sheet.reports]
+    found += [
+        (month.month, (month.month, *(None,) * 5, month.unpublished_remark))
+        for month in sheet.unpublished
+    ]
+    yield from (cells for _period, cells in sorted(found, key=itemgetter(0)))
+
+
+def _report(report: ComparedReport) -> tuple[Cell, ...]:
+    if report.unreproduced:
+        found = f"{len(report.unreproduced)} 项按当时的台账算不出"
+    else:
+        found = f"{len(report.changed)} 项此后有变动" if report.changed else "一致"
+    return (
+        report.period, report.code, report.published_at, report.actor, report.position,
+        report.number, found,
+    )
 
 
 def changes(sheet: ScoreSheet) -> Rows:

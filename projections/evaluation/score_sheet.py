@@ -108,6 +108,17 @@ class MonthFigures:
     month: str
     figures: tuple[PublishedFigure, ...]
 
+    @property
+    def counted(self) -> tuple[PublishedFigure, ...]:
+        """The figures by which the month has something to publish."""
+        return tuple(figure for figure in self.figures if figure.value or figure.unstated)
+
+    @property
+    def unpublished_remark(self) -> str:
+        """What is said of the month where no report of it was published."""
+        counted, every = len(self.counted), len(self.figures)
+        return f"未发布，无可比较；台账计出 {every} 个数字，其中 {counted} 个不为零"
+
 
 @dataclass(frozen=True, slots=True)
 class FigureDifference:
@@ -231,6 +242,14 @@ class ScoreSheet:
     def changed(self) -> tuple[str, ...]:
         """The published periods that read otherwise now."""
         return tuple(report.period for report in self.reports if not report.is_same)
+
+    @property
+    def unpublished(self) -> tuple[MonthFigures, ...]:
+        """The months with something to publish that have no published report of their own."""
+        published = {report.period for report in self.reports}
+        return tuple(
+            month for month in self.months if month.counted and month.month not in published
+        )
 
     @property
     def code(self) -> str:
