@@ -19,6 +19,7 @@ def sheet_data(sheet: ScoreSheet) -> dict[str, Any]:
         "heads": [_head(said, head) for said, head in heads],
         "weight": sheet.weight, "judged_weight": sheet.judged_weight,
         "points": str(sheet.points), "late": sheet.late, "changed": list(sheet.changed),
+        "unpublished": [month.month for month in sheet.unpublished],
         "code": sheet.code,
     }
 

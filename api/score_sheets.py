@@ -33,9 +33,7 @@ score_sheets = Blueprint(
 @score_sheets.arguments(ReadSchema, location="query")
 def get_sheet_docx(_query: dict[str, Any], identity: str) -> Response:
     """评分表的 Word 文件，含图表。"""
-    sheet, templates = _sheet(identity), services().settings.home / "templates"
-    content = _written(lambda target: write_score_document(sheet, _proof(), target, templates))
-    return word_file(content, f"{_name(sheet)}.docx")
+    return sheet_in_word(_sheet(identity))
 
 
 @score_sheets.route("/<identity>/sheet/xlsx")
@@ -43,14 +41,26 @@ def get_sheet_docx(_query: dict[str, Any], identity: str) -> Response:
 @score_sheets.arguments(ReadSchema, location="query")
 def get_sheet_xlsx(_query: dict[str, Any], identity: str) -> Response:
     """评分表的 Excel 文件，含图表和全部明细。"""
-    sheet = _sheet(identity)
-    content = _written(lambda target: write_score_workbook(sheet, _proof(), target))
-    return excel_file(content, f"{_name(sheet)}.xlsx")
+    return sheet_in_excel(_sheet(identity))
 
 
 def _sheet(identity: str) -> ScoreSheet:
-    noted(action=AccessAction.EXPORT)
     return recorded_sheet(identity)
+
+
+def sheet_in_word(sheet: ScoreSheet) -> Response:
+    """A score sheet as a Word file to download, noted as an export."""
+    noted(action=AccessAction.EXPORT)
+    templates = services().settings.home / "templates"
+    content = _written(lambda target: write_score_document(sheet, _proof(), target, templates))
+    return word_file(content, f"{_name(sheet)}.docx")
+
+
+def sheet_in_excel(sheet: ScoreSheet) -> Response:
+    """The same as an Excel file."""
+    noted(action=AccessAction.EXPORT)
+    content = _written(lambda target: write_score_workbook(sheet, _proof(), target))
+    return excel_file(content, f"{_name(sheet)}.xlsx")
 
 
 def _proof() -> Proof:

@@ -100,6 +100,7 @@ def _row(row: Progress) -> dict[str, Any]:
         "completed_percent": _number(row.completed_percent), "points": _number(row.points),
         "light": row.light.value, "light_label": row.light.label,
         "months": [_month(month) for month in row.months],
+        "counted_by": to_builtins(row.counted_by) if row.counted_by else None,
     }
 
 

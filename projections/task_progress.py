@@ -40,6 +40,14 @@ GREEN_FROM: Final = Fraction(95, 100)
 AMBER_FROM: Final = Fraction(75, 100)
 
 
+@dataclass(frozen=True, slots=True)
+class LaterDefinition:
+    """By which version a target counts that the set then in force has no row for."""
+
+    version: int
+    valid_from: date
+
+
 class Light(Labelled):
     """How a target stands against what is expected by now: actual over expected.
 
@@ -87,6 +95,8 @@ class Progress:
     points: Decimal | None = None
     light: Light = Light.NONE
     months: tuple[Month, ...] = ()
+    counted_by: LaterDefinition | None = None
+    """Set where the version in force by the day asked for does not have the indicator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +161,24 @@ def task_book_progress(
     as_of = min(as_of, cycle.last)
     set_code = drafted.indicator_set or station_profile(ledger, station).indicator_set
     known = what_if(versions(connection, station, set_code, known_at), definitions)
-    whole = set_of(known, cycle.until(as_of))
+    codes = [target.indicator for target in book.indicators]
+    in_force = set_of(known, cycle.until(as_of))
+    lent = lent_by(known, in_force, cycle, codes)
+    whole = in_force.defining(_row(version, code) for code, version in lent.items())
     asking = _Asking(connection, station, known, whole, known_at, as_of)
-    found = asking.figures(cycle, [target.indicator for target in book.indicators])
+    found = asking.figures(cycle, codes)
     by_month = [
         (month, asking.reported(month), asking.figures(month, begun))
         for month in cycle.months()
         for begun in (found if month.first <= as_of else {},)
     ]
-    rows = tuple(_progress(target, cycle, as_of, found, by_month) for target in book.indicators)
+    rows = tuple(
+        replace(
+            _progress(target, cycle, as_of, found, by_month),
+            counted_by=_named(lent.get(target.indicator)),
+        )
+        for target in book.indicators
+    )
     return TaskBookProgress(
         subject, station, book, drafted, cycle, as_of, known_at,
         whole, rows,
@@ -169,6 +188,37 @@ def task_book_progress(
 def what_if(versions: list[IndicatorSet], definitions: Sequence[Indicator]) -> list[IndicatorSet]:
     """Versions of a set with other definitions in each, as if it had always been so."""
     return [version.defining(definitions) for version in versions]
+
+
+def lent_by(
+    known: Sequence[IndicatorSet], in_force: IndicatorSet, cycle: Period, codes: Iterable[str]
+) -> dict[str, IndicatorSet]:
+    """For each code that the set in force has no row for, the version that counts it.
+
+    It is the newest that begins within the cycle, else the first that ever had it; a code
+    that no version has is not in the answer (decision 0029). What a remainder is left of is
+    lent with it.
+    """
+    found: dict[str, IndicatorSet] = {}
+    sought = list(codes)
+    for code in sought:
+        having = [version for version in known if version.row(code) is not None]
+        if having and code not in found and in_force.row(code) is None:
+            begun = [version for version in having if version.valid_from <= cycle.last]
+            found[code] = begun[-1] if begun else having[0]
+            row = _row(found[code], code)
+            sought += filter(None, (row.remainder_of, *row.minus))
+    return found
+
+
+def _row(version: IndicatorSet, code: str) -> Indicator:
+    row = version.row(code)
+    assert row is not None
+    return row
+
+
+def _named(version: IndicatorSet | None) -> LaterDefinition | None:
+    return None if version is None else LaterDefinition(version.version, version.valid_from)
 
 
 ByMonth = list[tuple[Period, frozenset[str], dict[str, Figure]]]

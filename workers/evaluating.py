@@ -68,6 +68,19 @@ def evaluate(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
     return _compared(shop, replayed_sheet(shop, station, asked), asked)
 
 
+def looked_at(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
+    """The same for a page: beside the read models where they have come that far.
+
+    A page writes nothing, so it does not bring them up; ``projected`` is ``None`` until then.
+
+    :raises Refused: where there is no such station, cycle, or usable task book.
+    """
+    asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
+    sheet = replayed_sheet(shop, station, asked)
+    is_behind = shop.read_models.position() < sheet.position
+    return sheet if is_behind else _compared(shop, sheet, asked)
+
+
 def replayed_sheet(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
     """The score sheet by the log alone, up to where it now is or the question says.
 

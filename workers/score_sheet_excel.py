@@ -18,7 +18,7 @@ WIDTHS: Final[dict[str, int]] = {
     "考核维度": 16, "指标编号": 24, "指标": 26, "完成率（%）": 12, "其中由评审评定": 16,
     "服务日期": 12, "录入时间": 17, "发布时间": 17, "编号": 34, "说明": 60, "与台账": 24,
     "快照码": 18, "类别": 16, "有关人员": 12, "日期": 12, "按记录得分": 12, "变动": 12,
-    "台账位置": 10, "标签": 22, "内容": 90,
+    "台账位置": 10, "口径说明": 44, "标签": 22, "内容": 90,
 }
 USUAL_WIDTH: Final = 10
 CHART_CELLS: Final = "图表数据"
@@ -53,7 +53,8 @@ def _fill(excel: Excel, sheet: ScoreSheet, proof: Proof) -> None:
         list(tables.late_entries(sheet)),
     ))
     excel.table(excel.sheet("已发布报告"), _table(
-        "与已发布报告的比较", "按发布时的台账重算，并与现在的台账比较。", tables.REPORTS,
+        "与已发布报告的比较",
+        "按发布时的台账重算，并与现在的台账比较；未发布的月份无可比较。", tables.REPORTS,
         list(tables.reports(sheet)),
     ))
     excel.table(excel.sheet("发布后变动"), _table(

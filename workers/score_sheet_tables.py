@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Final
 
 from domain.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from domain.signed_note import Verifier
 from domain.vocabulary import Approximation
 from projections.evaluation.score_sheet import (
     BY_REVIEWERS,
+    ComparedReport,
     MonthOfRow,
     ScoreSheet,
     SheetHead,
@@ -43,7 +45,7 @@ class Proof:
 HEADS: Final = ("考核维度", "指标数", "分值", "其中由评审评定", "按记录得分")
 INDICATORS: Final = (
     "考核维度", "指标编号", "指标", "单位", "要求", "目标值", "完成值", "完成率（%）", "分值",
-    "得分", "补录", "导入",
+    "得分", "补录", "导入", "口径说明",
 )
 LATE: Final = ("指标", "服务日期", "录入时间", "迟（天）", "记录", "编号", "第几项")
 REPORTS: Final = ("期间", "快照码", "发布时间", "发布人", "台账位置", "第几次发布", "与台账")
@@ -74,7 +76,7 @@ def _indicator(head: SheetHead, row: SheetRow) -> tuple[Cell, ...]:
         head.head.label, target.indicator, target.label, target.unit.label,
         target.direction.label, target.target, number_of(row.actual), row.completed_percent,
         target.weight, BY_REVIEWERS if row.is_judged else row.points, row.late or None,
-        row.imported or None,
+        row.imported or None, row.remark,
     )
 
 
@@ -139,16 +141,24 @@ def record_named(stream: str) -> tuple[str, str]:
 
 
 def reports(sheet: ScoreSheet) -> Rows:
-    """The published reports of the cycle, and whether the log gives them."""
-    for report in sheet.reports:
-        if report.unreproduced:
-            found = f"{len(report.unreproduced)} 项按当时的台账算不出"
-        else:
-            found = f"{len(report.changed)} 项此后有变动" if report.changed else "一致"
-        yield (
-            report.period, report.code, report.published_at, report.actor, report.position,
-            report.number, found,
-        )
+    """The published reports of the cycle, whether the log gives them, and the months without."""
+    found = [(report.period, _report(report)) for report in sheet.reports]
+    found += [
+        (month.month, (month.month, *(None,) * 5, month.unpublished_remark))
+        for month in sheet.unpublished
+    ]
+    yield from (cells for _period, cells in sorted(found, key=itemgetter(0)))
+
+
+def _report(report: ComparedReport) -> tuple[Cell, ...]:
+    if report.unreproduced:
+        found = f"{len(report.unreproduced)} 项按当时的台账算不出"
+    else:
+        found = f"{len(report.changed)} 项此后有变动" if report.changed else "一致"
+    return (
+        report.period, report.code, report.published_at, report.actor, report.position,
+        report.number, found,
+    )
 
 
 def changes(sheet: ScoreSheet) -> Rows:

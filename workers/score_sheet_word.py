@@ -65,7 +65,9 @@ def fillings(sheet: ScoreSheet, proof: Proof, document: DocxTemplate) -> dict[st
         "by_month": [_month_row(row) for row in sheet.rows if row.months],
         "month_charts": _pairs(tables.month_charts(sheet), document),
         "late": _listed(_late(sheet), "补录是服务当月结束后才录入的记录", sheet.late),
-        "reports": _listed(_reports(sheet), "周期内已发布的报告，按发布时的台账重算并与现在比较"),
+        "reports": _listed(
+            _reports(sheet), "周期内的报告，按发布时的台账重算并与现在比较；未发布的月份无可比较"
+        ),
         "changes": _listed(_changes(sheet), "报告发布以来补录、更正、作废等引起的变动"),
         "signals": _listed(
             _named(tables.signals(sheet), "label", "on", "who", "text", "count"),
@@ -93,7 +95,7 @@ def _named(rows: Iterable[Sequence[Cell]], *names: str) -> list[dict[str, str]]:
 def _indicator(head: str, row: SheetRow) -> dict[str, str]:
     target, completed = row.target, row.completed_percent
     return {
-        "head": head, "label": target.label,
+        "head": head, "label": f"{target.label}（{row.remark}）" if row.remark else target.label,
         "wanted": f"{target.direction.label} {target.target} {target.unit.label}",
         "actual": row.actual.display if row.actual else "",
         "completed": "" if completed is None else f"{said(completed)}%",

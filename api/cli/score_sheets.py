@@ -11,7 +11,7 @@ from rich.table import Table
 
 from api.cli.common import CommandFailedError
 from projections.evaluation.beside import Beside
-from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet, SheetRow
+from projections.evaluation.score_sheet import BY_REVIEWERS, MonthFigures, ScoreSheet, SheetRow
 from workers.reports import BadTemplateError
 from workers.score_sheet_excel import write_score_workbook
 from workers.score_sheet_tables import Proof
@@ -76,6 +76,9 @@ def print_sheet(sheet: ScoreSheet) -> None:
         for row in head.rows:
             table.add_row(*_cells(row))
         console.print(table)
+        for row in head.rows:
+            if row.remark:
+                console.print(f"  {row.target.label}：{row.remark}")
     console.print(
         f"[bold]合计 {sheet.points} / {sheet.weight - sheet.judged_weight} 分[/bold]"
         + (f"，另 {sheet.judged_weight} 分{BY_REVIEWERS}" if sheet.judged_weight else "")
@@ -130,6 +133,8 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
         console.print(f"已发布 {report.period}（{report.code}）：{said}{restated}")
         for figure in report.changed:
             console.print(f"    {figure.label}：发布 {figure.before}，现为 {figure.after}")
+    for month in sheet.unpublished:
+        console.print(f"未发布 {month.month}：{_unpublished(sheet, month)}")
     console.print(f"可疑之处：{sheet.signal_count} 处（taizhang signals 逐条列出）")
     if sheet.projected is not None:
         console.print(
@@ -143,6 +148,13 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
     for event in sheet.unread:
         console.print(f"未能读取：位置 {event.position}（{event.stream}）")
     console.print(f"评分表的哈希：{sheet.code}")
+
+
+def _unpublished(sheet: ScoreSheet, month: MonthFigures) -> str:
+    """That nothing was published, and what the task book's figures of the month come to."""
+    targets = {row.target.indicator for row in sheet.rows}
+    said = "，".join(f"{f.label} {f.display}" for f in month.counted if f.code in targets)
+    return f"{month.unpublished_remark}" + (f"（{said}）" if said else "")
 
 
 def print_beside(found: Beside) -> None:

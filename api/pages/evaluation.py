@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from flask import redirect, render_template, request, url_for
+from flask import Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.evaluations import (
@@ -34,19 +34,20 @@ from api.indicators import definitions_of
 from api.moments import moment_of
 from api.pages.views import pages
 from api.queries import one_station
+from api.score_sheets import sheet_in_excel, sheet_in_word
 from api.services import services
 from domain.catalog import to_builtins
 from domain.indicators import BadIndicator, Indicator
 from domain.kernel import KINDS, STATION_TIME, Refused, stream_kind, stream_subject
 from projections.evaluation.beside import Beside
 from projections.evaluation.evaluating import Question, cycle_period
-from projections.evaluation.score_sheet import BY_REVIEWERS
+from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet
 from projections.evaluations import evaluations_of
 from projections.indicator_versions import station_set
 from projections.indicators import IndicatorSet
 from projections.monthly_report import station_profile
 from projections.timeline import records_of_kind
-from workers.evaluating import replayed_sheet
+from workers.evaluating import looked_at
 
 LONGEST_JSON: Final = 20_000
 SECONDS: Final = 2
@@ -69,13 +70,30 @@ def evaluations_page() -> str:
 @action(READ_EVALUATIONS)
 def evaluation_page(cycle: str) -> str:
     """The score sheet of a cycle, replayed now."""
+    return render_template(
+        "pages/evaluation.html", run=None, request_id=new_id(), **_shown(_sheet_now(cycle), cycle)
+    )
+
+
+@pages.route("/evaluations/<cycle>/docx")
+@action(READ_EVALUATIONS)
+def evaluation_docx(cycle: str) -> Response:
+    """The sheet that is looked at, as a Word file; nothing is recorded."""
+    return sheet_in_word(_sheet_now(cycle))
+
+
+@pages.route("/evaluations/<cycle>/xlsx")
+@action(READ_EVALUATIONS)
+def evaluation_xlsx(cycle: str) -> Response:
+    """The same as an Excel file."""
+    return sheet_in_excel(_sheet_now(cycle))
+
+
+def _sheet_now(cycle: str) -> ScoreSheet:
     moment = moment_of(request.args, is_projected=False)
     asked = Question(cycle, moment.as_of, moment.known_at)
     with turn():
-        sheet = as_allowed(replayed_sheet(workshop(), one_station(), asked))
-    return render_template(
-        "pages/evaluation.html", run=None, request_id=new_id(), **_shown(sheet, cycle)
-    )
+        return as_allowed(looked_at(workshop(), one_station(), asked))
 
 
 def _shown(sheet: Any, cycle: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from domain.kernel import KINDS, STATION_TIME, Refused, Stream
 from domain.record_keeping import fold
 from domain.task_book import Head, TaskBook, TaskBookApproved, TaskBookStatus
 from projections.evaluation.comparing import compared_reports
+from projections.evaluation.covering import refuse_uncovered
 from projections.evaluation.replaying import Replayed
 from projections.evaluation.score_sheet import (
     LateEntry,
@@ -118,6 +119,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
     """The score sheet of a station's cycle; a pure function of its events.
 
     :raises BadCycle: where the cycle is none.
+    :raises CycleNotCovered: where the log has neither a task book nor a service in it.
     :raises UnknownStation: where the log holds no such station.
     :raises TaskBookWithoutCycle: where its task book does not say from when to when it goes.
     """
@@ -129,7 +131,9 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         asked = replace(asked, known_at=None)
     profile = station_profile(replayed, station, heard)
     book = _progress(replayed, asked, cycle)
-    if book is not None:
+    if book is None:
+        refuse_uncovered(replayed, asked.cycle, cycle)
+    else:
         cycle = book.cycle
     set_code = book.indicator_set.code if book else profile.indicator_set
     found = cycle_figures(connection, station, set_code, cycle, asked)
@@ -225,6 +229,7 @@ def _row(
         points=row.points, months=tuple(_months(row)), late=behind.late,
         imported=behind.imported,
         late_entries=tuple(LateEntry(*record, record.days_late) for record in named),
+        counted_by=row.counted_by,
     )
 
 

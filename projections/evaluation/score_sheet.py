@@ -16,6 +16,7 @@ import msgspec
 
 from domain.publication import PublishedFigure, RestatedFigure, canonical
 from domain.task_book import Head, TaskIndicator
+from projections.task_progress import LaterDefinition
 
 BY_REVIEWERS: Final = "由评审填写"
 """What stands in the place of points that no event can give."""
@@ -51,6 +52,8 @@ class SheetRow:
     """An indicator of the task book. ``late`` and ``imported`` count records behind the actual.
 
     ``late_entries`` names the late ones, the first of them where they are many.
+    ``counted_by`` is the version that lent its definition, where the one of the sheet has
+    none (decision 0029).
     """
 
     target: TaskIndicator
@@ -61,6 +64,15 @@ class SheetRow:
     late: int = 0
     imported: int = 0
     late_entries: tuple[LateEntry, ...] = ()
+    counted_by: LaterDefinition | None = None
+
+    @property
+    def remark(self) -> str | None:
+        """By which other version it is counted, in words; ``None`` where by the sheet's own."""
+        if self.counted_by is None:
+            return None
+        version, since = self.counted_by.version, self.counted_by.valid_from
+        return f"截至日有效的口径没有这一项，按第 {version} 版（{since} 起有效）计"
 
     @property
     def is_judged(self) -> bool:
@@ -97,6 +109,17 @@ class MonthFigures:
 
     month: str
     figures: tuple[PublishedFigure, ...]
+
+    @property
+    def counted(self) -> tuple[PublishedFigure, ...]:
+        """The figures by which the month has something to publish."""
+        return tuple(figure for figure in self.figures if figure.value or figure.unstated)
+
+    @property
+    def unpublished_remark(self) -> str:
+        """What is said of the month where no report of it was published."""
+        counted, every = len(self.counted), len(self.figures)
+        return f"未发布，无可比较；台账计出 {every} 个数字，其中 {counted} 个不为零"
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +248,14 @@ class ScoreSheet:
     def changed(self) -> tuple[str, ...]:
         """The published periods that read otherwise now."""
         return tuple(report.period for report in self.reports if not report.is_same)
+
+    @property
+    def unpublished(self) -> tuple[MonthFigures, ...]:
+        """The months with something to publish that have no published report of their own."""
+        published = {report.period for report in self.reports}
+        return tuple(
+            month for month in self.months if month.counted and month.month not in published
+        )
 
     @property
     def code(self) -> str:

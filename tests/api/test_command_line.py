@@ -180,6 +180,13 @@ def test_a_report_is_published_checked_and_restated(run: Run, tmp_path: Path) ->
 def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp_path: Path) -> None:
     run(*STATION)
     assert run("evaluate").exit_code == 2  # no task book says which cycle
+    empty = run("evaluate", "--cycle", "2099-2100")
+    assert (empty.exit_code, "有内容的周期：无" in empty.stderr) == (1, True)
+    meeting = tmp_path / "meeting.jsonl"
+    held = next(line for line in demo_history() if b'"meeting.held"' in line)
+    meeting.write_bytes(held)
+    assert run("import", "history", str(meeting), "--station", "st").exit_code == 0
+    assert "有内容的周期：2024-2025" in run("evaluate", "--cycle", "2099-2100").stderr
     cycle = ("evaluate", "--cycle", "2024-2025", "--json")
     sheet = json.loads(run(*cycle).stdout)
     assert (sheet["station"], sheet["projected"], len(sheet["months"])) == ("st", [], 12)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import zipfile
 from datetime import date
 from typing import Any
 
@@ -10,6 +13,7 @@ from callers import Api, refusal_of
 from desk import NOW, STATION, Desk
 
 from api import evaluations
+from domain.publication import short_code
 from domain.task_book import TaskBookApproved, TaskBookDrafted, TaskBookSubmitted, TaskIndicator
 from domain.visit import VisitRecorded
 from domain.vocabulary import Unit
@@ -171,3 +175,31 @@ def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: A
     assert by_month.count('<th scope="col" class="number">') == 12
     assert by_month.count('<td class="number">') == 12
     assert "截至 2024-12-31" in page
+
+
+def test_a_sheet_that_is_not_recorded_has_its_code_its_comparison_and_its_files(
+    evaluated: Api,
+) -> None:
+    page = evaluated.get(f"/evaluations/{CYCLE}", role="reviewer").text
+    code = sha256_in(page)
+    assert "未记入台账" in page
+    assert "与统计逐月逐项比对：完全一致" in page
+    # November was never published, and is not called the same as anything
+    unpublished = page.partition("<h2>与已发布的报告对照</h2>")[2].partition("</table>")[0]
+    assert re.findall(r"<td>(2\d{3}-\d\d)</td>", unpublished) == ["2024-11"]
+    assert "志愿者培训 1次" in unpublished
+    for name, folder in (("docx", "word/document"), ("xlsx", "xl/worksheets/")):
+        answer = evaluated.get(f"/evaluations/{CYCLE}/{name}", role="reviewer")
+        file = zipfile.ZipFile(io.BytesIO(answer.data))
+        said = "".join(file.read(n).decode() for n in file.namelist() if n.startswith(folder))
+        assert short_code(code) in said
+        assert "未发布，无可比较" in said
+    # what the read models have not come to yet is not compared, and said not to be
+    evaluated.recorded("trainings-received", {"occurred_on": "2024-11-08", "title": "学习"})
+    assert "没有比对" in evaluated.get(f"/evaluations/{CYCLE}", role="reviewer").text
+    assert evaluated.get("/evaluations/2099-2100", role="reviewer").status_code == 404
+
+
+def sha256_in(page: str) -> str:
+    [code] = re.findall(r"\b[0-9a-f]{64}\b", page)
+    return code

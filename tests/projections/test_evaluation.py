@@ -14,7 +14,7 @@ import pytest
 from desk import STATION, Desk, a_station
 from domain_spec import refused
 
-from domain.indicators import Counted, Indicator
+from domain.indicators import Counted, Indicator, IndicatorDefined, IndicatorRevised
 from domain.ledger import Ledger, StoredRow
 from domain.publication import canonical
 from domain.task_book import (
@@ -34,6 +34,7 @@ from projections.evaluation.replaying import replay
 from projections.evaluation.score_sheet import ScoreSheet, SheetRow
 from projections.integrity import Thresholds, thresholds_of
 from projections.monthly_report import unopened
+from projections.task_progress import LaterDefinition
 from workers.publishing import Press, preview, publish
 
 CYCLE = "2024-2025"
@@ -143,6 +144,35 @@ def test_a_task_book_counts_once_it_is_approved(cycle: Cycle) -> None:
     sheet = cycle.sheet()
     assert (sheet.task_book, sheet.rows, sheet.weight) == (None, [], 0)
     assert [len(month.figures) > 10 for month in sheet.months] == [True] * 12
+
+
+def test_a_target_defined_for_later_counts_at_mid_term_and_says_by_which_version(
+    cycle: Cycle,
+) -> None:
+    # given an indicator that the station defines from the new year on, and again for the next cycle
+    cycle.promise()
+    cycle.visit("v1", 3)
+    before = cycle.ledger.head()
+    own = Indicator(
+        code="accounts", label="x", label_en="x", unit=Unit.PERSON_TIMES, measure="visit.persons"
+    )
+    other = msgspec.structs.replace(own, plus=(Counted(measure="visit.persons"),))
+    for event in (
+        IndicatorDefined(indicator_set="lixia-2024", indicator=own, valid_from=date(2025, 1, 1)),
+        IndicatorRevised(
+            indicator_set="lixia-2024", indicator=other, valid_from=date(2025, 9, 1), because="下周期"
+        ),
+    ):
+        cycle.desk.record("accounts", event, "2024-11-20", now=IN_TIME, role="lead")
+    # then its row of December counts by it, and says so; in its own time there is nothing to say
+    middle = row(cycle.sheet(as_of=date(2024, 12, 31)), "accounts")
+    assert middle.actual is not None
+    assert (middle.actual.value, middle.points) == (3, Decimal("30.00"))
+    assert middle.counted_by == LaterDefinition(2, date(2025, 1, 1))
+    final = row(cycle.sheet(), "accounts")
+    assert (final.actual, final.points, final.counted_by) == (middle.actual, middle.points, None)
+    # and as known before it was defined nothing lends a rule
+    assert row(cycle.sheet(as_of=date(2024, 12, 31), known_at=before), "accounts").is_judged
 
 
 def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> None:

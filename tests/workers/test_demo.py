@@ -353,6 +353,11 @@ def test_the_cycle_scores_and_every_figure_of_every_month_is_that_of_the_read_mo
     }
     assert (sheet.weight, sheet.judged_weight) == (100, 20)
     assert [(r.period, r.is_same) for r in sheet.reports] == [("2024-11", True)]
+    middle = evaluate(shop, DEMO_STATION, Question(CYCLE, as_of=date(2024, 12, 31)))
+    assert (middle.indicator_version, middle.judged_weight) == (1, 20)
+    assert [r.target.indicator for r in middle.rows if r.counted_by] == [
+        "case_days", "volunteer_hours", "households_without_contact",
+    ]
 
 
 def test_training_defined_as_delivered_or_received_gives_two_beside_the_published_one(

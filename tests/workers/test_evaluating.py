@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from desk import Desk, a_station
 
+from domain.meeting import MeetingHeld
 from projections.evaluations import evaluations_of
 from workers.evaluating import run_of
 from workers.queues import LONG, EvaluationAsked, Wakeups, bundle_job, evaluation_job
@@ -19,9 +20,15 @@ ASKED = EvaluationAsked("e1", "2024-2025", None, None, "评审", "reviewer")
 @pytest.fixture
 def stations(here: Runtime) -> Runtime:
     for station in STATIONS:
-        desk = Desk(here.ledger, station)
-        desk.record(station, a_station(), "2024-01-01", role="administrator")
+        open_station(here, station)
     return here
+
+
+def open_station(here: Runtime, station: str) -> None:
+    """A station with something to evaluate."""
+    desk = Desk(here.ledger, station)
+    desk.record(station, a_station(), "2024-01-01", role="administrator")
+    desk.record("m1", MeetingHeld(title="站务例会", kind="work"), "2024-11-05")
 
 
 def test_every_station_is_evaluated_once_by_a_job_of_its_own(
@@ -46,7 +53,7 @@ def test_no_station_s_job_is_another_s_whatever_signs_its_code_has(
     here: Runtime, wakeups: Wakeups, work: Callable[..., None]
 ) -> None:
     for station in ("b", "a-b", "st.1"):
-        Desk(here.ledger, station).record(station, a_station(), "2024-01-01", role="administrator")
+        open_station(here, station)
     asked = ASKED._replace(identity="X")
     jobs = wakeups.evaluate(asked, ["a-b", "st.1"])
     assert wakeups.job(evaluation_job("X-a", "b")) is None
