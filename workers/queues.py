@@ -204,11 +204,12 @@ class Wakeups:
         :raises QueueUnavailableError: where Redis is away.
         """
         connection, cancelled = self._connected(), list[str]()
+        queue = open_queue(LONG, connection).key
         for job_id in job_ids:
             try:
-                job = _fetch(job_id, connection)
-                if job.get_status() is JobStatus.QUEUED:
-                    job.cancel()
+                # Whoever takes a job out of the queue has it: this, or a worker.
+                if connection.lrem(queue, 1, job_id):
+                    _fetch(job_id, connection).cancel()
                     cancelled.append(job_id)
             except (NoSuchJobError, InvalidJobOperation):
                 continue

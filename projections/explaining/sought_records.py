@@ -23,6 +23,8 @@ from projections.timeline import record_subjects, records
 
 SUBJECTS: Final = {"household": "户", "person": "个人", "volunteer": "志愿者"}
 """About whom it can be asked."""
+MOST_NAMES: Final = 500
+"""How many streams or stations one statement asks for."""
 ERASED: Final = (ErasureStatus.APPROVED.value, ErasureStatus.LOCKED.value)
 
 
@@ -127,10 +129,14 @@ def about_subject(
 
 def _named_at(question: Question, subject: str, stations: Sequence[str]) -> list[str]:
     """The stations of some whose records name a subject."""
-    query = select(record_subjects.c.station).where(
-        record_subjects.c.station.in_(stations), record_subjects.c.subject == subject
-    )
-    return sorted(question.connection.execute(query.distinct()).scalars())
+    found: list[str] = []
+    for start in range(0, len(stations), MOST_NAMES):
+        chosen = stations[start : start + MOST_NAMES]
+        query = select(record_subjects.c.station).where(
+            record_subjects.c.station.in_(chosen), record_subjects.c.subject == subject
+        )
+        found += question.connection.execute(query.distinct()).scalars()
+    return sorted(found)
 
 
 def _refuse_erased(question: Question, kind: str, subject: str) -> None:
@@ -188,11 +194,13 @@ def _streams(
     question: Question, stations: Sequence[str], kinds: Sequence[str], subject: str,
     entry: int | None,
 ) -> list[str]:
-    """The streams of an id that are on record."""
+    """The streams of an id that are on record; asked in portions, which a statement can hold."""
     names = [stream_id(station, kind, subject) for station in stations for kind in kinds]
-    if not names:
-        return []
-    query = select(records.c.stream).where(records.c.stream.in_(names))
-    if entry is not None:
-        query = query.where(records.c.entry == entry)
-    return sorted(question.connection.execute(query.distinct()).scalars())
+    found: list[str] = []
+    for start in range(0, len(names), MOST_NAMES):
+        chosen = names[start : start + MOST_NAMES]
+        query = select(records.c.stream).where(records.c.stream.in_(chosen))
+        if entry is not None:
+            query = query.where(records.c.entry == entry)
+        found += question.connection.execute(query.distinct()).scalars()
+    return sorted(found)

@@ -6,14 +6,16 @@ import signal
 from dataclasses import replace
 
 import pytest
-from desk import Desk
+from desk import STATION, Desk
 from stage import Machine, a_service, equal_to_a_rebuild, many_visits, until
 
 from domain.ledger import Ledger
 from domain.visit import VisitRecorded
 from projections.engine import ReadModels
+from projections.evaluation.evaluating import Question
 from workers import embedded
-from workers.queues import Wakeups
+from workers.evaluating import Workshop, evaluate, run_of, sheet_of
+from workers.queues import EvaluationAsked, Wakeups
 
 pytestmark = pytest.mark.slow
 
@@ -133,4 +135,36 @@ def test_a_rebuild_goes_on_after_its_worker_was_killed(
     assert claims == {left.claim}
     until(lambda: (state := wakeups.job(job)) and state.status == "finished", "it has ended")
     assert equal_to_a_rebuild(read_models, ledger)
+    wakeups.close()
+
+
+def test_an_evaluation_whose_worker_was_killed_is_recorded_once_with_the_same_sheet(
+    machine: Machine, ledger: Ledger, read_models: ReadModels
+) -> None:
+    many_visits(Desk(ledger), households=40, visits=30_000)
+    read_models.advance(ledger)
+    wakeups = Wakeups(machine.settings.redis_url)
+    shop, head = Workshop(machine.settings, ledger, read_models), ledger.head()
+    sheet = evaluate(shop, STATION, Question("2024-2025"))
+    # given a worker in the middle of the evaluation, and killed there
+    asked = EvaluationAsked("e1", "2024-2025", None, str(head), "评审", "reviewer")
+    [job] = wakeups.evaluate(asked, [STATION])
+    worker = machine.python("-c", SHORT_LEASE)
+    until(
+        lambda: (state := wakeups.job(job)) and state.status == "started" and state.total > 0,
+        "the evaluation has begun",
+    )
+    machine.kill(worker)
+    assert run_of(ledger, STATION, "e1") is None
+    # when another worker comes, and somebody presses the button once more
+    wakeups.evaluate(asked, [STATION])
+    machine.python("-c", SHORT_LEASE)
+    until(lambda: run_of(ledger, STATION, "e1") is not None, "the evaluation is recorded")
+    # then the log has the run once, with the sheet that it would have been
+    run = run_of(ledger, STATION, "e1")
+    assert run is not None
+    shown = sheet_of(shop, STATION, "e1")
+    assert (shown.code, shown.heads, shown.totals) == (run.code, sheet.heads, sheet.totals)
+    until(lambda: (s := wakeups.job(job)) and s.status == "finished", "the job has ended")
+    assert ledger.head() == head + 1
     wakeups.close()
