@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from api.identity import READ_NAMES, allowed, caller
 from api.pages.fields import FormField
-from api.pages.writing import Given
+from api.pages.writing import Given, questions_of
 from api.queries import one_station, status_shown
 from api.searching import STRENGTH, Found, asked
 from api.services import services
@@ -63,13 +63,10 @@ def alike(
 
 def _said(questions: Sequence[FormField], given: Given) -> Iterator[tuple[str, str]]:
     """What the form says by which somebody is found."""
-    for one in questions:
-        numbers = given.rows(one.name) if one.kind == "rows" else [None]
-        parts = [p for n in numbers for p in one.within(n)] if one.parts else [one]
-        for part in parts:
-            mark, text = part.name.rpartition(".")[2], given.first(part.name).strip()
-            if mark in STRENGTH and text:
-                yield mark, text
+    for one in questions_of(questions, given):
+        mark, text = one.name.rpartition(".")[2], given.first(one.name).strip()
+        if mark in STRENGTH and text:
+            yield mark, text
 
 
 def _shown(connection: Connection, station: str, identity: str, one: Found) -> Alike:

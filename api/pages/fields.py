@@ -78,7 +78,8 @@ class FormField:
     @property
     def is_plain(self) -> bool:
         """Whether it is asked at once; the others wait behind “more”."""
-        return self.is_required or self.kind in {"choice", "long"} or self.name in {"persons", "address"}
+        is_usual = self.kind in {"choice", "long"} or self.name in {"persons", "address"}
+        return self.is_required or is_usual
 
     @property
     def is_many(self) -> bool:

@@ -18,7 +18,7 @@ from api.audit_rows import audit_row
 from api.identity import READ_CASES, RECORD, action, allowed, caller, new_id, today
 from api.nouns import NOUNS
 from api.pages.fields import Around, FormField, form_fields
-from api.pages.record import around_household, labels_of, questions_of
+from api.pages.record import around_household, labels_of
 from api.pages.views import pages
 from api.pages.writing import (
     OCCURRED,
@@ -27,6 +27,7 @@ from api.pages.writing import (
     body_of,
     form_context,
     posted,
+    questions_of,
     said_as,
 )
 from api.personal import reading, shown

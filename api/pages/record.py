@@ -6,7 +6,7 @@ button. What was said last time of the same household stands in the form already
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -30,6 +30,7 @@ from api.pages.writing import (
     id_of_form,
     may_state,
     posted,
+    questions_of,
     state,
     stated_by,
 )
@@ -297,14 +298,6 @@ def _page(
 def labels_of(asked: Sequence[FormField], given: Given) -> dict[str, str]:
     """What people read for each question, those of a value's parts as well."""
     return {OCCURRED: "发生日期"} | {one.name: one.label for one in questions_of(asked, given)}
-
-
-def questions_of(asked: Sequence[FormField], given: Given) -> Iterator[FormField]:
-    """Each question, and those of a value's parts, row by row, under their names in the form."""
-    for one in asked:
-        yield one
-        for number in given.rows(one.name) if one.kind == "rows" else [None]:
-            yield from one.within(number)
 
 
 def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:

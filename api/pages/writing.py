@@ -255,6 +255,14 @@ def _fen(text: str) -> int | str:
     return int(fen) if fen.is_finite() and fen == fen.to_integral_value() else text
 
 
+def questions_of(asked: Sequence[FormField], given: Given) -> Iterator[FormField]:
+    """Each question, and those of a value's parts, row by row, under their names in the form."""
+    for one in asked:
+        yield one
+        for number in given.rows(one.name) if one.kind == "rows" else [None]:
+            yield from one.within(number)
+
+
 def said_as(asked: Sequence[FormField], said: Mapping[str, Any]) -> dict[str, list[str]]:
     """What a record says as the answers of its form; only what the form asks for."""
     found = {OCCURRED: [str(said[OCCURRED])]} if OCCURRED in said else {}
