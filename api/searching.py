@@ -26,6 +26,7 @@ from projections.timeline import active_streams_about
 
 STRENGTH: Final = ("id_number", "phone", "address", "name")
 """By what somebody can be found, the surest first."""
+MARK_LABELS: Final = {"name": "姓名", "id_number": "证件号码", "phone": "电话", "address": "住址"}
 MOST_FOUND: Final = 50
 
 

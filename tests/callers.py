@@ -8,6 +8,7 @@ from typing import Any
 from desk import STATION
 from flask import Flask
 from flask.testing import FlaskClient
+from lxml import html
 from werkzeug.test import TestResponse
 
 from api.accounts.links import Purpose, make
@@ -124,3 +125,12 @@ def refusal_of(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
     assert problem["title"]
     assert problem["detail"]
     return problem
+
+
+def form_of(page: TestResponse, **answers: Any) -> dict[str, Any]:
+    """The last form of a page as it stands, as a browser would send it, with some answers changed."""
+    (form,) = html.document_fromstring(page.text).xpath("(//main//form[@method='post'])[last()]")
+    found: dict[str, Any] = {}
+    for name, value in form.form_values():
+        found.setdefault(name, []).append(value)
+    return found | answers

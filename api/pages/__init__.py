@@ -8,6 +8,7 @@ from api.pages import (
     evaluation,
     explaining,
     households,
+    keeping,
     permissions,
     preferences,
     provider,
@@ -21,6 +22,7 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
+    "keeping",
     "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
     "sign_in", "today",
 ]

@@ -18,7 +18,7 @@ from api.paging import next_url
 from api.personal import shown
 from api.proofs import inclusion_at
 from api.queries import one_station
-from api.searching import STRENGTH, Found, NothingToFind
+from api.searching import MARK_LABELS, Found, NothingToFind
 from api.searching import asked as searched
 from api.services import services
 from domain.checkpoint import Checkpoint, signer_of
@@ -33,8 +33,6 @@ LINES: Final = 60
 """Postings on a page."""
 KEPT: Final = ("as_of", "known_at", "version", "published", "set")
 """What the address says of the figure besides its name."""
-MARKS: Final = {"name": "姓名", "id_number": "证件号码", "phone": "电话", "address": "住址"}
-assert set(MARKS) == set(STRENGTH)
 
 
 def _named(period: str, code: str) -> Named:
@@ -87,7 +85,7 @@ def _surroundings(month: str, code: str) -> dict[str, Any]:
     """What both pages of a figure show besides it."""
     return {
         "kept": _kept(), "back": _page_of(month), "month": month, "code": code,
-        "abouts": {**SUBJECTS, "record": "记录"}, "marks": MARKS,
+        "abouts": {**SUBJECTS, "record": "记录"}, "marks": MARK_LABELS,
         "may_read": allowed(caller().role, READ_CASES, ""), "field": FIELD,
         "as_of": request.args.get("as_of"), "known_at": request.args.get("known_at"),
     }
@@ -147,7 +145,7 @@ def find_for_figure(month: str, code: str) -> str | tuple[str, int]:
 
 
 def _search(station: str, mark: str, text: str) -> list[Found]:
-    if mark not in MARKS or not 1 <= len(text) <= 200:
+    if mark not in MARK_LABELS or not 1 <= len(text) <= 200:
         raise NothingToFind
     with services().read_models.engine.connect() as connection:
         return searched(connection, station, tuple(SUBJECTS), {mark: text})

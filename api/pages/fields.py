@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
 
-from msgspec import inspect
+from msgspec import Struct, inspect
 
 from api.language import SOURCE, language
 from domain.code_lists import code_list
@@ -53,6 +53,10 @@ class Around:
     """The household's members: id → name."""
     given: frozenset[str] = frozenset()
     """Kinds of record that the form is about already: it does not ask for them."""
+    choices: Mapping[str, Choices] = field(default_factory=dict)
+    """What can be chosen for a field of some name, where only the record knows."""
+    is_within: bool = False
+    """Whether it is asked within a value: whoever is named there is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +72,29 @@ class FormField:
     least: int | None = None
     of_each: str = ""
     """In a list of values that one code makes: the name of that code."""
+    parts: tuple[FormField, ...] = ()
+    """The questions of a value (``group``), or of each of several (``rows``)."""
 
     @property
     def is_plain(self) -> bool:
         """Whether it is asked at once; the others wait behind “more”."""
-        return self.is_required or self.kind in {"choice", "long"} or self.name == "persons"
+        is_usual = self.kind in {"choice", "long"} or self.name in {"persons", "address"}
+        return self.is_required or is_usual
 
     @property
     def is_many(self) -> bool:
         """Whether several answers can be given."""
         return self.kind in {"choices", "persons"}
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether an answer is typed, and so says that its row is filled in."""
+        return self.kind in {"text", "long", "number", "money", "day", "time", "texts"}
+
+    def within(self, number: int | None = None) -> tuple[FormField, ...]:
+        """Its parts under their names in the form: ``member.name``, ``members.0.name``."""
+        where = self.name if number is None else f"{self.name}.{number}"
+        return tuple(replace(part, name=f"{where}.{part.name}") for part in self.parts)
 
 
 def form_fields(event: type[Event], around: Around) -> list[FormField]:
@@ -96,17 +113,22 @@ def form_fields(event: type[Event], around: Around) -> list[FormField]:
 
 
 def _asked(
-    event: type[Event], one: inspect.Field, marks: Mapping[str, Any], around: Around
+    event: type[Struct], one: inspect.Field, marks: Mapping[str, Any], around: Around
 ) -> FormField | None:
     """One field; ``None`` where it is optional and cannot be asked, or is known already."""
     if marks.get(REFERS_TO) in around.given:
         return None
     kind = _bare(one.type)
+    if one.name in around.choices:
+        return FormField(
+            one.name, field_label(event, one.name), "choice", is_required=one.required,
+            choices=around.choices[one.name],
+        )
     try:
         asked = next(_kinds(kind, marks, around))
     except StopIteration:
         if one.required:
-            raise NoFormError(f"{event.topic}: {one.name}") from None
+            raise NoFormError(f"{event.__name__}: {one.name}") from None
         return None
     return replace(
         asked, name=one.name, label=field_label(event, one.name), is_required=one.required,
@@ -127,11 +149,30 @@ def _kinds(
         yield from _coded_values(_bare(kind.item_type), around)
     if COMMUNITY in marks:
         yield FormField("", "", "choice", choices=tuple((n, n) for n in around.communities))
+    if PERSON_MARK in marks and around.is_within and not is_list:
+        yield FormField("", "", "new_id")
     if PERSON_MARK in marks and around.persons:
         people = tuple(around.persons.items())
         yield FormField("", "", "persons" if is_list else "choice", choices=people)
     if not {REFERS_TO, PERSON_MARK, CODE_LIST} & set(marks):
         yield from _plain(kind, marks)
+        yield from _values(kind, around)
+
+
+def _values(kind: inspect.Type, around: Around) -> Iterator[FormField]:
+    """How a value of several fields is asked, or a list of them: whole or not at all."""
+    how = "rows" if isinstance(kind, inspect.VarTupleType) else "group"
+    each = _bare(kind.item_type) if isinstance(kind, inspect.VarTupleType) else kind
+    if around.is_within or not isinstance(each, inspect.StructType) or each.cls is Quantity:
+        return
+    marks, inner = marks_of(each.cls), replace(around, is_within=True, persons={})
+    stated = [one for one in each.fields if DERIVED not in marks[one.name]]
+    try:
+        parts = [_asked(each.cls, one, marks[one.name], inner) for one in stated]
+    except NoFormError:
+        return
+    if None not in parts:
+        yield FormField("", "", how, parts=tuple(filter(None, parts)))
 
 
 def _plain(kind: inspect.Type, marks: Mapping[str, Any]) -> Iterator[FormField]:

@@ -14,6 +14,7 @@ from api.language import translated
 from api.moments import standing_at
 from api.pages.record import others_for_household, shortcuts_for_household
 from api.pages.views import PAGE, Labels, asked_moment, asked_times, pages
+from api.pages.writing import may_state
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
 from api.problems import WAIT_SECONDS
@@ -97,7 +98,7 @@ def _list_page(text: str = "", found: Sequence[HouseholdStatus] | None = None) -
         categories=list(code_list("assistance_categories").values()),
         labels=Labels("assistance_categories"),
         next_url=last and next_url(make_cursor((last, last))),
-        position=then.position, **asked_times(),
+        position=then.position, may_register=may_state("household.registered"), **asked_times(),
     )
 
 

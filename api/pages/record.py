@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final
 
 from flask import redirect, render_template, request, url_for
@@ -17,14 +18,29 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import READ_CASES, action, caller, new_id, today
-from api.pages.fields import SEPARATOR, Around, FormField, NoFormError, form_fields
+from api.language import translated
+from api.pages.alike import CHECKED, Alike, alike
+from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
 from api.pages.views import pages
-from api.pages.writing import OCCURRED, Given, filled, may_state, posted, state, stated_by
+from api.pages.writing import (
+    OCCURRED,
+    Given,
+    filled,
+    form_context,
+    id_of_form,
+    may_state,
+    posted,
+    questions_of,
+    state,
+    stated_by,
+)
 from api.personal import rows_shown, shown
 from api.problems import NotAllowed
 from api.queries import one_station
+from api.searching import MARK_LABELS
 from api.services import services
 from domain.fields import REFERS_TO, marks_of
+from domain.household import AssistanceAssigned
 from domain.kernel import KINDS, Event, UnknownRecord, stream_id
 from domain.ledger import Receipt
 from domain.visit import VisitRecorded
@@ -61,6 +77,7 @@ WITHOUT_HOUSEHOLD: Final = (
     Shortcut("接受督导", "chat-bubble-left-right", "supervision.received", {}),
     Shortcut("会议", "users", "meeting.held", {}),
 )
+REGISTERING: Final = Shortcut("建档登记", "plus", "household.registered", {})
 REPEATED: Final = frozenset({"mode", "purpose", "contents", "workers", "minutes"})
 """What is likely to be as it was the last time."""
 
@@ -88,6 +105,7 @@ def record_choice() -> str:
     one_station()
     return render_template(
         "pages/record_choice.html", often=OFTEN,
+        registering=REGISTERING if may_state(REGISTERING.topic) else None,
         others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)],
     )
 
@@ -134,7 +152,7 @@ def has_form(event: type[Event], around: Around) -> bool:
 def record_new(topic: str) -> str:
     """The form that states an event."""
     event, about = _event(topic), _about(request.args)
-    asked = form_fields(event, _around(about))
+    asked = form_fields(event, _around(about, event))
     given = Given(new_id(), dict(_likely(event, about, asked).lists()))
     return _page(event, about, asked, given)
 
@@ -144,7 +162,12 @@ def record_new(topic: str) -> str:
 def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """Record what a form states, and show it where it belongs; or say at the field why not."""
     event, about = _event(topic), _about(request.form)
-    asked, given = form_fields(event, _around(about)), posted()
+    asked, given = form_fields(event, _around(about, event)), posted()
+    if given.reshape(asked):
+        return _page(event, about, asked, given), 200
+    given.close_up(asked)
+    if others := alike(event, asked, given, about.household_id or id_of_form(form_context())):
+        return _page(event, about, asked, given, others), 409
     if event is VisitRecorded and given.first("outcome") != "met":
         given.values["persons_met"] = ["0"]  # whoever was not met is nobody
     done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
@@ -178,14 +201,38 @@ def _about(given: Mapping[str, str]) -> About:
     return About(status, subject)
 
 
-def _around(about: About) -> Around:
+def around_household(station: str, household: str | None, event: type[Event]) -> Around:
+    """What the choices of a form about a household, or about none, depend on."""
+    with services().read_models.engine.connect() as connection:
+        status = household_status(connection, station, household) if household else None
+    return _around(About(status, ""), event)
+
+
+def _around(about: About, event: type[Event]) -> Around:
     profile = station_profile(services().ledger, one_station())
     communities = [community.name for community in profile.communities]
     if about.household is None:
         return Around(today(), communities)
+    names = _names(about.household)
     return Around(
-        today(), communities, _names(about.household), frozenset({"household"})
+        today(), communities, names, frozenset({"household"}), _units(about.household, event, names)
     )
+
+
+def _units(
+    status: HouseholdStatus, event: type[Event], names: Mapping[str, str]
+) -> dict[str, Choices]:
+    """The household's assistance units to choose from, by whom they cover; a new one is named."""
+    if "unit" not in marks_of(event):
+        return {}
+    covered: dict[str, list[str]] = {}
+    for member in status.members:
+        if member.unit:
+            covered.setdefault(member.unit, []).append(names.get(member.person, member.person))
+    if event is AssistanceAssigned:
+        free = next(f"u{n}" for n in count(1) if f"u{n}" not in covered)
+        return {"unit": ((free, translated("新的救助单元")),)}
+    return {"unit": tuple((unit, f"{unit}（{'、'.join(who)}）") for unit, who in covered.items())}
 
 
 def _names(status: HouseholdStatus) -> dict[str, str]:
@@ -210,8 +257,10 @@ def _likely(
         one.name: one.default for one in struct_fields(event)
         if one.default is not NODEFAULT and one.default is not None
     }
-    names = {one.name for one in asked}
+    names = {part.name for one in asked for part in (*one.within(), *one.within(0), one)}
     values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}
+    values |= {"members.0.relation": "head", "member.relation": "other"}
+    values |= {one.name: one.choices[0][0] for one in asked if one.name == "unit" and one.choices}
     values |= usual | _last_time(event, about) | request.args.to_dict()
     for one in asked:
         if one.kind == "texts" and isinstance(said := values.get(one.name), list | tuple):
@@ -233,16 +282,22 @@ def _last_time(event: type[Event], about: About) -> dict[str, Any]:
 
 
 def _page(
-    event: type[Event], about: About, asked: Sequence[FormField], given: Given
+    event: type[Event], about: About, asked: Sequence[FormField], given: Given,
+    others: Sequence[Alike] = (),
 ) -> str:
     household = None if about.household is None else about.household.household
     if household is not None:
         household = shown(household, stream_id(one_station(), "household", household.household))
     return render_template(
         "pages/record_form.html", event=event, asked=asked, given=given, household=household,
-        subject=about.subject, occurred=OCCURRED, today=today(),
-        form_labels={OCCURRED: "发生日期"} | {one.name: one.label for one in asked},
+        subject=about.subject, occurred=OCCURRED, today=today(), others=others, checked=CHECKED,
+        form_labels=labels_of(asked, given), marks=MARK_LABELS,
     )
+
+
+def labels_of(asked: Sequence[FormField], given: Given) -> dict[str, str]:
+    """What people read for each question, those of a value's parts as well."""
+    return {OCCURRED: "发生日期"} | {one.name: one.label for one in questions_of(asked, given)}
 
 
 def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:
@@ -252,6 +307,8 @@ def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:
     if about.household_id is not None:
         return url_for("pages.household_page", household=about.household_id, **more)
     recorded = receipt.recorded
+    if recorded.stream.split("/")[1] == "household":
+        return url_for("pages.household_page", household=recorded.id, **more)
     return url_for(
         "pages.record_page", kind=recorded.stream.split("/")[1], subject=recorded.id, **more
     )

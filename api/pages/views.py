@@ -6,10 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as BaseResponse
+from flask import Blueprint, g, render_template, request
 
-from api.audit_rows import audit_row
 from api.forms import form_token
 from api.identity import (
     OPERATE,
@@ -30,7 +28,7 @@ from api.personal import reading
 from api.queries import one_station, report_at
 from api.services import services
 from domain.code_lists import code_list
-from domain.kernel import KINDS, STATION_TIME, UnknownRecord, stream_id
+from domain.kernel import STATION_TIME
 from projections.figures import Period, figures
 from projections.indicator_versions import station_set
 from projections.moments import Moment
@@ -181,26 +179,6 @@ def task_book_page(subject: str) -> str:
             as_of=moment.as_of or today(), known_at=then.known_at,
         )
     return render_template("pages/task_book.html", progress=progress, **asked_times())
-
-
-# ---- records ----
-
-
-@pages.route("/records/<kind>/<subject>")
-@action(READ_CASES)
-def record_page(kind: str, subject: str) -> str | BaseResponse:
-    """A record's audit trail: who recorded what, when, and what it was corrected to."""
-    if kind not in KINDS:
-        raise UnknownRecord(id=subject, kind=kind)
-    if kind == "report":
-        return redirect(url_for("pages.published_page", month=subject), 303)
-    history = services().ledger.history(stream_id(one_station(), kind, subject))
-    if not history:
-        raise UnknownRecord(id=subject, kind=KINDS[kind].label)
-    return render_template(
-        "pages/record.html", subject=subject, kind_label=KINDS[kind].label,
-        entries=[audit_row(event, reading()) for event in history],
-    )
 
 
 # ---- operations ----

@@ -7,7 +7,7 @@ page sent again, records once. What is wrong is said at its field.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -32,6 +32,8 @@ from domain.ledger import Instruction, KeyReused, Receipt
 from domain.record_keeping import Record
 
 OCCURRED: Final = "occurred_on"
+MOST_ROWS: Final = 30
+"""How many rows a list of values in a form has at most."""
 FIELD_OF: Final[Mapping[str, str]] = {
     "date_in_future": OCCURRED, "occurrence_missing": OCCURRED, "date_too_early": OCCURRED,
     "persons_met_contradicts_outcome": "persons_met", "more_persons_than_met": "persons",
@@ -53,6 +55,37 @@ class Given:
     def first(self, name: str) -> str:
         """The one answer to a question."""
         return next(iter(self.values.get(name, ())), "")
+
+    def rows(self, name: str) -> list[int]:
+        """The rows of a list of values that the form holds, the first also where it is empty."""
+        form = re.compile(rf"{re.escape(name)}\.(\d{{1,3}})\.")
+        found = {int(m[1]) for key in self.values if (m := form.match(key))}
+        return sorted(found) or [0]
+
+    def reshape(self, asked: Sequence[FormField]) -> bool:
+        """Add or drop a row, where one of those buttons was pressed; nothing is to be recorded."""
+        more, drop = self.values.pop("more", None), self.values.pop("drop", None)
+        for one in asked:
+            if more == [one.name] and len(rows := self.rows(one.name)) < MOST_ROWS:
+                self.values[f"{one.name}.{rows[-1] + 1}.new"] = [""]
+        for key in [key for key in self.values if drop and key.startswith(f"{drop[0]}.")]:
+            del self.values[key]
+        return bool(more or drop)
+
+    def close_up(self, asked: Sequence[FormField]) -> None:
+        """Leave out the rows in which nothing was typed, and number the others from 0."""
+        for one in (one for one in asked if one.kind == "rows"):
+            filled_in = [n for n in self.rows(one.name) if self._is_filled(one.within(n))]
+            moved = {
+                f"{one.name}.{to}.{key.removeprefix(f'{one.name}.{n}.')}": self.values[key]
+                for to, n in enumerate(filled_in)
+                for key in self.values if key.startswith(f"{one.name}.{n}.")
+            }
+            kept = {k: v for k, v in self.values.items() if not k.startswith(f"{one.name}.")}
+            self.values = kept | moved
+
+    def _is_filled(self, parts: Sequence[FormField]) -> bool:
+        return any(self.first(part.name).strip() for part in parts if part.is_typed)
 
     @property
     def status(self) -> int:
@@ -104,20 +137,39 @@ def state(
     noun, event, how = found
     if not allowed(caller().role, TO_RECORD, how.by):
         raise NotAllowed(role=caller().role.label, verb=how.by)
-    try:
-        body = statement_schema(event)().load(_body(asked, given) | dict(known))
+    given.close_up(asked)
+    with SaidAtFields(given, asked):
+        body = statement_schema(event)().load(body_of(asked, given) | dict(known))
         said = form_context()
-        about = _new_id(said) if how.is_opening else how.of or subject
+        about = id_of_form(said) if how.is_opening else how.of or subject
         instruction = Instruction(noun.kind, about, Record(statement=statement_of(event, body)))
         return noun.carry_out(instruction, said, body)
-    except ValidationError as error:
-        given.errors = _said(error.messages_dict)
-    except Refused as refusal:
-        _refused(given, refusal)
     return None
 
 
-def _new_id(said: Context) -> str:
+@dataclass(frozen=True, slots=True)
+class SaidAtFields:
+    """Lets ``given`` say what is refused within: at its field, or of the whole."""
+
+    given: Given
+    asked: Sequence[FormField] = ()
+
+    def __enter__(self) -> None:
+        """Nothing yet."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
+        """Whether what went wrong is said; anything else goes on its way."""
+        match error:
+            case ValidationError():
+                self.given.errors = _said(error.messages_dict, self.asked)
+            case Refused():
+                _refused(self.given, error)
+            case _:
+                return False
+        return True
+
+
+def id_of_form(said: Context) -> str:
     """A new record's id, the same for the same form sent again."""
     if said.idempotency_key is None:
         return new_id()
@@ -136,7 +188,7 @@ def _refused(given: Given, refusal: Refused) -> None:
 # ---- from what was typed to a body ----
 
 
-def _body(asked: Sequence[FormField], given: Given) -> dict[str, Any]:
+def body_of(asked: Sequence[FormField], given: Given) -> dict[str, Any]:
     """The answers as the API would be given them; one left empty is not given."""
     body = {OCCURRED: given.first(OCCURRED).strip()}
     for one in asked:
@@ -146,11 +198,25 @@ def _body(asked: Sequence[FormField], given: Given) -> dict[str, Any]:
 
 
 def _value(one: FormField, given: Given) -> Any:
-    text = given.first(one.name).strip()
     match one.kind:
+        case "group":
+            return _parts(one.within(), given)
+        case "rows":
+            rows = (_parts(one.within(number), given) for number in given.rows(one.name))
+            return [row for row in rows if row]
+        case "new_id":
+            made = uuid5(NAMESPACE_URL, f"{given.request_id}/{one.name}").hex
+            return given.first(one.name) or made
         case "choices" | "persons":
             chosen = [value for value in given.values.get(one.name, ()) if value]
             return [{one.of_each: value} for value in chosen] if one.of_each else chosen
+        case _:
+            return _typed(one, given)
+
+
+def _typed(one: FormField, given: Given) -> Any:
+    text = given.first(one.name).strip()
+    match one.kind:
         case "texts":
             return [part for part in re.split(r"[、，,;；\s]+", text) if part]
         case "number":
@@ -161,6 +227,19 @@ def _value(one: FormField, given: Given) -> Any:
             return {"value": _number(text), "approximation": given.first(f"{one.name}.as")}
         case _:
             return text
+
+
+def _parts(parts: Sequence[FormField], given: Given) -> dict[str, Any]:
+    """A value by its parts; nothing where nothing was typed."""
+    typed = [part for part in parts if part.kind != "new_id"]
+    said = {part.name: _value(part, given) for part in typed}
+    if not any(said[part.name] for part in typed if part.is_typed):
+        return {}
+    said |= {part.name: _value(part, given) for part in parts if part.kind == "new_id"}
+    return {
+        name.rpartition(".")[2]: value
+        for name, value in said.items() if value not in (None, "", [], {})
+    }
 
 
 def _number(text: str) -> int | str:
@@ -176,9 +255,65 @@ def _fen(text: str) -> int | str:
     return int(fen) if fen.is_finite() and fen == fen.to_integral_value() else text
 
 
-def _said(messages: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with each field, in a sentence, without its code."""
-    return {name: SEPARATOR.join(_texts(inner)) for name, inner in messages.items()}
+def questions_of(asked: Sequence[FormField], given: Given) -> Iterator[FormField]:
+    """Each question, and those of a value's parts, row by row, under their names in the form."""
+    for one in asked:
+        yield one
+        for number in given.rows(one.name) if one.kind == "rows" else [None]:
+            yield from one.within(number)
+
+
+def said_as(asked: Sequence[FormField], said: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What a record says as the answers of its form; only what the form asks for."""
+    found = {OCCURRED: [str(said[OCCURRED])]} if OCCURRED in said else {}
+    for one in asked:
+        value = said.get(one.name.rpartition(".")[2])
+        if value is None:
+            continue
+        if one.kind == "rows":
+            for number, row in enumerate(value):
+                found |= said_as(one.within(number), row)
+        elif one.kind == "group":
+            found |= said_as(one.within(), value)
+        else:
+            found |= _answers(one, value)
+    return found
+
+
+def _answers(one: FormField, value: Any) -> dict[str, list[str]]:
+    """The reverse of ``_value``."""
+    match one.kind:
+        case "choices" | "persons":
+            return {one.name: [str(v[one.of_each]) if one.of_each else str(v) for v in value]}
+        case "texts":
+            return {one.name: [SEPARATOR.join(value)]}
+        case "money":
+            return {one.name: [f"{Decimal(value) / 100:f}"]}
+        case "quantity":
+            how = str(value.get("approximation") or "")
+            return {one.name: [str(value["value"])], f"{one.name}.as": [how]}
+        case _:
+            return {one.name: [str(value)]}
+
+
+def _said(messages: Mapping[str, Any], asked: Sequence[FormField]) -> dict[str, str]:
+    """What is wrong with each field, in a sentence, without its code; of a value, by its parts."""
+    kinds = {one.name: one.kind for one in asked}
+    found: dict[str, str] = {}
+    for name, inner in messages.items():
+        parts = isinstance(inner, Mapping) and kinds.get(name) in {"group", "rows"}
+        for place, text in _placed(inner, name) if parts else [(name, inner)]:
+            found[place] = SEPARATOR.join(_texts(text))
+    return found
+
+
+def _placed(inner: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """The messages of a value by the names of its parts in the form."""
+    if not isinstance(inner, Mapping):
+        yield where, inner
+        return
+    for name, more in inner.items():
+        yield from _placed(more, f"{where}.{name}")
 
 
 def _texts(inner: Any) -> list[str]:

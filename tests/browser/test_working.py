@@ -51,6 +51,31 @@ def test_a_follow_up_of_a_known_household_takes_three_taps(phone: Page, site: Si
     expect(phone.locator("tbody").last.get_by_text("电话")).to_have_count(1)
 
 
+def test_a_household_is_registered_and_corrected_on_a_phone(phone: Page) -> None:
+    name, other = f"马{next(names)}", f"马{next(names)}"
+    phone.goto("/households")
+    phone.get_by_role("link", name="登记新的一户").tap()
+    phone.get_by_role("radio", name="济柴社区").tap()
+    phone.get_by_label("姓名").fill(name)
+    phone.get_by_role("button", name="再加一行").tap()
+    expect(phone.get_by_label("姓名")).to_have_count(2)
+    expect(phone.get_by_label("姓名").first).to_have_value(name)
+    phone.get_by_label("姓名").last.fill(other)
+    # Enter is the form's own button, not the one of a row
+    phone.get_by_label("姓名").last.press("Enter")
+    expect(phone.get_by_role("status")).to_contain_text("已登记")
+    expect(phone.locator("#members")).to_contain_text(other)
+    assert fits(phone)
+    phone.get_by_role("link", name="家庭建档登记").tap()
+    phone.get_by_role("link", name="更正").tap()
+    phone.get_by_label("姓名").last.fill(f"{other}儿")
+    phone.get_by_label("更正原因").fill("少写一字")
+    phone.get_by_role("button", name="更正").last.tap()
+    expect(phone.locator("main")).to_contain_text(f"{other} → {other}儿")
+    expect(phone.locator("main")).to_contain_text("少写一字")
+    assert fits(phone)
+
+
 def test_somebody_is_found_and_numbers_are_shown_when_asked_for(phone: Page, site: Site) -> None:
     name = f"王小{next(names)}"
     site.household(name, id_number="37010218990101018X")
