@@ -426,6 +426,9 @@ def test_a_reviewer_fetches_bundle_and_sheets_over_http(station: Station, tmp_pa
         assert done["status"] == "finished"
         file = tmp_path / "fetched.zip"
         fetched = api.get(done["file"], role="reviewer")
+        resumed = api.get(done["file"], role="reviewer", headers={"Range": "bytes=0-3"})
+        assert (resumed.status_code, resumed.data) == (206, b"PK\x03\x04")
+        resumed.close()
         bundle_file(settings, DEMO_STATION, CYCLE).unlink()  # as when it is written anew
         file.write_bytes(fetched.data)
         fetched.close()
