@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from flask import Response, send_file
+from flask import Response, request, send_file
 from marshmallow import Schema, fields
 
 from api.access_log import AccessAction
@@ -80,15 +80,32 @@ def get_bundle_file(_query: dict[str, Any], cycle: str) -> Response:
     station, cycle = asked_of(cycle)
     if bundle_data(station, cycle)["file"] is None:
         raise BundleNotWritten(cycle=cycle)
-    noted(f"station:{station}", action=AccessAction.EXPORT)
     try:
         content = bundle_file(services().settings, station, cycle).open("rb")
     except FileNotFoundError as error:  # it went, or is written anew, just now
         raise BundleNotWritten(cycle=cycle) from error
-    return send_file(
-        content, as_attachment=True, download_name=f"{station}-{cycle}.zip",
-        mimetype="application/zip",
+    try:
+        noted(f"station:{station}", action=AccessAction.EXPORT)
+        return _sent(content, f"{station}-{cycle}.zip")
+    except BaseException:
+        content.close()
+        raise
+
+
+def _sent(content: BinaryIO, name: str) -> Response:
+    """A file that is open, and stays whole although another is put in its place meanwhile.
+
+    With its size, so that a download cut short is noticed, and by parts where it is resumed.
+    """
+    about = os.fstat(content.fileno())
+    answer = send_file(
+        content, mimetype="application/zip", as_attachment=True, download_name=name,
+        conditional=False, last_modified=about.st_mtime,
+        etag=f"{about.st_ino:x}-{about.st_mtime_ns:x}-{about.st_size:x}",
     )
+    answer.content_length = about.st_size
+    answer.make_conditional(request.environ, accept_ranges=True, complete_length=about.st_size)
+    return answer
 
 
 def asked_of(cycle: str) -> tuple[str, str]:

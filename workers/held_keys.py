@@ -2,7 +2,8 @@
 
 Until the keyring's generation changes, which whoever destroys or locks a key, or wraps all
 of them anew, changes in the same transaction. A process asks for it at most a tenth of a
-second before it uses a key, so that nobody uses what was destroyed once that has passed.
+second before it uses a key; a change is answered after twice that, so that who began in the
+last moment of his tenth has as long again to end.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from domain.vault import DataKey
@@ -22,21 +24,34 @@ noticed, for what he began in the last moment of it."""
 MOST_HELD: Final = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a keyring tells how much time has passed, and lets some pass, in seconds."""
+
+    now: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] = time.sleep
+
+
+REAL_TIME: Final = Pace()
+
+
 class HeldKeys:
     """The keys that one process has read since the keyring last changed."""
 
-    def __init__(self, asked: Callable[[], str]) -> None:
+    def __init__(
+        self, asked: Callable[[], str], now: Callable[[], float] = time.monotonic
+    ) -> None:
         """Hold nothing yet; ``asked`` answers the generation of the keyring now."""
-        self._asked = asked
+        self._asked, self._now = asked, now
         self._generation, self._since = "", -HELD_SECONDS
         self._keys: dict[str, tuple[DataKey, ...]] = {}
         self._lock = threading.Lock()
 
     def generation(self) -> str:
         """The keyring's generation, a tenth of a second old at most; of others nothing is held."""
-        if time.monotonic() - self._since >= HELD_SECONDS:
+        if self._now() - self._since >= HELD_SECONDS:
             with self._lock:
-                now = time.monotonic()
+                now = self._now()  # before it is asked, so that no lease is longer
                 if now - self._since >= HELD_SECONDS:
                     found = self._asked()
                     if found != self._generation:

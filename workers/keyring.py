@@ -25,7 +25,7 @@ from domain.ledger import GroupCommit, Outcome
 from domain.owners import FREE_TEXT
 from domain.vault import DataKey, KeyState, refuse_unless_active
 from projections.store import writing
-from workers.held_keys import SETTLED_SECONDS, HeldKeys
+from workers.held_keys import REAL_TIME, SETTLED_SECONDS, HeldKeys, Pace
 from workers.keyring_tables import (
     alive_among,
     alone,
@@ -75,7 +75,7 @@ class Keyring:
 
     def __init__(
         self, database_url: str, master: bytes,
-        others: Callable[[], Collection[bytes]] = tuple,
+        others: Callable[[], Collection[bytes]] = tuple, pace: Pace = REAL_TIME,
     ) -> None:
         """Open the keyring, or make an empty one.
 
@@ -84,8 +84,8 @@ class Keyring:
         :raises BadMasterKeyError: where another master key wrapped it.
         """
         self.engine = open_tables(database_url)
-        self._master, self._others = master, others
-        self._held = HeldKeys(lambda: generation_now(self.engine))
+        self._master, self._others, self._pace = master, others, pace
+        self._held = HeldKeys(lambda: generation_now(self.engine), pace.now)
         self._make = GroupCommit[Sequence[str], list[DataKey]](self._made_for, apart=(Refused,))
         try:
             self._index_key = self._index()
@@ -305,7 +305,7 @@ class Keyring:
         """Wait until no process holds what has changed, and leave no copy on the disk."""
         self._held.forget()
         self._truncate_journal()
-        time.sleep(SETTLED_SECONDS)
+        self._pace.wait(SETTLED_SECONDS)
 
     def _truncate_journal(self) -> None:
         """Leave no copy of an overwritten page in SQLite's journal."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, cast
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, WatchError
 from rq import Queue, Retry, Worker
 from rq.exceptions import DuplicateJobError, InvalidJobOperation, NoSuchJobError
 from rq.job import Job, JobStatus
@@ -46,6 +46,8 @@ KEPT_SECONDS: Final = 24 * 3600
 """How long the result of a long job, or the trace of a failed one, is kept."""
 MOST_JOBS: Final = 50
 """How many jobs of one kind a report lists."""
+MOST_ATTEMPTS: Final = 100
+"""How often it is tried again where others changed a queue in the same moment."""
 ENDED: Final = frozenset(
     {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
 )
@@ -203,19 +205,11 @@ class Wakeups:
 
         :raises QueueUnavailableError: where Redis is away.
         """
-        connection, cancelled = self._connected(), list[str]()
-        queue = open_queue(LONG, connection).key
-        for job_id in job_ids:
-            try:
-                # Whoever takes a job out of the queue has it: this, or a worker.
-                if connection.lrem(queue, 1, job_id):
-                    _fetch(job_id, connection).cancel()
-                    cancelled.append(job_id)
-            except (NoSuchJobError, InvalidJobOperation):
-                continue
-            except RedisError as error:
-                raise QueueUnavailableError(str(error)) from error
-        return cancelled
+        connection = self._connected()
+        try:
+            return [job_id for job_id in job_ids if _taken_back(job_id, connection)]
+        except RedisError as error:
+            raise QueueUnavailableError(str(error)) from error
 
     def jobs(self, job_ids: Sequence[str]) -> dict[str, JobState]:
         """Several long jobs by id, without those that are unknown or forgotten.
@@ -291,6 +285,31 @@ class Wakeups:
 
 def _fetch(job_id: str, connection: Redis) -> Job:
     return Job.fetch(job_id, connection=connection, serializer=JSONSerializer)
+
+
+def _taken_back(job_id: str, connection: Redis) -> bool:
+    """Take a job out of the queue and mark it as cancelled, both or neither.
+
+    False where it does not wait, or a worker takes it just now. Cancelled only in part it
+    would seem to wait for ever, and could not be started again.
+    """
+    queue = open_queue(LONG, connection).key
+    with connection.pipeline() as pipe:
+        for _attempt in range(MOST_ATTEMPTS):
+            pipe.watch(queue)  # type: ignore[no-untyped-call]
+            try:
+                if pipe.lpos(queue, job_id) is None:
+                    return False
+                job = _fetch(job_id, connection)
+                pipe.multi()
+                job.cancel(pipeline=pipe)
+                pipe.execute()
+            except WatchError:  # something came or went: perhaps this one
+                continue
+            except (NoSuchJobError, InvalidJobOperation):
+                return False
+            return True
+    raise QueueUnavailableError(f"{queue}: busy")
 
 
 def _forget_ended(job_id: str, connection: Redis) -> None:

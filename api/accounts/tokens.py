@@ -15,7 +15,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    bindparam,
     insert,
     select,
     true,
@@ -23,12 +22,13 @@ from sqlalchemy import (
 )
 
 from api.accounts.security_log import Act, By, write_down
-from api.accounts.staff import account_of, caller_for
+from api.accounts.staff import account_by_id, account_of, caller_for
 from api.accounts.tables import accounts, digest, naive, token_owners, tokens
 from api.callers import ANY_STATION, Caller, Scope, is_station_code
 from api.edge import now
 from domain.kernel import Refused
 from domain.vocabulary import Role
+from projections.direct import rows
 from projections.store import writing
 
 MOST_DAYS: Final = 366
@@ -115,21 +115,26 @@ def _insert(
     return token
 
 
-_BY_DIGEST: Final = select(tokens, token_owners.c.account).outerjoin(
-    token_owners, token_owners.c.digest == tokens.c.digest
-).where(tokens.c.digest == bindparam("of"))
-"""Made once: it is asked at every call."""
+_BY_DIGEST: Final = """
+SELECT t.actor, t.role, t.station, o.account
+FROM access_tokens t LEFT JOIN access_token_owners o ON o.digest = t.digest
+WHERE t.digest = ? AND t.revoked_at IS NULL AND t.expires_at > ?
+"""
 
 
 def caller_of(engine: Engine, token: str) -> Caller | None:
-    """Whose token it is, unless it is unknown, expired or revoked, or its owner disabled."""
-    with engine.connect() as connection:
-        row = connection.execute(_BY_DIGEST, {"of": digest(token)}).one_or_none()
-        if row is None or row.revoked_at is not None or row.expires_at <= naive(now()):
-            return None
-        if row.account is None:
-            return Caller(row.actor, Role.of(row.role), Scope.of(row.station))
-        owner = account_of(connection, accounts.c.id == row.account)
+    """Whose token it is, unless it is unknown, expired or revoked, or its owner disabled.
+
+    Asked of the driver: it is asked at every call.
+    """
+    at = naive(now()).isoformat(" ", "microseconds")  # as SQLite has it
+    found = rows(engine, _BY_DIGEST, (digest(token), at))
+    if not found:
+        return None
+    [(actor, role, station, account)] = found
+    if account is None:
+        return Caller(actor, Role.of(role), Scope.of(station))
+    owner = account_by_id(engine, account)
     return caller_for(owner) if owner and owner.disabled_at is None else None
 
 

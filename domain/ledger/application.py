@@ -44,6 +44,7 @@ from domain.kernel import (
     stream_kind,
     stream_station,
 )
+from domain.ledger.group_commit import AnswerLostError
 from domain.ledger.recorders import Recorder, library_settings
 from domain.ledger.references import (
     MOST_BEHIND,
@@ -102,7 +103,9 @@ class OutcomeUnknown(
     detail="保存时与数据库的连接中断，不能确定本次内容是否已保存；请稍后用同一个"
     " Idempotency-Key 再发一次，已保存的不会重复。没有用它的，请先查看是否已有这条记录。",
 ):
-    """The connection broke while committing, and what came of it cannot be read either."""
+    """The connection broke while committing, and what is on record cannot be read or lacks it:
+    it may come yet. The same request with its key is safe to send again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,11 +565,16 @@ def _is_same(one: StoredEvent, other: StoredEvent) -> bool:
 
 
 def _guarded(write: Callable[[], T]) -> T:
-    """Turn a store that cannot take the write into a refusal; nothing was recorded."""
+    """Turn a store that cannot take the write into a refusal: nothing was recorded.
+
+    :raises OutcomeUnknown: where just that cannot be said.
+    """
     try:
         return write()
     except (IntegrityError, Refused):
         raise
+    except AnswerLostError as error:
+        raise OutcomeUnknown from error
     except PersistenceError as error:
         cause = "磁盘已满" if "full" in str(error) else "数据库繁忙或无法访问"
         raise StoreUnavailable(because=cause) from error

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from eventsourcing.persistence import OperationalError
+
 MOST_AT_ONCE: Final = 200
 """How much that waits one commit takes along."""
 
@@ -19,6 +21,10 @@ T = TypeVar("T")
 R = TypeVar("R")
 Outcome: TypeAlias = R | BaseException
 """What came of a part of a group: its result, or the error that it alone met."""
+
+
+class AnswerLostError(OperationalError):
+    """The connection broke after a write was sent: it has landed, or has not, or will yet."""
 
 
 @dataclass(slots=True, eq=False)

@@ -26,7 +26,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
-from domain.ledger.group_commit import GroupCommit
+from domain.ledger.group_commit import AnswerLostError, GroupCommit
 from domain.ledger.request_keys import (
     PAGE,
     Answered,
@@ -139,6 +139,20 @@ class LedgerNotPreparedError(RuntimeError):
     def __init__(self) -> None:
         """Say who has to do what."""
         super().__init__("数据库尚未准备好：请用数据库所有者的账号运行 taizhang migrate")
+
+
+def _answered(cursor: psycopg.Cursor[Any], statement: bytes, values: Sequence[Any]) -> list[Any]:
+    """What an append answers.
+
+    :raises AnswerLostError: where the server did not say what came of it. It may be waiting
+        for its turn, and goes on although nobody listens any more.
+    """
+    try:
+        return cursor.execute(statement, values, prepare=True).fetchall()
+    except (psycopg.InterfaceError, psycopg.OperationalError) as error:
+        if error.sqlstate is None:
+            raise AnswerLostError(str(error)) from error
+        raise
 
 
 class LedgerPostgresRecorder(PostgresApplicationRecorder):
@@ -263,8 +277,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         statement, values = self._statement(events, request_keys)
         try:
             with self.datastore.get_connection() as conn:
-                cursor = conn.cursor(row_factory=tuple_row)
-                found = cursor.execute(statement, values, prepare=True).fetchall()
+                found = _answered(conn.cursor(row_factory=tuple_row), statement, values)
         except IntegrityError as error:
             cause = error.__cause__
             if isinstance(cause, psycopg.Error) and cause.diag.table_name == "request_keys":

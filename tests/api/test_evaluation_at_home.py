@@ -43,6 +43,7 @@ from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.embedded import connect
 from workers.evaluating import Workshop, evaluate, run_evaluation
 from workers.history import import_history
+from workers.kept_bundles import bundle_file
 from workers.publishing import preview, publish, restate
 from workers.queues import LONG
 from workers.runtime import Runtime
@@ -425,8 +426,14 @@ def test_a_reviewer_fetches_bundle_and_sheets_over_http(station: Station, tmp_pa
         assert done["status"] == "finished"
         file = tmp_path / "fetched.zip"
         fetched = api.get(done["file"], role="reviewer")
+        resumed = api.get(done["file"], role="reviewer", headers={"Range": "bytes=0-3"})
+        assert (resumed.status_code, resumed.data) == (206, b"PK\x03\x04")
+        resumed.close()
+        bundle_file(settings, DEMO_STATION, CYCLE).unlink()  # as when it is written anew
         file.write_bytes(fetched.data)
         fetched.close()
+        assert fetched.content_length == done["bytes"] == file.stat().st_size
+        refusal_of(api.get(done["file"], role="reviewer"), 404, "bundle_not_written")
         assert at_home(station, file=file)["code"] == station.sheet.code
         run_evaluation(
             Workshop(settings, here.ledger, here.read_models), "e1", Question(CYCLE),

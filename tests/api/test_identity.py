@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from callers import HOUSEHOLD, VISIT, Api, refusal_of
-from sqlalchemy import select
+from sqlalchemy import select, update
 
-from api.identity import POLICY, READ_CASES, READ_FIGURES, RECORD, allowed, issue_token, tokens
+from api.accounts.tables import naive
+from api.callers import EVERYWHERE, Scope
+from api.edge import now
+from api.identity import (
+    POLICY,
+    READ_CASES,
+    READ_FIGURES,
+    RECORD,
+    Caller,
+    allowed,
+    caller_of,
+    issue_token,
+    revoke_tokens,
+    tokens,
+    tokens_engine,
+)
 from api.nouns import NOUNS
 from domain.kernel import Refused
 from domain.vocabulary import Role
@@ -71,6 +87,25 @@ def test_an_impossible_token_is_not_issued(api: Api, changes: dict[str, Any]) ->
     asked = {"actor": "a", "role": "lead", "station": "s", "days": 1} | changes
     with pytest.raises(Refused):
         issue_token(api.services.tokens, **asked)
+
+
+def test_a_token_opens_until_it_expires_or_is_revoked(ledger_url: str) -> None:
+    engine, minute = tokens_engine(ledger_url), timedelta(minutes=1)
+    token, other = (issue_token(engine, "a", "lead", station, 1) for station in ("s", "*"))
+
+    def until(expires_at: datetime) -> Caller | None:
+        with engine.begin() as connection:
+            connection.execute(update(tokens).values(expires_at=naive(expires_at)))
+        return caller_of(engine, token)
+
+    assert caller_of(engine, other) == Caller("a", Role.LEAD, EVERYWHERE)
+    assert until(now() + minute) == Caller("a", Role.LEAD, Scope.of("s"))
+    assert until(now() - minute) is None
+    assert until((now() + 2 * minute).replace(microsecond=0)) is not None
+    assert revoke_tokens(engine, "a", "s") == 1
+    assert caller_of(engine, token) is None
+    assert caller_of(engine, other) is not None
+    engine.dispose()
 
 
 def test_a_reviewer_reads_and_records_nothing(api: Api) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from desk import STATION, Desk
+from desk import STATION, Desk, a_station, on
+from sqlalchemy.event import listen
 
 from domain.activity import ActivityHeld
 from domain.case import CaseAssessed, CaseIntaken
 from domain.fields import Quantity
 from domain.household import AssistanceAssigned, AssistanceChanged, HouseholdInfoUpdated
 from domain.indicators import Aggregation, Indicator, PeriodRule, Without
+from domain.kernel import UnknownRecord, stream_id
+from domain.ledger import NewEntry
+from domain.meeting import MeetingHeld
 from domain.visit import VisitRecorded
 from domain.vocabulary import Unit
 from projections.engine import ReadModels
@@ -19,6 +23,7 @@ from projections.explaining import (
     Answer,
     Because,
     Explanation,
+    OfOtherStation,
     Question,
     Verdict,
     about_record,
@@ -30,6 +35,8 @@ from projections.indicators import alone
 from projections.periods import Period
 
 NOVEMBER = Period.of("2024-11")
+LEAST_VARIABLES = 999
+"""How many values a statement of SQLite holds where its makers' older limit is kept."""
 
 
 class Asking:
@@ -184,3 +191,27 @@ def test_since_new_year_counts_what_a_month_does_not(asking: Asking, desk: Desk)
     year = row("household.updated", unit=Unit.HOUSEHOLD, over=PeriodRule.YEAR)
     assert asking.why(year, "h1").verdict is Verdict.COUNTED
 
+
+def test_of_hundreds_of_stations_it_is_asked_in_portions_that_a_statement_holds(
+    asking: Asking,
+) -> None:
+    said, envelope = on("2024-01-01"), asking.desk.context().envelope()
+    codes = [f"s{number:03}" for number in range(600)]
+    named = [(stream_id(code, "station", code), a_station()) for code in codes]
+    named.append((stream_id("s599", "meeting", "m9"), MeetingHeld(title="站务例会", kind="work")))
+    asking.desk.ledger.append([NewEntry(name, 1, said, envelope, fact) for name, fact in named], [])
+    asking.read_models.advance(asking.desk.ledger)
+    bound = list[int]()
+
+    def count(*call: Any) -> None:
+        bound.append(len(call[3]))
+
+    with asking.read_models.engine.connect() as connection:
+        listen(connection, "before_cursor_execute", count)
+        asked = row("person_visits")
+        ask = Question(connection, asking.desk.ledger, STATION, alone(asked), asked, NOVEMBER)
+        with pytest.raises(OfOtherStation, match="s599"):
+            about_record(ask, "m9", sees_all=True)
+        with pytest.raises(UnknownRecord):
+            about_subject(ask, "household", "nobody", sees_all=True)
+    assert 0 < max(bound) < LEAST_VARIABLES

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from desk import Desk, a_station
+from redis import Redis
+from rq.job import Job
 
 from domain.meeting import MeetingHeld
 from projections.evaluations import evaluations_of
 from workers.evaluating import run_of
-from workers.queues import LONG, EvaluationAsked, Wakeups, bundle_job, evaluation_job
+from workers.queues import (
+    LONG,
+    EvaluationAsked,
+    Wakeups,
+    bundle_job,
+    evaluation_job,
+    open_queue,
+)
 from workers.runtime import Runtime
 
 STATIONS = ("st1", "st2", "st3")
@@ -73,6 +83,21 @@ def test_what_is_cancelled_is_not_begun_and_what_was_done_stays(
     assert done == [True, False, False]
     states = wakeups.jobs(jobs)
     assert [states[job].status for job in jobs] == ["finished", "canceled", "canceled"]
+
+
+def test_what_a_worker_takes_in_the_same_moment_is_not_cancelled(
+    wakeups: Wakeups, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen waiting, then taken by a worker, then cancelled: it would be both."""
+    jobs, cancel = wakeups.evaluate(ASKED, STATIONS[:2]), Job.cancel
+
+    def taken_first(job: Job, **options: Any) -> object:
+        redis.lrem(open_queue(LONG, redis).key, 1, jobs[0])
+        return cancel(job, **options)
+
+    monkeypatch.setattr(Job, "cancel", taken_first)
+    assert wakeups.cancel(jobs) == jobs[1:]
+    assert [wakeups.jobs(jobs)[job].status for job in jobs] == ["queued", "canceled"]
 
 
 def test_what_is_refused_is_said_and_not_tried_again(

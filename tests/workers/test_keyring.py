@@ -18,7 +18,7 @@ from stage import ROOT
 
 from domain.vault import DataKey, KeyState, PersonErased, PersonLocked
 from projections.store import writing
-from workers.held_keys import HELD_SECONDS, HeldKeys
+from workers.held_keys import HELD_SECONDS, HeldKeys, Pace
 from workers.keyring import BadMasterKeyError, DamagedKeyError, Keyring, MasterKeyReplaced
 from workers.keyring_tables import data_keys, key_lookups
 
@@ -257,6 +257,39 @@ def test_no_other_process_opens_anything_once_a_destruction_is_answered(
     assert (gone.state, gone.secret) == (KeyState.ERASED, b"")
     with pytest.raises(PersonErased):
         other.to_seal([PERSON])
+
+
+class Moved:
+    """Time that passes only where it is waited for; ``meanwhile`` happens all along."""
+
+    def __init__(self) -> None:
+        self.at, self.meanwhile = 1_000.0, list[Callable[[], None]]()
+
+    def wait(self, seconds: float) -> None:
+        end = self.at + seconds
+        while self.at < end:
+            for happens in self.meanwhile:
+                happens()
+            self.at += HELD_SECONDS / 100
+
+
+def test_a_destruction_is_answered_as_long_again_after_the_longest_lease(
+    opened: Callable[..., Keyring]
+) -> None:
+    clock = Moved()
+    keyring, other = (opened(pace=Pace(lambda: clock.at, clock.wait)) for _ in range(2))
+    key, used = keyring.to_seal([PERSON])[PERSON], list[float]()
+
+    def use() -> None:
+        found = other.to_open(PERSON, key.epoch)
+        if found and found.secret:
+            used.append(clock.at)
+
+    use()  # the longest lease: asked in the moment before the destruction
+    clock.meanwhile.append(use)
+    keyring.destroy([PERSON])
+    assert 0 < max(used) - 1_000 < HELD_SECONDS
+    assert clock.at - max(used) >= HELD_SECONDS
 
 
 def test_keys_are_held_until_the_keyring_changes(

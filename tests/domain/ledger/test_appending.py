@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import os
 import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,11 +16,18 @@ from contextlib import ExitStack
 import psycopg
 import pytest
 from desk import STATION, Desk, a_vault
-from eventsourcing.persistence import IntegrityError, OperationalError, StoredEvent
+from eventsourcing.persistence import (
+    DataError,
+    IntegrityError,
+    OperationalError,
+    StoredEvent,
+)
+from stage import until
 
 from domain.household import HouseholdInfoVerified
 from domain.kernel import stream_id
-from domain.ledger import GroupCommit, Ledger, OutcomeUnknown, RequestKey
+from domain.ledger import GroupCommit, Ledger, OutcomeUnknown, Receipt, RequestKey
+from domain.ledger.postgres_recorder import LedgerPostgresRecorder
 
 WRITERS = 8
 
@@ -29,6 +39,8 @@ def events(stream: str, first: int, count: int) -> list[StoredEvent]:
 
 def test_conflicts_used_keys_and_bad_text_refuse_only_their_own_append(ledger: Ledger) -> None:
     store = ledger.store
+    # PostgreSQL's texts cannot hold a zero byte either.
+    bad = itertools.cycle("\0\ud800" if isinstance(store, LedgerPostgresRecorder) else "\ud800")
     store.insert_events(events("taken", 1, 1), request_keys=[(RequestKey("s", "used", "f"), 0)])
 
     def append(number: int) -> str:
@@ -40,11 +52,11 @@ def test_conflicts_used_keys_and_bad_text_refuse_only_their_own_append(ledger: L
                 case 1:
                     store.insert_events([*events(f"n{number}", 1, 1), *events("taken", 1, 1)])
                 case 2:
-                    store.insert_events(events(f"n{number}\ud800", 1, 1))
+                    store.insert_events(events(f"n{number}{next(bad)}", 1, 1))
                 case _:
                     used = [(RequestKey("s", "used", "g"), 0)]
                     store.insert_events(events(f"n{number}", 1, 1), request_keys=used)
-        except (IntegrityError, UnicodeError):
+        except (DataError, IntegrityError, UnicodeError):
             return "refused"
         return "stored"
 
@@ -152,6 +164,47 @@ def test_an_error_of_all_is_told_to_all_at_once_and_nothing_is_tried_again() -> 
 
     assert errors == [OperationalError] * 3
     assert calls == [1, 3]
+
+
+WAITING = (
+    "SELECT pid FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event = 'advisory'"
+)
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_lands_after_its_connection_broke_is_not_said_to_be_unsaved(
+    desk: Desk, postgres_url: str
+) -> None:
+    """The server goes on with an append that waits for its turn, whoever listens."""
+    desk.household("h1", "a")
+
+    def verify() -> Receipt:
+        return desk.record("h1", HouseholdInfoVerified(), "2024-11-05", idempotency_key="k1")
+
+    with psycopg.connect(postgres_url, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+        turn = (LedgerPostgresRecorder.TURN,)
+        other.execute("SELECT pg_advisory_lock(%s)", turn)
+        lost = pool.submit(verify)
+        until(lambda: other.execute(WAITING).fetchone(), "the append waits for its turn")
+        cut(other.execute(WAITING).fetchall())
+        assert isinstance(lost.exception(), OutcomeUnknown)
+        other.execute("SELECT pg_advisory_unlock(%s)", turn)
+        until(lambda: not other.execute(WAITING).fetchone(), "the append has its turn")
+    again = verify()
+
+    assert again.is_repeated
+    history = desk.ledger.history(stream_id(STATION, "household", "h1"))
+    assert [r.event.topic for r in history].count("household.info_verified") == 1
+
+
+def cut(waiting: Sequence[tuple[int]]) -> None:
+    """Break this process's connection to the one server process that waits."""
+    [(pid,)] = waiting
+    opened = [c for c in gc.get_objects() if type(c) is psycopg.Connection and not c.closed]
+    [mine] = [c for c in opened if c.info.backend_pid == pid]
+    with socket.socket(fileno=os.dup(mine.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
