@@ -19,6 +19,7 @@ from api.identity import (
     allowed,
     caller,
     may,
+    opens,
     today,
 )
 from api.language import SOURCE, language
@@ -67,7 +68,7 @@ def _surroundings() -> dict[str, Any]:
     """What every page shows."""
     who = g.get("caller")
     return {
-        "caller": who, "places": menu(who) if who else [], "may": may,
+        "caller": who, "places": menu(who) if who else [], "may": may, "opens": opens,
         "form_token": form_token(),
     }
 
