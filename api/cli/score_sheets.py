@@ -129,7 +129,7 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
         for figure in report.changed:
             console.print(f"    {figure.label}：发布 {figure.before}，现为 {figure.after}")
     for month in sheet.unpublished:
-        console.print(f"未发布 {month.month}：{_unpublished(sheet, month)}")
+        console.print(f"{month.month} {_unpublished(sheet, month)}")
     console.print(f"可疑之处：{sheet.signal_count} 处（taizhang signals 逐条列出）")
     if sheet.projected is not None:
         console.print(
