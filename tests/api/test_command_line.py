@@ -223,7 +223,7 @@ def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp
     (row,) = json.loads(run(*cycle[:-1], "--all", "--actor", "评审", "--json").stdout)["stations"]
     assert row["code"] == sheet["code"]
     printed = json.loads(run(*cycle, "--actor", "评审").stdout)
-    files = tmp_path.rglob("evaluations/st-*.json")
+    files = tmp_path.rglob("evaluations/*.json")
     kept = [msgspec.json.decode(file.read_bytes(), type=ScoreSheet) for file in files]
     assert printed["code"] in {one.code for one in kept}
     assert len(kept) == 2

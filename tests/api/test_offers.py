@@ -81,3 +81,9 @@ def test_who_records_nothing_is_offered_no_recording(kept: Api) -> None:
         assert ("/record" in [link.get("href") for link in page.iter("a")]) is offered
     assert "核对并发布" not in kept.get("/months/2024-11", role="reviewer").text
     assert "核对并发布" in kept.get("/months/2024-11", role="lead").text
+
+
+def test_the_documentation_s_example_calls_the_service_that_shows_it(api: Api) -> None:
+    page = api.app.test_client().get("/api/v1/docs", base_url="http://ledger.example:8123").text
+    assert "http://ledger.example:8123/api/v1/visits" in page
+    assert ":8000" not in page
