@@ -64,7 +64,7 @@ __all__ = [  # what routes ask of whoever calls, in one place
     "READ_NAMES", "READ_RECORDS", "RECORD", "Caller", "action", "allowed", "by", "caller",
     "caller_of",
     "context", "grant_tokens", "install", "is_station_code", "issue_token", "may", "new_id",
-    "new_record_id", "now", "revoke_tokens", "sees_names", "station_of_request", "today",
+    "new_record_id", "now", "opens", "revoke_tokens", "sees_names", "station_of_request", "today",
     "tokens", "tokens_engine",
 ]
 
@@ -160,6 +160,15 @@ def may(verb: str, noun: str = "") -> bool:
     if verb == READ_NAMES and who.role is Role.REVIEWER:
         return _is_permitted_to_see_names(who)
     return allowed(who.role, verb, noun)
+
+
+def opens(endpoint: str) -> bool:
+    """Whether who is calling may open a route: by what the route itself declares.
+
+    Pages ask it before they offer a link or a form, so that nobody is led to a refusal.
+    """
+    verb, noun = getattr(services_view(endpoint), "action", ("", ""))
+    return verb == PUBLIC or may(verb, noun)
 
 
 def sees_names() -> bool:

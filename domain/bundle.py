@@ -24,6 +24,7 @@ from typing import Any, Final
 
 import msgspec
 
+from domain.bundle_order import Seen, compare
 from domain.checkpoint import Checkpoint, leaf_of
 from domain.kernel import Refused
 from domain.merkle import HASH_BYTES
@@ -226,21 +227,38 @@ def verify_bundle(
 
 def _compare(bundle: Bundle, verdict: Verdict, progress: Callable[[int, int], None]) -> None:
     """Each event beside its leaf; the manifest says how many there must be."""
+    wanted, signed = bundle.manifest.events, _Counted(bundle.leaves())
+    compare(_seen(bundle, verdict, progress), signed, verdict)
+    if signed.count != wanted:
+        verdict.add("missing", 0, f"应有 {wanted} 条记录，包中证明了 {signed.count} 条")
+
+
+def _seen(
+    bundle: Bundle, verdict: Verdict, progress: Callable[[int, int], None]
+) -> Iterator[Seen]:
+    """The events as they come; they are the station's own, in the order of the log."""
     wanted, station = bundle.manifest.events, f"{bundle.manifest.station}/"
-    leaves, position = bundle.leaves(), 0
     for event in bundle.events():
-        place = next(leaves, None)
-        is_same = place == (event.index, leaf_of(event.row))
-        if not is_same or event.position <= position or not event.stream.startswith(station):
-            verdict.add("changed", event.position, f"位置 {event.position} 的记录已被改动")
-        position = event.position
+        if not event.stream.startswith(station):
+            detail = f"位置 {event.position} 的记录不属于本站"
+            verdict.add("foreign", event.position, detail)
         verdict.events += 1
         if verdict.events % 1_000 == 0:
             progress(verdict.events, wanted)
-    if verdict.events != wanted or next(leaves, None) is not None:
-        verdict.add(
-            "missing", position + 1, f"应有 {wanted} 条记录，包中有 {verdict.events} 条"
-        )
+        yield Seen((event.index, leaf_of(event.row)), event.position)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Leaves that are counted as they go by."""
+
+    leaves: Iterator[Leaf]
+    count: int = 0
+
+    def __iter__(self) -> Iterator[Leaf]:
+        for leaf in self.leaves:
+            self.count += 1
+            yield leaf
 
 
 def _check_digests(bundle: Bundle, verdict: Verdict) -> None:

@@ -93,6 +93,11 @@ def points(rule: ScoringRule, weight: int, completed: Fraction) -> Decimal:
     return rounded(share(rule, completed) * weight)
 
 
+def decimal_said(value: Decimal) -> str:
+    """Points or a share as they are printed everywhere: 5, 13.90, 107.69; as figures are."""
+    return f"{value:.0f}" if value == value.to_integral_value() else f"{value:.2f}"
+
+
 def rounded(value: Fraction) -> Decimal:
     """A value to two places, half up."""
     exact = Decimal(value.numerator) / Decimal(value.denominator)

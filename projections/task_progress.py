@@ -95,6 +95,8 @@ class Progress:
     points: Decimal | None = None
     light: Light = Light.NONE
     months: tuple[Month, ...] = ()
+    has_monthly_plan: bool = False
+    """Whether a month's share of the target says how the month should go."""
     counted_by: LaterDefinition | None = None
     """Set where the version in force by the day asked for does not have the indicator."""
 
@@ -286,7 +288,10 @@ def _progress(
     )
     wanted = Fraction(target.target)
     expected = wanted if level else _expected(target, cycle, as_of)
-    row = Progress(target, level, rounded(expected), actual, months=months)
+    row = Progress(
+        target, level, rounded(expected), actual, months=months,
+        has_monthly_plan=_has_monthly_plan(target, actual.indicator, len(months)),
+    )
     if actual.value is None or as_of < cycle.first:
         return row
     value = Fraction(actual.value)
@@ -303,6 +308,17 @@ def is_level(row: Indicator) -> bool:
     """Whether the figure stands at a level, and does not grow through the cycle."""
     levels = (Aggregation.AT_END, Aggregation.MONTHLY_MEAN, Aggregation.AVERAGE)
     return aggregation_of(row) in levels or row.over is not PeriodRule.PERIOD
+
+
+def _has_monthly_plan(target: TaskIndicator, row: Indicator, months: int) -> bool:
+    """Whether months can be held against their share of a target.
+
+    Those of a distinct count add up to more than the whole, and what is wanted less than
+    once a month is not done by tenths. A plan of the task book's own always can.
+    """
+    if target.plan or is_level(row):
+        return True
+    return aggregation_of(row) is not Aggregation.DISTINCT and target.target >= months
 
 
 def light_of(ratio: Fraction) -> Light:

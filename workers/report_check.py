@@ -39,6 +39,7 @@ MOST_DIFFERENCES: Final = 10
 _BODY: Final = "word/document.xml"
 _FOOTERS: Final = re.compile(r"word/footer\d*\.xml")
 _CODE: Final = re.compile(r"\b([0-9A-F]{4}-[0-9A-F]{4}-[0-9A-F]{4})\b")
+_SCORE_SHEET: Final = re.compile(r"(\d{4}-\d{4}) 项目周期评估得分表\s*评估码 ([0-9A-F-]{14})")
 
 
 UNREADABLE: Final = (
@@ -53,6 +54,15 @@ class NotAWordFile(
     detail="这个文件不是可以核对的 Word 文件（.docx）：{problem}。",
 ):
     """Another kind of file, a damaged one, or one that unpacks to far more than a report."""
+
+
+class ScoreSheetGiven(
+    Refused, code="score_sheet_given", title="这是评估得分表，不是月报",
+    detail="这个文件是{sheet}，不是发布的报告。得分表按评估码核对：请在本站用 "
+    "taizhang evaluate --cycle {cycle}，或离线用 taizhang evaluate 导出包 --key 公钥 重算，"
+    "对照评估码 {code}。",
+):
+    """A score sheet names the reports that it compares, and is none of them."""
 
 
 class Verdict(Labelled):
@@ -165,8 +175,10 @@ def check(content: bytes, find: Find, sources: Sources, *, tells_reasons: bool) 
     ``tells_reasons``.
 
     :raises NotAWordFile: where it cannot be read.
+    :raises ScoreSheetGiven: for the score sheet of an evaluation.
     """
     given = read_text(content)
+    _refuse_score_sheet(given)
     if not given.codes:
         return Checked(Verdict.NO_CODE)
     places = find(given.codes)
@@ -176,6 +188,14 @@ def check(content: bytes, find: Find, sources: Sources, *, tells_reasons: bool) 
         (_compared(place, given, sources, tells_reasons=tells_reasons) for place in places),
         key=_how_far,
     )
+
+
+def _refuse_score_sheet(given: Text) -> None:
+    """Refuse what its own footer calls a score sheet."""
+    for footer in given.footers:
+        if form := _SCORE_SHEET.search(footer):
+            cycle, code = form.groups()
+            raise ScoreSheetGiven(sheet=f" {cycle} 项目周期评估得分表", cycle=cycle, code=code)
 
 
 def _how_far(found: Checked) -> int:

@@ -16,6 +16,7 @@ from typing import Final
 from domain.checkpoint import Checkpoint
 from domain.kernel import KINDS, STATION_TIME, stream_kind, stream_subject
 from domain.publication import ChangedRecord, PublishedFigure, short_code
+from domain.scoring import decimal_said
 from domain.signed_note import Verifier
 from domain.vocabulary import Approximation
 from projections.evaluation.score_sheet import (
@@ -59,7 +60,7 @@ SIGNALS: Final = ("类别", "日期", "有关人员", "说明", "记录数")
 def heads(sheet: ScoreSheet) -> Rows:
     """The five heads with their sums, and the sum of all."""
     for head in sheet.heads:
-        yield (head.head.label, len(head.rows), head.weight, head.judged_weight, head.points)
+        yield (head.head.label, len(head.rows), head.weight, head.judged_weight, head.result)
     yield ("合计", len(sheet.rows), sheet.weight, sheet.judged_weight, sheet.points)
 
 
@@ -98,7 +99,9 @@ def by_month(sheet: ScoreSheet) -> Rows:
     for row in sheet.rows:
         if row.months:
             named = row.target.label, row.target.unit.label
-            yield (*named, "计划", row.target.target, *_each(sheet, row, planned=True))
+            if row.has_plan:
+                planned = _each(sheet, row, planned=True)
+                yield (*named, row.plan_label, row.target.target, *planned)
             yield (*named, "完成", number_of(row.actual), *_each(sheet, row, planned=False))
 
 
@@ -258,12 +261,11 @@ def month_charts(sheet: ScoreSheet) -> list[Chart]:
 
 
 def _month_chart(row: SheetRow) -> Chart:
+    done = Series("完成", tuple(None if m.actual is None else m.actual.value for m in row.months))
+    planned = Series(row.plan_label, tuple(month.planned for month in row.months))
     return Chart(
         f"{row.target.label}（按月）", tuple(int(m.month[5:]) for m in row.months),
-        (
-            Series("完成", tuple(None if m.actual is None else m.actual.value for m in row.months)),
-            Series("计划", tuple(month.planned for month in row.months)),
-        ),
+        (done, planned) if row.has_plan else (done,),
         unit=row.target.unit.label,
     )
 
@@ -281,6 +283,6 @@ def said(cell: Cell) -> str:
         case date():
             return cell.isoformat()
         case Decimal():
-            return f"{cell.normalize():f}"
+            return decimal_said(cell)
         case _:
             return str(cell)

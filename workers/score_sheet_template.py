@@ -69,12 +69,12 @@ def write_score_template(path: Path) -> None:
     _table(document, "heads", HEADS)
     _heading(document, "二、指标完成情况")
     document.add_paragraph("{%p if indicators %}")
-    _table(document, "indicators", INDICATORS)
-    _when(document, "completion", "{{ completion }}")
+    _indicators(document)
     _otherwise(document)
     _heading(document, "三、分月完成情况")
     document.add_paragraph("{%p if by_month %}")
     _months(document)
+    _when(document, "completion", "{{ completion }}")
     _month_charts(document)
     _otherwise(document)
     _list(document, "四、补录", "late", LATE)
@@ -98,7 +98,7 @@ def _lay_out(document: Any) -> None:
         style.base_style = document.styles["Normal"]
         style.font.size = Pt(points)
         style.paragraph_format.line_spacing = 1.0
-        style.paragraph_format.space_after = Pt(0)
+        style.paragraph_format.space_before = style.paragraph_format.space_after = Pt(1)
 
 
 def _heading(document: Any, text: str) -> None:
@@ -139,31 +139,78 @@ def _table(document: Any, name: str, columns: Columns) -> None:
     )
     for row, said in zip(table.rows, texts, strict=True):
         _write_row(row, said)
-    for cell, (_title, _width, key) in zip(table.rows[2].cells, columns, strict=True):
+    _centre(table.rows[2], columns)
+    _repeat_head(table)
+
+
+def _centre(row: Any, columns: Columns) -> None:
+    """What is no text stands in the middle."""
+    for cell, (_title, _width, key) in zip(row.cells, columns, strict=True):
         if key not in TO_THE_LEFT:
             cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
+
+
+def _indicators(document: Any) -> None:
+    """The indicators head by head, each head's name in one cell beside its rows."""
+    widths = [width for _title, width, _key in INDICATORS]
+    table, rest = _bare_table(document, 6, widths), [""] * (len(INDICATORS) - 1)
+    keys = [key for _title, _width, key in INDICATORS[1:]]
+    cells = ["{% vm %}{{ head.label }}", *(f"{{{{ row.{key} }}}}" for key in keys)]
+    texts = (
+        [title for title, _width, _key in INDICATORS],
+        ["{%tr for head in indicator_heads %}", *rest], ["{%tr for row in head.rows %}", *rest],
+        cells, ["{%tr endfor %}", *rest], ["{%tr endfor %}", *rest],
+    )
+    for row, said in zip(table.rows, texts, strict=True):
+        _write_row(row, said)
+    _centre(table.rows[3], INDICATORS)
     _repeat_head(table)
 
 
 def _months(document: Any) -> None:
-    """Each indicator in two rows, done and planned, over the months of the cycle."""
+    """Each indicator: what was done in each month of the cycle, and what was planned."""
     name_cm, kind_cm, month_cm = MONTHS_CM
-    table = _bare_table(document, 5, [name_cm, kind_cm, *[month_cm] * 12])
+    table = _bare_table(document, 7, [name_cm, kind_cm, *[month_cm] * 12])
     rest = [""] * 13
     texts = (
         ["指标", "月份", *(f"{{{{ months[{number}] }}}}" for number in range(12))],
         ["{%tr for row in by_month %}", *rest],
         ["{{ row.label }}", "完成", *(f"{{{{ row.done[{number}] }}}}" for number in range(12))],
-        ["", "计划", *(f"{{{{ row.planned[{number}] }}}}" for number in range(12))],
-        ["{%tr endfor %}", *rest],
+        ["{%tr if row.has_plan %}", *rest],
+        ["", "{{ row.plan_label }}", *(f"{{{{ row.planned[{n}] }}}}" for n in range(12))],
+        ["{%tr endif %}", *rest], ["{%tr endfor %}", *rest],
     )
     for row, said in zip(table.rows, texts, strict=True):
         _write_row(row, said, SMALL_CELL)
         for cell in row.cells[1:]:
             cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
-    label = table.cell(2, 0).merge(table.cell(3, 0))
-    label._tc.remove(label.paragraphs[-1]._p)  # noqa: SLF001 - what merging adds
+    _narrow_margins(table)
+    _begin_merge(table.cell(2, 0), "restart")
+    _begin_merge(table.cell(4, 0), None)
     _repeat_head(table)
+
+
+def _narrow_margins(table: Any) -> None:
+    """Leave the width of a month to its figure."""
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), "20")
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    look = table._tbl.tblPr.find(qn("w:tblLook"))  # noqa: SLF001 - as above
+    look.addprevious(margins)
+
+
+def _begin_merge(cell: Any, says: str | None) -> None:
+    """A cell that begins, or without ``says`` goes on with, one over several rows.
+
+    Between the two stand control rows, over which python-docx would merge as well.
+    """
+    merge = OxmlElement("w:vMerge")
+    if says is not None:
+        merge.set(qn("w:val"), says)
+    cell._tc.get_or_add_tcPr().append(merge)  # noqa: SLF001 - as above
 
 
 def _month_charts(document: Any) -> None:

@@ -52,10 +52,14 @@ def fillings(sheet: ScoreSheet, proof: Proof, document: DocxTemplate) -> dict[st
     return {
         "sheet": sheet,
         "title": f"{sheet.cycle} 项目周期评估得分表",
-        "imprint": tables.imprint(sheet),
+        "imprint": tables.imprint(sheet).replace("；评估码", "\n评估码"),
         "warning": tables.warning(sheet),
         "summary": summary(sheet),
         "heads": _named(tables.heads(sheet), "head", "count", "weight", "judged", "points"),
+        "indicator_heads": [
+            {"label": head.head.label, "rows": [_indicator(head.head.label, r) for r in head.rows]}
+            for head in sheet.heads if head.rows
+        ],
         "indicators": [
             _indicator("" if number else head.head.label, row)
             for head in sheet.heads for number, row in enumerate(head.rows)
@@ -107,8 +111,9 @@ def _indicator(head: str, row: SheetRow) -> dict[str, str]:
 def _month_row(row: SheetRow) -> dict[str, Any]:
     return {
         "label": f"{row.target.label}（{row.target.unit.label}）",
-        "done": _twelve([said(tables.number_of(month.actual)) for month in row.months]),
-        "planned": _twelve([said(round(month.planned, 1)) for month in row.months]),
+        "done": _twelve([month.actual.display if month.actual else "" for month in row.months]),
+        "planned": _twelve([said(month.planned) for month in row.months]),
+        "has_plan": row.has_plan, "plan_label": row.plan_label,
     }
 
 

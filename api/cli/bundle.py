@@ -7,11 +7,19 @@ from pathlib import Path
 
 import click
 
-from api.cli.common import CommandFailedError, json_option, needs_ledger, print_json, read_settings
+from api.cli.common import (
+    CommandFailedError,
+    json_option,
+    needs_ledger,
+    only_station,
+    print_json,
+    read_settings,
+)
 from api.cli.imports import progress_bar
 from projections.integrity import thresholds_of
+from projections.stations import station_codes
 from workers.bundles import Asked, seal_and_write
-from workers.runtime import opened_ledger
+from workers.runtime import Runtime, opened_ledger
 from workers.sealing import SealBrokenError
 from workers.seals import Seals
 from workers.settings import Settings
@@ -21,7 +29,7 @@ a_day = click.DateTime(["%Y-%m-%d"])
 
 @click.command
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--station", required=True, help="社工站编号。")
+@click.option("--station", help="社工站编号（只有一个站时可省略）。")
 @click.option("--from", "first", type=a_day, help="从哪一天的服务（省略为最早）。")
 @click.option("--to", "last", type=a_day, help="到哪一天的服务（省略为最近）。")
 @click.option(
@@ -31,7 +39,7 @@ a_day = click.DateTime(["%Y-%m-%d"])
 @click.option("--at", "size", type=int, help="按某一条数时的检查点（省略为先存证再取最新的）。")
 @json_option
 def bundle(
-    file: Path, station: str, first: datetime | None, last: datetime | None,
+    file: Path, station: str | None, first: datetime | None, last: datetime | None,
     *, cycle: str | None, size: int | None, as_json: bool,
 ) -> None:
     """把一个社工站的记录连同证明写成一个文件 FILE，供离线核对。"""
@@ -39,7 +47,7 @@ def bundle(
     needs_ledger(settings)
     if not file.absolute().parent.is_dir():
         raise CommandFailedError(f"目录 {file.absolute().parent} 不存在")
-    asked = _asked(settings, station, first, last, cycle)
+    asked = _asked(settings, station or _only(settings), first, last, cycle)
     with opened_ledger(settings) as ledger, progress_bar("导出") as progress:
         seals = Seals(settings.database_url)
         try:
@@ -61,6 +69,17 @@ def bundle(
         click.echo(f"核对：taizhang verify {file} --key {manifest.key}")
         if manifest.cycle is not None:
             click.echo(f"复算：taizhang evaluate {file} --key {manifest.key}")
+
+
+def _only(settings: Settings) -> str:
+    """The station, where there is one."""
+    runtime = Runtime(settings)
+    try:
+        runtime.read_models.advance(runtime.ledger)
+        with runtime.read_models.engine.connect() as connection:
+            return only_station(station_codes(connection))
+    finally:
+        runtime.close()
 
 
 def _asked(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +15,15 @@ import click
 import msgspec
 import psycopg
 from redis.exceptions import RedisError
+from rich import box
 from rich.console import Console
+from rich.table import Table
 from sqlalchemy.exc import OperationalError
 
 from domain.kernel import Refused
 from domain.ledger import BadDatabaseUrlError, LedgerNotPreparedError
+from domain.scoring import Direction
+from domain.task_book import TaskIndicator
 from workers import logs
 from workers.embedded import NoRedisServerError
 from workers.keyring import BadMasterKeyError
@@ -32,6 +37,11 @@ UNREACHABLE: Final = 3
 
 talk: Final = Console(stderr=True, highlight=False, soft_wrap=True)
 """Where a command speaks to its user; the result alone goes to standard output."""
+
+WIDE: Final = 130
+"""In how many columns a table of many can be read; below it is printed otherwise."""
+REDIRECTED: Final = 200
+"""How wide a table is in a file, where no window cuts it."""
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -117,6 +127,28 @@ def json_option(function: Function) -> Function:
     """The option ``--json`` of every command that prints."""
     option = click.option("--json", "as_json", is_flag=True, help="以 JSON 输出结果。")
     return option(function)
+
+
+def results() -> Console:
+    """Where a command prints its result: as wide as the window, in a file as wide as it likes."""
+    found = Console(highlight=False)
+    if found.is_terminal or "COLUMNS" in os.environ:
+        return found
+    return Console(highlight=False, width=REDIRECTED)
+
+
+def table_of(title: str, names: Iterable[str], texts: Container[str]) -> Table:
+    """A table that fits into 80 columns: thin lines, ``texts`` to the left, nothing cut off."""
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in names:
+        table.add_column(name, justify="left" if name in texts else "right", overflow="fold")
+    return table
+
+
+def wanted(target: TaskIndicator) -> str:
+    """What a target asks for, briefly: ≥130户."""
+    sign = "≥" if target.direction is Direction.AT_LEAST else "≤"
+    return f"{sign}{target.target}{target.unit.label}"
 
 
 def print_json(result: Any) -> None:

@@ -29,8 +29,9 @@ from projections.monthly_report import Opener, monthly_report
 from projections.published_reports import publications_for
 from projections.store import writing
 from workers.demo import DEMO_MONTH, DEMO_PUBLISHED, DEMO_SOURCE, DEMO_STATION, demo_history
+from workers.demo.afterwards import BECAUSE, RESTATED, later_history
 from workers.history import import_history
-from workers.publishing import preview, publish
+from workers.publishing import preview, publish, restate
 from workers.queues import Wakeups
 from workers.reports import write_docx
 from workers.runtime import Runtime
@@ -115,6 +116,7 @@ def load(settings: Settings) -> Loaded:
         talk.print("正在由任务进程计入各项数字 …")
         _caught_up(runtime, wakeups)
         _publish_earlier_months(runtime, wakeups)
+        _go_on(runtime, wakeups)
         head = runtime.ledger.head()
         target = settings.home / "reports" / f"{DEMO_STATION}-{DEMO_MONTH}.docx"
         with runtime.read_models.engine.connect() as connection:
@@ -150,6 +152,15 @@ def _publish_earlier_months(runtime: Runtime, wakeups: Wakeups) -> None:
             )
             publish(press, month, context, found.warnings)
             _caught_up(runtime, wakeups)
+
+
+def _go_on(runtime: Runtime, wakeups: Wakeups) -> None:
+    """Record what came after the publications, and restate one of them; once."""
+    import_history(runtime.ledger, later_history(), DEMO_STATION, DEMO_SOURCE, now())
+    _caught_up(runtime, wakeups)
+    if len(publications_for(runtime.ledger, DEMO_STATION, RESTATED)) == 1:
+        restate(press_of(runtime), RESTATED, lead_context("demo-lead", DEMO_STATION), BECAUSE)
+        _caught_up(runtime, wakeups)
 
 
 def _introduce(

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from api.access_log import AccessAction
-from api.cli.common import json_option, print_json
+from api.cli.common import WIDE, json_option, print_json, results, table_of
 from api.cli.looking import DAY, Look, looking
 from api.explaining_data import answer_data, explanation_data, question_data
 from api.explaining_questions import Named, Posed, about_of, posed
@@ -25,7 +24,7 @@ PERIOD_HELP: Final = "期间：2024-11、2024-Q4、2024-2025，或 2024-07-01..2
 @click.command
 @click.argument("code")
 @click.option("--month", required=True, metavar="期间", help=PERIOD_HELP)
-@click.option("--household", help="这一户为什么不在其中（或由什么计入）。")
+@click.option("--household", help="这一户（编号或档案号）为什么不在其中，或由什么计入。")
 @click.option("--person", help="这个人为什么不在其中。")
 @click.option("--volunteer", help="这名志愿者为什么不在其中。")
 @click.option("--record", help="这条记录为什么不在其中：编号、种类/编号或 种类/编号/第几条。")
@@ -71,7 +70,7 @@ def _answered(found: Posed, about: dict[str, Any], look: Look) -> dict[str, Any]
 
 def _print_explanation(told: dict[str, Any]) -> None:
     figure, published = told["figure"], told["published"]
-    console = Console(highlight=False)
+    console = results()
     console.print(f"{figure['label']}：{figure['display']} {figure['unit']}"
                   f"（{told['from']} 至 {told['to']}，口径 {told['indicator_set']} "
                   f"第 {told['indicator_set_version']} 版，台账至第 {told['position']} 条）")
@@ -83,24 +82,42 @@ def _print_explanation(told: dict[str, Any]) -> None:
         console.print(f"  {'减去' if part['sign'] < 0 else '由'} {part['label']} {part['display']}")
     for month in told["months"]:
         console.print(f"  {month['to']} 为 {month['display']}")
-    if told["items"]:
+    if told["items"] and console.width >= WIDE:
         console.print(_lines(told))
+    elif told["items"]:
+        _print_lines(told)
 
 
 def _lines(told: dict[str, Any]) -> Table:
-    table = Table(title=f"{told['postings']} 条分录，{told['records']} 条记录")
-    table.add_column("计数", justify="right")
-    for name in ("日期", "记录", "社区", "计作", "录入", "台账位置"):
-        table.add_column(name)
+    names = ("计数", "日期", "记录", "社区", "计作", "录入", "台账位置")
+    table = table_of(_counted(told), names, set(names) - {"计数", "台账位置"})
     for line in told["items"]:
-        late = "（补录）" if line["is_late"] else ""
         table.add_row(
             f"{line['amount']:+d}", line["effective_on"],
             f"{line['label']} {line['id']}#{line['entry']}", line["values"]["community"],
-            line["counts_as"] or "", f"{line['recorded_at'][:10]} {line['actor']}{late}",
-            str(line["position"]),
+            line["counts_as"] or "", _entered(line), str(line["position"]),
         )
     return table
+
+
+def _print_lines(told: dict[str, Any]) -> None:
+    """The same where a table is too wide: two lines each, with the whole id."""
+    click.echo(_counted(told))
+    for line in told["items"]:
+        counts_as = f"，计作 {line['counts_as']}" if line["counts_as"] else ""
+        click.echo(f"  {line['amount']:+d} {line['effective_on']} {line['label']} "
+                   f"{line['id']} 第 {line['entry']} 条")
+        click.echo(f"     {line['values']['community']}{counts_as}，{_entered(line)} 录入，"
+                   f"台账位置 {line['position']}")
+
+
+def _counted(told: dict[str, Any]) -> str:
+    return f"{told['postings']} 条分录，{told['records']} 条记录"
+
+
+def _entered(line: dict[str, Any]) -> str:
+    late = "（补录）" if line["is_late"] else ""
+    return f"{line['recorded_at'][:10]} {line['actor']}{late}"
 
 
 def _print_answer(told: dict[str, Any], indent: str = "") -> None:

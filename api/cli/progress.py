@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Final
 
 import click
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy import Connection
 
 from api.cli.common import (
@@ -16,16 +16,23 @@ from api.cli.common import (
     only_station,
     print_json,
     read_settings,
+    results,
+    table_of,
+    wanted,
 )
 from api.report_data import KNOWN_AT_HELP
 from api.task_books import progress_data
 from domain.kernel import STATION_TIME
+from domain.scoring import decimal_said
 from projections.moments import KnownAt, Moment, known_at_text, parse_known_at, refuse_ahead
 from projections.standing import summed
 from projections.stations import station_codes
 from projections.task_progress import TaskBookProgress, task_book_progress
 from projections.timeline import records_of_kind
 from workers.runtime import Runtime
+
+JUDGED: Final = "人工"
+"""What stands in the place of what no indicator counts."""
 
 
 @click.command
@@ -78,27 +85,29 @@ def _only(connection: Connection, station: str) -> str:
 
 
 def _print(found: TaskBookProgress) -> None:
-    table = Table(
-        title=f"{found.drafted.title}（{found.book.status.label}）截至 {found.as_of}",
-        caption=f"口径 {found.indicator_set.code} 第 {found.indicator_set.version} 版",
-    )
-    for name in ("指标", "目标", "应完成", "完成", "预计", "单位", "完成率", "得分", "进度"):
-        is_text = name in {"指标", "单位", "进度"}
-        table.add_column(name, justify="left" if is_text else "right")
+    names = ("指标", "目标", "应完成", "完成", "预计", "完成率", "得分", "进度")
+    title = f"{found.drafted.title}（{found.book.status.label}）截至 {found.as_of}"
+    table = table_of(title, names, {"指标", "进度"})
     for row in found.rows:
         target = row.target
         table.add_row(
-            target.label, f"{target.direction.label} {target.target}", _said(row.expected),
-            row.actual.display if row.actual else "人工评定", _said(row.forecast),
-            target.unit.label,
-            "" if row.completed_percent is None else f"{row.completed_percent}%",
+            target.label, wanted(target), _said(row.expected),
+            row.actual.display if row.actual else JUDGED, _said(row.forecast),
+            "" if row.completed_percent is None else f"{_said(row.completed_percent)}%",
             f"{_said(row.points)}/{target.weight}", row.light.label,
         )
-    console = Console(highlight=False)
+    console = results()
     console.print(table)
+    for row in found.rows:
+        if row.counted_by:
+            version, since = row.counted_by.version, row.counted_by.valid_from
+            console.print(f"  {row.target.label}：按第 {version} 版口径（{since} 起有效）计")
+    console.print(f"口径 {found.indicator_set.code} 第 {found.indicator_set.version} 版")
     for head in found.heads:
-        console.print(f"{head.head.label}：{head.points} / {head.weight} 分")
+        is_counted = any(row.actual for row in found.under(head.head))
+        given = f"{_said(head.points)} / {head.weight} 分"
+        console.print(f"{head.head.label}：{given if is_counted else f'{head.weight} 分人工评定'}")
 
 
-def _said(value: object) -> str:
-    return "" if value is None else str(value)
+def _said(value: Decimal | None) -> str:
+    return "" if value is None else decimal_said(value)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from rich.table import Table
 
-from api.cli.common import CommandFailedError
+from api.cli.common import WIDE, CommandFailedError, results, table_of, wanted
+from domain.scoring import decimal_said
 from projections.evaluation.beside import Beside
 from projections.evaluation.score_sheet import BY_REVIEWERS, MonthFigures, ScoreSheet, SheetRow
 from workers.reports import BadTemplateError
@@ -18,8 +19,8 @@ from workers.score_sheet_tables import Proof
 from workers.score_sheet_word import write_score_document
 
 TEXTS: Final = {"指标", "单位", "月份", "社工站", "说明", "数字"}
-MONTHS_WIDTH: Final = 130
-"""In how many columns twelve months can be read."""
+MONTHS_AT_ONCE: Final = 6
+"""How many months a narrow window shows in one table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def _in_folder(file: Path) -> Path:
 
 def print_sheet(sheet: ScoreSheet) -> None:
     """The sheet by heads, by month, and what a reviewer must know beside it."""
-    console = Console(highlight=False)
+    console = results()
     console.print(
         f"[bold]{sheet.name}　{sheet.cycle} 年度评估[/bold]\n"
         f"{sheet.title or '没有已审定的任务书：只有数字，不计分'}；"
@@ -66,13 +67,15 @@ def print_sheet(sheet: ScoreSheet) -> None:
         f"口径 {sheet.indicator_set} 第 {sheet.indicator_version} 版"
     )
     for head in sheet.heads:
-        title = f"{head.head.label}　{head.points} / {head.weight - head.judged_weight} 分"
+        counted = head.weight - head.judged_weight
+        given = [f"{decimal_said(head.points)} / {counted} 分"] if counted else []
         if head.judged_weight:
-            title += f"，另 {head.judged_weight} 分{BY_REVIEWERS}"
+            given.append(f"{'另 ' if given else ''}{head.judged_weight} 分{BY_REVIEWERS}")
+        title = f"{head.head.label}　{'，'.join(given)}"
         if not head.rows:
             console.print(f"{head.head.label}：任务书没有列指标")
             continue
-        table = _table(title, "指标", "目标", "完成", "单位", "完成率", "得分", "分值", "补录")
+        table = table_of(title, ("指标", "目标", "完成", "完成率", "得分", "分值", "补录"), TEXTS)
         for row in head.rows:
             table.add_row(*_cells(row))
         console.print(table)
@@ -80,30 +83,22 @@ def print_sheet(sheet: ScoreSheet) -> None:
             if row.remark:
                 console.print(f"  {row.target.label}：{row.remark}")
     console.print(
-        f"[bold]合计 {sheet.points} / {sheet.weight - sheet.judged_weight} 分[/bold]"
+        f"[bold]合计 {decimal_said(sheet.points)} / {sheet.weight - sheet.judged_weight} 分[/bold]"
         + (f"，另 {sheet.judged_weight} 分{BY_REVIEWERS}" if sheet.judged_weight else "")
     )
     _print_months(console, sheet)
     _print_remarks(console, sheet)
 
 
-def _table(title: str, *names: str) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in names:
-        table.add_column(name, justify="left" if name in TEXTS else "right")
-    return table
-
-
 def _cells(row: SheetRow) -> tuple[str, ...]:
     target = row.target
     if row.is_judged:
-        return (target.label, "", "", "", "", BY_REVIEWERS, str(target.weight), "")
+        return (target.label, "", "", "", BY_REVIEWERS, str(target.weight), "")
     assert row.actual is not None
     return (
-        target.label, f"{target.direction.label} {target.target}", row.actual.display,
-        target.unit.label,
-        "" if row.completed_percent is None else f"{row.completed_percent}%",
-        "" if row.points is None else str(row.points), str(target.weight),
+        target.label, wanted(target), row.actual.display,
+        "" if row.completed_percent is None else f"{decimal_said(row.completed_percent)}%",
+        _points(row.points), str(target.weight),
         str(row.late) if row.late else "",
     )
 
@@ -112,15 +107,15 @@ def _print_months(console: Console, sheet: ScoreSheet) -> None:
     rows = [row for row in sheet.rows if not row.is_judged]
     if not rows:
         return
-    if console.width < MONTHS_WIDTH:
-        console.print("分月完成值：窗口太窄，未列出；见 --json 或“评估”页")
-        return
-    months = [month.month for month in rows[0].months]
-    table = _table("分月完成值", "指标", *(month[2:] for month in months))
-    for row in rows:
-        values = (month.actual.display if month.actual else "" for month in row.months)
-        table.add_row(row.target.label, *values)
-    console.print(table)
+    count = len(rows[0].months)
+    at_once = count if console.width >= WIDE else MONTHS_AT_ONCE
+    for start in range(0, count, at_once):
+        months = rows[0].months[start : start + at_once]
+        table = table_of("分月完成值", ("指标", *(m.month[2:] for m in months)), TEXTS)
+        for row in rows:
+            values = (m.actual.display if m.actual else "" for m in row.months)
+            table.add_row(row.target.label, *list(values)[start : start + at_once])
+        console.print(table)
 
 
 def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
@@ -134,7 +129,7 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
         for figure in report.changed:
             console.print(f"    {figure.label}：发布 {figure.before}，现为 {figure.after}")
     for month in sheet.unpublished:
-        console.print(f"未发布 {month.month}：{_unpublished(sheet, month)}")
+        console.print(f"{month.month} {_unpublished(sheet, month)}")
     console.print(f"可疑之处：{sheet.signal_count} 处（taizhang signals 逐条列出）")
     if sheet.projected is not None:
         console.print(
@@ -159,33 +154,34 @@ def _unpublished(sheet: ScoreSheet, month: MonthFigures) -> str:
 
 def print_beside(found: Beside) -> None:
     """Two sheets side by side: the rows, and every figure that differs."""
-    console = Console(highlight=False)
-    table = _table(
+    console = results()
+    table = table_of(
         f"{found.sheet.name}　{found.sheet.cycle}：现行与试算并列",
-        "指标", "分值", "现行完成", "得分", "试算完成", "试算得分",
+        ("指标", "分值", "现行完成", "得分", "试算完成", "试算得分"), TEXTS,
     )
     for row in found.rows:
         table.add_row(
             row.label, str(row.weight), row.actual, _points(row.points), row.other_actual,
             _points(row.other_points),
         )
-    table.add_row("合计", "", "", str(found.sheet.points), "", str(found.other.points))
+    table.add_row("合计", "", "", _points(found.sheet.points), "", _points(found.other.points))
     console.print(table)
-    differing = _table("不同的数字", "月份", "数字", "现行", "试算")
+    differing = table_of("不同的数字", ("月份", "数字", "现行", "试算"), TEXTS)
     for figure in found.figures:
         differing.add_row(figure.where, figure.label, figure.replayed or "—", figure.other or "—")
     console.print(differing if found.figures else "各月数字都相同")
     console.print("试算什么也没有保存。")
 
 
-def _points(points: object) -> str:
-    return "" if points is None else str(points)
+def _points(points: Decimal | None) -> str:
+    return "" if points is None else decimal_said(points)
 
 
 def print_runs(cycle: str, rows: list[dict[str, Any]], seconds: float) -> None:
     """The result of each station."""
-    console = Console(highlight=False)
-    table = _table(f"{cycle} 年度评估", "社工站", "得分", "由评审填写", "分值", "说明")
+    console = results()
+    names = ("社工站", "得分", "由评审填写", "分值", "说明")
+    table = table_of(f"{cycle} 年度评估", names, TEXTS)
     for row in rows:
         table.add_row(
             row["station"], row.get("points", ""), str(row.get("judged_weight", "")),

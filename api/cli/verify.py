@@ -144,11 +144,23 @@ def _verify_bundle(
 
 def _say_bundle(manifest: Manifest, verdict: Verdict) -> None:
     say_faults(verdict)
-    span = f"{manifest.first or '最早'} 至 {manifest.last or '最近'}"
     click.echo(
-        f"社工站 {manifest.station}，{span}：{verdict.events} 条记录，"
+        f"社工站 {manifest.station}，{span_said(manifest)}，{verdict.events} 条，"
         f"取自 {manifest.origin} 有 {manifest.size} 条时的台账。"
     )
+
+
+def span_said(manifest: Manifest) -> str:
+    """Which days of service a bundle is about, in plain words."""
+    match manifest.first, manifest.last:
+        case None, None:
+            return "全部日期的记录"
+        case first, None:
+            return f"服务日期在 {first} 及以后的记录"
+        case None, last:
+            return f"服务日期在 {last} 及以前的记录"
+        case first, last:
+            return f"服务日期在 {first} 至 {last} 的记录"
 
 
 # ---- both ----

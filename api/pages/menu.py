@@ -15,6 +15,7 @@ from api.identity import (
     MANAGE_ACCOUNTS,
     OPERATE,
     PERMIT_NAMES,
+    POLICY,
     READ_ACCESSES,
     READ_CASES,
     READ_EVALUATIONS,
@@ -23,6 +24,8 @@ from api.identity import (
     Caller,
     allowed,
 )
+from api.policy import CASEWORK
+from domain.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,21 @@ class Place:
     noun: str = ""
     quick: bool = False
     """Whether it stands in the bar at the foot of a phone."""
+    records: bool = False
+    """Whether it is for those only who record the station's work."""
+
+    def is_for(self, role: Role) -> bool:
+        """Whether a role has something to do there."""
+        is_idle = self.records and not CASEWORK & POLICY[role].records
+        return allowed(role, self.verb, self.noun) and not is_idle
 
 
 PLACES: Final = (
     Place("pages.home", "今日", "sun", READ_FIGURES, "1", quick=True),
     Place("pages.household_list_page", "户", "home", READ_CASES, "2", quick=True),
-    Place("pages.record_choice", "记录", "pencil-square", READ_RECORDS, "3", quick=True),
+    Place(
+        "pages.record_choice", "记录", "pencil-square", READ_RECORDS, "3", quick=True, records=True
+    ),
     Place("pages.volunteers_page", "志愿者", "hand-raised", READ_CASES, "4", noun="volunteers"),
     Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
     Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
@@ -77,7 +89,7 @@ class Entry:
 
 def menu(who: Caller) -> list[Entry]:
     """The menu of a caller."""
-    shown = {url_for(p.endpoint): p for p in PLACES if allowed(who.role, p.verb, p.noun)}
+    shown = {url_for(p.endpoint): p for p in PLACES if p.is_for(who.role)}
     here = max((href for href in shown if _is_within(href)), key=len, default="")
     return [Entry(place, href, href == here) for href, place in shown.items()]
 

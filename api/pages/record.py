@@ -104,7 +104,7 @@ def record_choice() -> str:
     """What can be recorded at a station."""
     one_station()
     return render_template(
-        "pages/record_choice.html", often=OFTEN,
+        "pages/record_choice.html", often=shortcuts_for_household(),
         registering=REGISTERING if may_state(REGISTERING.topic) else None,
         others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)],
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from api.identity import (
     allowed,
     caller,
     may,
+    opens,
     today,
 )
 from api.language import SOURCE, language
@@ -29,6 +31,7 @@ from api.queries import one_station, report_at
 from api.services import services
 from domain.code_lists import code_list
 from domain.kernel import STATION_TIME
+from domain.scoring import decimal_said
 from projections.figures import Period, figures
 from projections.indicator_versions import station_set
 from projections.moments import Moment
@@ -65,7 +68,7 @@ def _surroundings() -> dict[str, Any]:
     """What every page shows."""
     who = g.get("caller")
     return {
-        "caller": who, "places": menu(who) if who else [], "may": may,
+        "caller": who, "places": menu(who) if who else [], "may": may, "opens": opens,
         "form_token": form_token(),
     }
 
@@ -74,6 +77,12 @@ def _surroundings() -> dict[str, Any]:
 def clock(instant: datetime) -> str:
     """An instant as people read it: day, hour and minute in the stations' time."""
     return f"{instant.astimezone(STATION_TIME):%Y-%m-%d %H:%M}"
+
+
+@pages.app_template_filter("decimal")
+def decimal(value: Decimal | str) -> str:
+    """Points and shares as they are printed everywhere."""
+    return decimal_said(Decimal(value))
 
 
 def _months(station: str) -> list[str]:

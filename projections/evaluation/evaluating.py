@@ -237,7 +237,8 @@ def _months(row: Progress) -> Iterator[MonthOfRow]:
     for month in row.months:
         actual = None if month.actual is None else printed(month.actual)
         yield MonthOfRow(
-            f"{month.period.first:%Y-%m}", month.planned, actual, month.is_reported
+            f"{month.period.first:%Y-%m}", month.planned if row.has_monthly_plan else None,
+            actual, month.is_reported,
         )
 
 

@@ -20,18 +20,21 @@ from projections.task_progress import LaterDefinition
 
 BY_REVIEWERS: Final = "由评审填写"
 """What stands in the place of points that no event can give."""
+NOT_IN_BOOK: Final = "任务书未列"
+"""What stands in the place of points where the task book has nothing under a head."""
 
 
 @dataclass(frozen=True, slots=True)
 class MonthOfRow:
     """A month of an indicator: what was planned and what was done.
 
-    ``is_reported`` is false where the indicator was defined only later, so that the
-    month's own report has no such row.
+    ``planned`` is ``None`` where a month's share of the target says nothing: of a distinct
+    count, and of what is wanted less than once a month. ``is_reported`` is false where the
+    indicator was defined only later, so that the month's own report has no such row.
     """
 
     month: str
-    planned: Decimal
+    planned: Decimal | None
     actual: PublishedFigure | None
     is_reported: bool = True
 
@@ -67,6 +70,17 @@ class SheetRow:
     counted_by: LaterDefinition | None = None
 
     @property
+    def has_plan(self) -> bool:
+        """Whether its months can be held against what was planned for them."""
+        return any(month.planned is not None for month in self.months)
+
+    @property
+    def plan_label(self) -> str:
+        """What the planned row is: a level that is wanted all the time is no plan."""
+        every = {month.planned for month in self.months}
+        return "要求" if every == {Decimal(self.target.target)} else "计划"
+
+    @property
     def remark(self) -> str | None:
         """By which other version it is counted, in words; ``None`` where by the sheet's own."""
         if self.counted_by is None:
@@ -86,6 +100,13 @@ class SheetHead:
 
     head: Head
     rows: tuple[SheetRow, ...] = ()
+
+    @property
+    def result(self) -> Decimal | str:
+        """What stands as the head's points: those of the log, or that it can give none."""
+        if not self.rows:
+            return NOT_IN_BOOK
+        return self.points if self.weight > self.judged_weight else BY_REVIEWERS
 
     @property
     def weight(self) -> int:

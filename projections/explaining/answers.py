@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from sqlalchemy import select
@@ -104,7 +105,8 @@ def not_counted(
     told += [(record, reasons_of_record(question, record, ())) for record in others]
     told.sort(key=lambda one: _distance(question, one[1]))
     told = _without_the_far(told)
-    reasons = [reason for _record, found in told[:MOST_REASONS] for reason in found]
+    shown = sorted(told[:MOST_REASONS], key=lambda one: _as_read(question, one[1]))
+    reasons = [reason for _record, found in shown for reason in found]
     if not rows and not about.is_record:
         said_of = "、".join(term_said(term) for term in question.sought.terms)
         posts = what_posts(question)
@@ -124,12 +126,19 @@ def _without_the_far(
     return [one for one in told if one not in far[MOST_OUTSIDE:]]
 
 
-def _distance(question: Question, reasons: Sequence[Reason]) -> tuple[bool, int, int]:
-    """How near a record came to being counted: of a kind that counts, near days, few reasons."""
+def _distance(question: Question, reasons: Sequence[Reason]) -> tuple[bool, int, date, int]:
+    """How near a record came to being counted: of a kind that counts, near days, by day."""
     kinds = {Because.OTHER_MEASURE, Because.POSTS_NOTHING}
     on, cut = reasons[0].on, question.cut
     days = max((cut.first - on).days, (on - cut.last).days, 0) if on else 0
-    return reasons[0].because in kinds, days, len(reasons)
+    of_others = reasons[0].because in kinds
+    return of_others, days, on or date.min, reasons[0].position or 0
+
+
+def _as_read(question: Question, reasons: Sequence[Reason]) -> tuple[bool, bool, date, int]:
+    """In which order they are told: what counts, in the period, then outside it, each by day."""
+    of_others, days, on, position = _distance(question, reasons)
+    return of_others, days > 0, on, position
 
 
 def _others(

@@ -17,6 +17,7 @@ from domain.erasure import ErasureStatus
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_station
 from projections.erasures import erasures
 from projections.explaining.question import Question
+from projections.household_status import households
 from projections.postings import postings
 from projections.stations import station_codes
 from projections.timeline import record_subjects, records
@@ -25,6 +26,8 @@ SUBJECTS: Final = {"household": "户", "person": "个人", "volunteer": "志愿�
 """About whom it can be asked."""
 MOST_NAMES: Final = 500
 """How many streams or stations one statement asks for."""
+MOST_OF_NUMBER: Final = 5
+"""How many households of one file number are named."""
 ERASED: Final = (ErasureStatus.APPROVED.value, ErasureStatus.LOCKED.value)
 
 
@@ -33,6 +36,13 @@ class AmbiguousRecord(
     detail="编号 {id} 同时是：{kinds}。请写明种类，如 {example}。",
 ):
     """An id that records of several kinds have."""
+
+
+class AmbiguousFileNumber(
+    Refused, code="ambiguous_file_number", status=409, title="档案号不止一户",
+    detail="档案号 {number} 有几户：{ids}。请写编号。",
+):
+    """A file number that several households were given."""
 
 
 class OfOtherStation(
@@ -105,12 +115,15 @@ class About:
 def about_subject(
     question: Question, kind: str, subject: str, *, sees_all: bool = False
 ) -> About:
-    """A household, person or volunteer of the question's station.
+    """A household, person or volunteer of the question's station; a household by its file
+    number as well, as people know it.
 
     :raises UnknownRecord: where no record of the station names it.
     :raises OfOtherStation: where those of another do, for who ``sees_all`` stations.
     :raises ToldOfNobody: where it was erased or locked.
     """
+    if kind == "household":
+        subject = _of_file_number(question, subject)
     stream_id(question.station, kind, subject)  # refuses what is no id
     named = f"{kind}:{subject}"
     places = _named_at(question, named, [question.station])
@@ -125,6 +138,20 @@ def about_subject(
     family = question.merged.family(kind, subject)
     _refuse_erased(question, kind, subject)
     return About(kind, subject, family)
+
+
+def _of_file_number(question: Question, named: str) -> str:
+    """The household that has a file number; what is none is taken for an id.
+
+    :raises AmbiguousFileNumber: where several have it.
+    """
+    query = select(households.c.household).where(
+        households.c.station == question.station, households.c.file_number == named
+    )
+    found = sorted(question.connection.execute(query.limit(MOST_OF_NUMBER)).scalars())
+    if len(found) > 1:
+        raise AmbiguousFileNumber(number=named, ids="、".join(found))
+    return found[0] if found else named
 
 
 def _named_at(question: Question, subject: str, stations: Sequence[str]) -> list[str]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import ast
 import gzip
+import hashlib
 import inspect
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
 
 from api.cli import COMMANDS, chinese, main
-from projections.evaluation.score_sheet import ScoreSheet
 from workers.demo import DEMO_STATION, demo_history
 
 Run = Callable[..., Result]
@@ -94,7 +96,9 @@ def history(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_history_is_checked_imported_and_reported(run: Run, history: Path, tmp_path: Path) -> None:
+def test_a_history_is_checked_imported_and_reported(
+    run: Run, history: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     imported = ("import", "history", str(history), "--station", DEMO_STATION, "--json")
     checked = json.loads(run(*imported, "--dry-run").stdout)
     assert (checked["written"], checked["fault_count"]) == (0, 0)
@@ -124,6 +128,32 @@ def test_a_history_is_checked_imported_and_reported(run: Run, history: Path, tmp
     assert "更新困难群体服务信息" in printed
     assert "没有变化" in run("figures", "--month", "2024-11", "--since", "2025-12-31").stdout
     assert run("figures", "--month", "2024-11", "--since", "gestern").exit_code == 2
+    _tables_fit(run, monkeypatch)
+    # a score sheet names published reports, and is not taken for one; its bundle needs no --station
+    sheet = tmp_path / "评估得分表.docx"
+    assert run("evaluate", "--docx", str(sheet)).exit_code == 0
+    refused = run("report", "check", str(sheet))
+    assert (refused.exit_code, "taizhang evaluate --cycle 2024-2025" in refused.stderr) == (1, True)
+    bundled = run("bundle", str(tmp_path / "b.zip"))
+    key = run("key").stdout.strip()
+    assert "全部日期的记录" in run("verify", str(tmp_path / "b.zip"), "--key", key).stdout
+    assert bundled.exit_code == 0
+
+
+def _tables_fit(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a file and in a window of 80 columns nothing of a table is cut off or left out."""
+    commands = (("evaluate",), ("progress",), ("explain", "person_visits", "--month", "2024-11"))
+    wide = [run(*command).stdout for command in commands]
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = [run(*command).stdout for command in commands]
+    for printed in (*wide, *narrow):
+        assert "…" not in printed
+    assert all(month in wide[0] and month in narrow[0] for month in ("24-07", "24-12", "25-06"))
+    assert max(cell_len(line) for printed in narrow for line in printed.splitlines()) <= 80
+    ids = re.findall(r"[0-9a-f]{32}", wide[2])
+    assert set(ids) == set(re.findall(r"[0-9a-f]{32}", narrow[2]))
+    assert len(ids) > 20
+    monkeypatch.delenv("COLUMNS")
 
 
 def test_a_faulty_history_names_its_lines_and_writes_nothing(run: Run, history: Path) -> None:
@@ -193,9 +223,9 @@ def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp
     (row,) = json.loads(run(*cycle[:-1], "--all", "--actor", "评审", "--json").stdout)["stations"]
     assert row["code"] == sheet["code"]
     printed = json.loads(run(*cycle, "--actor", "评审").stdout)
-    files = tmp_path.rglob("evaluations/st-*.json")
-    kept = [msgspec.json.decode(file.read_bytes(), type=ScoreSheet) for file in files]
-    assert printed["code"] in {one.code for one in kept}
+    files = tmp_path.rglob("evaluations/*.json")
+    kept = [msgspec.json.decode(file.read_bytes(), type=dict[str, msgspec.Raw]) for file in files]
+    assert printed["code"] in {hashlib.sha256(one["sheet"]).hexdigest() for one in kept}
     assert len(kept) == 2
     file = tmp_path / "rules.json"
     file.write_text('[{"code": "visits", "label": "走访"}]', encoding="utf-8")

@@ -186,7 +186,7 @@ def test_a_sheet_that_is_not_recorded_has_its_code_its_comparison_and_its_files(
     assert "与统计逐月逐项比对：完全一致" in page
     # November was never published, and is not called the same as anything
     unpublished = page.partition("<h2>与已发布的报告对照</h2>")[2].partition("</table>")[0]
-    assert re.findall(r"<td>(2\d{3}-\d\d)</td>", unpublished) == ["2024-11"]
+    assert re.findall(r'<td class="day">(2\d{3}-\d\d)</td>', unpublished) == ["2024-11"]
     assert "志愿者培训 1次" in unpublished
     for name, folder in (("docx", "word/document"), ("xlsx", "xl/worksheets/")):
         answer = evaluated.get(f"/evaluations/{CYCLE}/{name}", role="reviewer")

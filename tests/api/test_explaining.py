@@ -208,3 +208,24 @@ def test_the_page_answers_without_a_script(api: Api, november: dict[str, str]) -
         assert api.get(f"/months/2024-11/figures/{code}/why-not?household={november['home']}").status_code == 200
     assert api.get("/months/2024-07-01..2025-06-30/figures/person_visits").status_code == 200
 
+
+
+def test_a_household_is_named_by_its_file_number_as_people_know_it(api: Api) -> None:
+    home = api.household(file_number="JT-0117")
+    for day in ("2024-09-03", "2024-12-02", "2024-10-08"):
+        update = {"occurred_on": day, "fields": ["care"]}
+        api.recorded(f"households/{home}/info-updates", update)
+    api.project()
+    answer = why_not(api, "households_updated", "household=JT-0117")
+    assert answer == why_not(api, "households_updated", f"household={home}")
+    # and what kept it out is read day by day
+    days = [reason["on"] for reason in answer["reasons"] if reason["because"] == "outside_period"]
+    assert days == ["2024-09-03", "2024-10-08", "2024-12-02"]
+    other = api.household(file_number="JT-0117", members=[
+        {"person": "p9", "name": "测试九", "relation": "head"},
+    ])
+    api.project()
+    path = "indicators/lixia-2024/households_updated/why-not?month=2024-11&household=JT-0117"
+    refused = refusal_of(api.get(path), 409, "ambiguous_file_number")
+    assert home in refused["detail"]
+    assert other in refused["detail"]

@@ -214,6 +214,12 @@ def test_an_event_that_was_left_out_is_missed(write: Write) -> None:
     # with its leaf, and without
     shorter = b"".join(lines[:-1])
     assert "missing" in dict(faults(rewritten(file, events__jsonl=shorter)))
+    # each by its position alone: those that stand are not called altered
+    for gone in (0, 1, len(lines) // 2, len(lines) - 1):
+        position = json.loads(lines[gone])["position"]
+        events = b"".join([*lines[:gone], *lines[gone + 1 :]])
+        found = faults(rewritten(file, events__jsonl=events))
+        assert found == [("missing", position), ("member", 0)]
     both = rewritten(file, events__jsonl=shorter, leaves=content[LEAVES][:-40])
     assert {"missing", "proof"} <= set(dict(faults(both)))
 
@@ -221,9 +227,19 @@ def test_an_event_that_was_left_out_is_missed(write: Write) -> None:
 def test_an_event_that_was_added_is_noticed(write: Write) -> None:
     file = write()
     content = members(file)
-    last = content[EVENTS].splitlines(keepends=True)[-1]
-    found = faults(rewritten(file, events__jsonl=content[EVENTS] + last))
-    assert {"changed", "missing"} <= {code for code, _position in found}
+    lines = content[EVENTS].splitlines(keepends=True)
+    far, middle = len(lines) - 1, len(lines) // 2
+    positions = [json.loads(line)["position"] for line in lines]
+    forged = lines[0].replace(b'"home"', b'"home "', 1)
+    for at, line, position in (
+        (far + 1, lines[far], positions[far]), (1, lines[far], positions[far]),
+        (middle, lines[0], positions[0]), (0, forged, positions[0]),
+    ):
+        events = b"".join([*lines[:at], line, *lines[at:]])
+        found = faults(rewritten(file, events__jsonl=events))
+        assert found == [("added", position), ("member", 0)]
+    events = b"".join([*lines[1:middle], lines[0], *lines[middle:]])
+    assert faults(rewritten(file, events__jsonl=events)) == [("moved", positions[0]), ("member", 0)]
 
 
 def test_changed_proofs_are_noticed(write: Write) -> None:

@@ -35,6 +35,7 @@ from projections.monthly_report import MonthlyReport, monthly_report, unopened
 from projections.published_reports import publication
 from projections.task_progress import task_book_progress
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
+from workers.demo.afterwards import BECAUSE, RESTATED, later_history
 from workers.demo.generator import demo_lines
 from workers.demo.many import CASEWORK_STATION, casework_lines, load_lines
 from workers.evaluating import (
@@ -47,7 +48,7 @@ from workers.evaluating import (
 )
 from workers.history import import_history
 from workers.history.lines import Names
-from workers.publishing import Press, preview, publish
+from workers.publishing import Press, preview, publish, restate
 from workers.reports import BadTemplateError, write_docx
 from workers.settings import settings_for
 
@@ -422,3 +423,32 @@ def test_a_run_is_recorded_once_and_its_sheet_can_always_be_made_again(shop: Wor
     with shop.read_models.engine.connect() as connection:
         (listed,) = evaluations_of(connection, DEMO_STATION, CYCLE)
     assert (listed.id, listed.points, listed.code) == ("e1", "70.18", run.code)
+
+
+def test_what_comes_after_the_publications_shows_all_that_an_evaluation_shows(
+    shop: Workshop,
+) -> None:
+    press = Press(shop.ledger, shop.read_models, shop.settings.home / "templates", lambda: None)
+    lead = Desk(shop.ledger, DEMO_STATION).context(NOW, actor="站长", role="lead")
+    for month in ("2024-08", "2024-09"):
+        shop.read_models.advance(shop.ledger)
+        found = preview(press, DEMO_STATION, month, lead.today, opened=unopened)
+        publish(press, month, lead, found.warnings)
+    before = evaluate(shop, DEMO_STATION, Question(CYCLE))
+    lines = list(later_history())
+    found = import_history(shop.ledger, lines, DEMO_STATION, DEMO_SOURCE, NOW)
+    assert (found.faults, found.written) == ([], len(lines))
+    shop.read_models.advance(shop.ledger)
+    restate(press, RESTATED, lead, BECAUSE)
+    after = evaluate(shop, DEMO_STATION, Question(CYCLE))
+    # there are signs, a restated report and a changed one, and months without
+    assert {signal.kind for signal in after.signals} == {"late", "density", "overlap"}
+    assert after.changed == ("2024-09",)
+    assert [report.period for report in after.reports if report.restatements] == ["2024-08"]
+    assert len(after.unpublished) == 9
+    # and no figure of the task book or of November is another
+    assert [row.actual for row in after.rows] == [row.actual for row in before.rows]
+    assert after.months[4] == before.months[4]
+    assert after.points == before.points
+    repeated = import_history(shop.ledger, lines, DEMO_STATION, DEMO_SOURCE, NOW)
+    assert (repeated.written, repeated.repeated) == (0, len(lines))
