@@ -23,7 +23,7 @@ CLOSING: Final = "特此证明。"
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a certificate says: confirmed minutes only, as they were when it was issued."""
+    """What a certificate says: confirmed minutes only."""
 
     number: str
     name: str

@@ -210,10 +210,10 @@ def _certificates(stream: Stream[Any]) -> Iterator[tuple[Entry, ServiceCertifica
 @action(READ_CASES, NOUN)
 def certificate_page(volunteer: str, version: int) -> str:
     """A certificate, to be printed or saved as PDF by the browser."""
-    certificate, now = _certificate(volunteer, version)
+    certificate, issued = _certificate(volunteer, version)
     return render_template(
         "pages/certificate.html", certificate=certificate, volunteer=volunteer, version=version,
-        now=now, title=TITLE, closing=CLOSING,
+        issued=issued, title=TITLE, closing=CLOSING,
     )
 
 
@@ -221,7 +221,7 @@ def certificate_page(volunteer: str, version: int) -> str:
 @action(READ_CASES, NOUN)
 def certificate_docx(volunteer: str, version: int) -> Response:
     """The same as a Word file."""
-    certificate, _now = _certificate(volunteer, version)
+    certificate, _issued = _certificate(volunteer, version)
     noted(f"volunteer:{volunteer}", action=AccessAction.EXPORT)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "certificate.docx"
@@ -230,7 +230,9 @@ def certificate_docx(volunteer: str, version: int) -> Response:
 
 
 def _certificate(volunteer: str, version: int) -> tuple[Certificate, int]:
-    """A certificate as it was issued, and the minutes that its days have now.
+    """A certificate as it stands, and the minutes that it said when it was issued.
+
+    Where a service that it covers is voided or corrected, the ledger corrects it too.
 
     :raises UnknownRecord: where there is none, or it was voided.
     """
@@ -239,15 +241,12 @@ def _certificate(volunteer: str, version: int) -> tuple[Certificate, int]:
     if version not in found:
         raise UnknownRecord(id=f"{volunteer}/{version}"[:80], kind="志愿服务记录证明")
     entry, event = found[version]
-    history = services().ledger.history(stream.id)
+    issued = next(o for o in services().ledger.history(stream.id) if o.version == version)
+    first_said = issued.event.minutes if isinstance(issued.event, type(event)) else None
     noted(f"volunteer:{volunteer}")
-    now = sum(
-        service.minutes for service in stream.state.services.values()
-        if service.is_confirmed and event.from_on <= service.on <= event.until_on
-    )
     return Certificate(
         number=event.number, name=shown(stream.state.name, stream.id),
         station=station_profile(services().ledger, one_station()).name, first=event.from_on,
         last=event.until_on, minutes=event.minutes or 0, issued_on=entry.statement.occurred.on,
-        position=next(one.position for one in history if one.version == version),
-    ), now
+        position=issued.position,
+    ), first_said or 0

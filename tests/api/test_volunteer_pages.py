@@ -86,13 +86,15 @@ def test_a_certificate_says_confirmed_minutes_and_that_they_have_changed_since(
     file = browser.get(f"{place}/docx")
     texts = [p.text for p in Document(io.BytesIO(file.data)).paragraphs]
     assert any(said in text for text in texts)
-    # when one of its services is voided, the page says so and the paper keeps its figure
-    api.call(
+    # when one of its services is voided, the paper says what counts now, and the page what it said
+    voided = api.call(
         "DELETE", f"volunteers/{volunteer}/entries/6", {"reason": "签到有误"},
         role="volunteer_coordinator", headers={"If-Match": '"8"'},
     )
-    assert "记录有变动" in browser.get(place).text
-    assert said in browser.get(place).text
+    assert voided.status_code == 201, voided.text
+    changed = browser.get(place).text
+    assert "出具时是 105 分钟；此后记录有变动，现在是 45 分钟" in changed
+    assert "时长共计45分钟。" in changed
 
 
 def test_the_coordinator_sees_volunteers_and_no_case(
