@@ -17,6 +17,7 @@ from api.pages import (
     register,
     sign_in,
     today,
+    volunteers,
 )
 from api.pages.views import pages
 
@@ -24,5 +25,5 @@ __all__ = [
     "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
     "keeping",
     "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
-    "sign_in", "today",
+    "sign_in", "today", "volunteers",
 ]

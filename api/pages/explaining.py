@@ -127,7 +127,7 @@ def _figure_of(figures: Any, code: str) -> Any:
 
 
 @pages.route("/months/<month>/figures/<code>/find", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "households")
 def find_for_figure(month: str, code: str) -> str | tuple[str, int]:
     """Whoever is on record by a name: in a body, since it may stand in no address."""
     mark, text = request.form.get("mark", "name"), request.form.get("text", "").strip()

@@ -46,7 +46,7 @@ def household_list_page() -> str:
 
 
 @pages.route("/households/search", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "households")
 def household_search() -> str | tuple[str, int]:
     """Who is on record by a name, ID number, phone or address: sent in a form, in no address."""
     text = request.form.get("sought", "").strip()
@@ -113,7 +113,7 @@ def household_page(household: str) -> str:
 
 
 @pages.route("/households/<household>/particulars", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "households")
 def household_particulars(household: str) -> str:
     """The same with ID numbers, phones and address: asked for by a form, and logged as such."""
     return _page(household, is_open=True)

@@ -45,7 +45,8 @@ def home() -> str | BaseResponse:
     """Today's work; whoever reads no cases begins with the figures."""
     station_of_request()
     if not allowed(caller().role, READ_CASES, ""):
-        return redirect(url_for("pages.month_list"), 303)
+        sees = allowed(caller().role, READ_CASES, "volunteers")
+        return redirect(url_for("pages.volunteers_page" if sees else "pages.month_list"), 303)
     days = request.args.get("days", type=int)
     days = days if days in UNSEEN_DAYS else UNSEEN_DAYS[1]
     month = f"{today():%Y-%m}"
