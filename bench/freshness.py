@@ -27,6 +27,8 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 WORKERS: Final = ((ADVANCE, SEAL), (SEAL, LONG))
 """The workers' queues, as workers/service.py has them."""
 WRITES_A_SECOND: Final = 500
+LOOK_SECONDS: Final = 0.001
+"""How long the watcher waits between two looks: oftener, and it took half a core."""
 LIMIT_MILLISECONDS: Final = {"sqlite": 25, "postgresql": 10}
 
 
@@ -89,7 +91,7 @@ def delays(place: Place, seconds: float) -> list[float]:
                 position = read_models.position()
                 if not seen or position > seen[-1][0]:
                     seen.append((position, time.perf_counter()))
-                time.sleep(0.0003)
+                time.sleep(LOOK_SECONDS)
 
         while len(wakeups.state().workers) < len(WORKERS):
             time.sleep(0.1)  # a program that starts takes a core

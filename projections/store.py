@@ -373,11 +373,12 @@ def _name(table: Table, generation: int) -> str:
 Convert = Callable[[Any], Any]
 
 
-def _conversions(columns: Iterable[Column[Any]], *, is_sqlite: bool) -> list[tuple[int, Convert]]:
+@lru_cache(maxsize=256)
+def _conversions(table: Table, *, is_sqlite: bool) -> list[tuple[int, Convert]]:
     """Which places of a row the driver is handed in another form, and how."""
     return [
         (place, convert)
-        for place, column in enumerate(columns)
+        for place, column in enumerate(table.columns)
         if (convert := _conversion(column.type, is_sqlite=is_sqlite))
     ]
 
@@ -395,7 +396,7 @@ def _tuples(
     values = itemgetter(*table.columns.keys())
     ordered = (row if isinstance(row, tuple) else values(row) for row in rows)
     columns: list[Iterable[Any]] = list(zip(*ordered, strict=True))
-    for place, convert in _conversions(table.columns, is_sqlite=is_sqlite) if columns else ():
+    for place, convert in _conversions(table, is_sqlite=is_sqlite) if columns else ():
         columns[place] = map(convert, columns[place])
     return zip(*columns, strict=True)
 
