@@ -65,8 +65,7 @@ AT_ONCE: Final = (256, 64, 16, 4, 1)
 STATEMENTS: Final = 512
 """How many statements a connection to SQLite keeps prepared: each table's of each length."""
 SHORT: Final = (
-    f"-c synchronous_commit=off -c search_path={SCHEMA},public"
-    " -c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c jit=off"
+    "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c jit=off"
 )
 """How PostgreSQL answers short questions by indexes: planning those of a month's report with
 each value anew, or starting processes for them, takes ten times what answering takes."""
@@ -139,7 +138,7 @@ def open_engine(
     rest = database_url.partition("://")[2]
     options = "-c statement_timeout=10min -c lock_timeout=60s"
     if is_disposable:
-        options += f" {SHORT}"
+        options += f" -c synchronous_commit=off -c search_path={SCHEMA},public {SHORT}"
     if is_replica:
         options += " -c default_transaction_read_only=on"
     engine = create_engine(
@@ -232,9 +231,10 @@ def writing(engine: Engine, *, patience: int = 0) -> Iterator[Connection]:
 
 
 def take_time(connection: Connection) -> None:
-    """Let PostgreSQL index or compare as long as it takes, in this transaction."""
+    """Let PostgreSQL index or compare as long as it takes, with all it has, in this transaction."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL max_parallel_workers_per_gather = 2")
 
 
 @contextmanager
