@@ -39,16 +39,16 @@ from api.services import services
 from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused, UnknownRecord
-from projections.evaluation.beside import Beside, beside
+from projections.evaluation.beside import Beside
 from projections.evaluation.evaluating import Question, cycle_period
 from projections.evaluation.score_sheet import ScoreSheet
 from projections.evaluations import evaluations_of
 from projections.indicator_versions import station_set
-from projections.integrity import thresholds_of
 from projections.moments import Moment, known_at_text
 from projections.monthly_report import station_profile
 from projections.stations import station_codes
 from workers.evaluating import Workshop, run_of, sheet_of
+from workers.evaluating import what_if as sheets_beside
 from workers.queues import EvaluationAsked, JobState, QueueUnavailableError, evaluation_job
 
 evaluations = Blueprint(
@@ -271,17 +271,16 @@ def counted_beside(
     """
     if not definitions and other.known_at is None:
         raise NothingToCompare
-    period, ledger = cycle_period(cycle), services().ledger
-    set_code = station_profile(ledger, station).indicator_set
+    period = cycle_period(cycle)
+    set_code = station_profile(services().ledger, station).indicator_set
     with services().read_models.engine.connect() as connection:
         refuse_unfit(station_set(connection, station, set_code, period), definitions)
     asked = Question(cycle, moment.as_of, moment.known_at)
     beside_it = Question(
         cycle, moment.as_of, other.known_at or moment.known_at, tuple(definitions)
     )
-    limits = thresholds_of(services().settings.thresholds_file)
     with turn():
-        found = beside(ledger.station_rows(station), station, asked, beside_it, limits)
+        found = sheets_beside(workshop(), station, asked, beside_it)
     return replace(found, sheet=as_allowed(found.sheet), other=as_allowed(found.other))
 
 

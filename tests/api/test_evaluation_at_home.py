@@ -217,6 +217,8 @@ def test_other_rules_and_another_moment_are_counted_beside(
     assert then["position"] == before
     # of October there was no report yet, and September's had not been overtaken
     assert [(report["period"], report["changed"]) for report in then["reports"]] == [("2024-09", [])]
+    both = at_home(station, "--what-if-known-at", before)
+    assert (both["sheet"]["code"], both["what_if"]["code"]) == (station.sheet.code, then["code"])
     said = run("evaluate", station.bundle, "--key", station.key, "--known-at", 10_000_000)
     assert said.exit_code == 1
     (tmp_path / "other.json").write_text('[{"code": "x"}]')

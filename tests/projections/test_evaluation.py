@@ -260,9 +260,12 @@ def test_another_rule_or_moment_is_counted_beside_with_nothing_stored(cycle: Cyc
         unit=Unit.TIMES, measure="training.delivered", plus=(Counted(measure="training.received"),),
     )
     found = beside(
-        cycle.ledger.station_rows(STATION), STATION, Question(CYCLE),
-        Question(CYCLE, known_at=head, definitions=(both,)), LIMITS,
+        lambda until: replay(cycle.ledger.station_rows(STATION), STATION, until),
+        Question(CYCLE), Question(CYCLE, known_at=head, definitions=(both,)), LIMITS,
     )
+    # then each is the sheet that its question has by itself: nothing recorded later is in it
+    assert found.sheet == cycle.sheet()
+    assert found.other == cycle.sheet(known_at=head, definitions=(both,))
     figures = {(f.where, f.code): (f.replayed, f.other) for f in found.figures}
     assert figures == {
         ("2024-11", "volunteer_trainings_delivered"): ("1", "2"),
