@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from callers import Api, refusal_of
 from desk import NOW, STATION, Desk
+from docx import Document
 
 from api import evaluations
 from domain.publication import short_code
@@ -79,6 +80,18 @@ def test_who_reads_no_cases_sees_figures_and_counts_but_no_single_record(evaluat
     assert "late-one" not in str(counted)
     assert (counted["signal_count"], counted["code"]) == (len(whole["signals"]), whole["code"])
     assert counted["totals"] == whole["totals"]
+    for role, is_named in (("reviewer", False), ("hub", True)):
+        page = evaluated.get("/evaluations/runs/e2", role=role).text
+        assert (f"共 {whole['signal_count']} 处，不逐条列出" in page) is is_named
+    # and on paper the counts stand where the records would, and never that there are none
+    path = "evaluations/e2/sheet/docx"
+    for role, is_named in (("reviewer", True), ("hub", False)):
+        document = Document(io.BytesIO(evaluated.get(path, role=role).data))
+        cells = [c.text for table in document.tables for r in table.rows for c in r.cells]
+        texts = [paragraph.text for paragraph in document.paragraphs]
+        signs = next(text for text in texts if text.startswith("看上去不寻常的地方"))
+        assert f"共 {whole['signal_count']} 项" in signs
+        assert (f"共 {whole['signal_count']} 处，不逐条列出" in cells) is not is_named
 
 
 def test_replays_within_requests_are_few_at_once(

@@ -35,6 +35,7 @@ from projections.evaluation.score_sheet import ScoreSheet, SheetRow
 from projections.integrity import Thresholds, thresholds_of
 from projections.monthly_report import unopened
 from projections.task_progress import LaterDefinition
+from workers import score_sheet_tables as tables
 from workers.publishing import Press, preview, publish
 
 CYCLE = "2024-2025"
@@ -196,6 +197,13 @@ def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> N
     assert (changed.before, changed.after) == ("3", "2")
     assert [(r.change.value, r.amount) for r in changed.records] == [("late", 2), ("voided", -3)]
     assert sheet.changed == ("2024-11",)
+    # and to who may read no record it tells how many there are
+    counted = sheet.without_records()
+    assert list(tables.late_entries(counted)) == [
+        ("person_visits", None, None, None, "共 1 条，不逐条列出", None, None),
+    ]
+    assert "v2" not in repr((counted, *tables.changes(counted)))
+    assert counted.code == sheet.code
     # and as known at its publication it was as published
     then = cycle.sheet(known_at=report.position)
     assert row(then, "person_visits").actual == replace_value(visits, 3)
