@@ -192,6 +192,9 @@ def test_the_command_line_writes_the_same_bundle_and_the_live_sheet(
     assert (said.exit_code, "taizhang evaluate" in said.stdout) == (0, True)
     assert file.read_bytes() == station.bundle.read_bytes()
     assert run("bundle", file, *asked, "2024-11").exit_code == 1
+    said = run("bundle", tmp_path / "of-nothing.zip", *asked, "1999-2000")
+    assert (said.exit_code, "2024-2025" in said.stderr) == (1, True)
+    assert not (tmp_path / "of-nothing.zip").exists()
     assert run("bundle", file, *asked, CYCLE, "--from", "2024-07-01").exit_code == 2
     said = run(
         "evaluate", "--cycle", CYCLE, "--json", "--docx", tmp_path / "live.docx",
