@@ -14,6 +14,7 @@ from desk import NOW, STATION, Desk
 from docx import Document
 
 from api import evaluations
+from api.pages import evaluation as evaluation_pages
 from domain.publication import short_code
 from domain.task_book import TaskBookApproved, TaskBookDrafted, TaskBookSubmitted, TaskIndicator
 from domain.visit import VisitRecorded
@@ -118,6 +119,30 @@ def test_a_run_is_told_from_the_log_also_without_redis(evaluated: Api) -> None:
     ]
     (listed,) = evaluated.get("evaluations", role="reviewer").get_json()["items"]
     assert (listed["id"], listed["code"]) == ("e1", sheet["code"])
+
+
+def test_runs_are_listed_a_page_at_a_time_the_newest_first(
+    evaluated: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluated.services
+    shop = Workshop(found.settings, found.ledger, found.read_models)
+    for name in ("e2", "e3"):  # at the very same time
+        who = Desk(found.ledger).context(NOW, actor="评审", role="reviewer", idempotency_key=name)
+        run_evaluation(shop, name, Question(CYCLE), who)
+    evaluated.project()
+    listed, path = list[str](), "evaluations?limit=1"
+    while path:
+        answer = evaluated.get(path, role="reviewer").get_json()
+        listed += [run["id"] for run in answer["items"]]
+        cursor = answer["next_cursor"]
+        path = cursor and f"evaluations?limit=1&cursor={cursor}"
+    assert listed == ["e3", "e2", "e1"]
+    monkeypatch.setattr(evaluation_pages, "RUNS", 2)
+    page = evaluated.get("/evaluations", role="reviewer").text
+    older = re.search(r'href="([^"]*cursor=[^"]*)"', page)
+    assert older
+    assert "/evaluations/runs/e1" not in page
+    assert "/evaluations/runs/e1" in evaluated.get(older[1], role="reviewer").text
 
 
 def test_another_station_s_run_is_nobody_s_here(evaluated: Api) -> None:

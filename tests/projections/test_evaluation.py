@@ -32,10 +32,12 @@ from projections.evaluation.beside import beside, compared_with_projections
 from projections.evaluation.evaluating import Question, evaluated
 from projections.evaluation.replaying import replay
 from projections.evaluation.score_sheet import ScoreSheet, SheetRow
+from projections.evaluations import EvaluationRow, evaluations_of
 from projections.integrity import Thresholds, thresholds_of
 from projections.monthly_report import unopened
 from projections.task_progress import LaterDefinition
 from workers import score_sheet_tables as tables
+from workers.evaluating import event_of
 from workers.publishing import Press, preview, publish
 
 CYCLE = "2024-2025"
@@ -251,6 +253,22 @@ def test_the_sheet_reads_back_as_it_was_and_its_code_is_of_the_log_alone(cycle: 
     assert compared.code == sheet.code == cycle.sheet().code
     cycle.visit("v2", 1)
     assert cycle.sheet().code != sheet.code
+
+
+def test_runs_of_the_same_instant_are_listed_one_after_the_other(cycle: Cycle) -> None:
+    cycle.promise()
+    run = event_of(cycle.sheet())
+    for name, now in (("e1", AFTER), ("e3", AFTER), ("e2", AFTER), ("e0", IN_TIME)):
+        cycle.desk.record(name, run, f"{now:%Y-%m-%d}", now=now, role="reviewer")
+    cycle.read_models.advance(cycle.ledger)
+    listed: list[EvaluationRow] = []
+    with cycle.read_models.engine.connect() as connection:
+        while page := evaluations_of(
+            connection, STATION, limit=1,
+            after=(listed[-1].run_at, listed[-1].id) if listed else None,
+        ):
+            listed += page
+    assert [row.id for row in listed] == ["e3", "e2", "e1", "e0"]
 
 
 # ---- what if ----
