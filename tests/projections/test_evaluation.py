@@ -211,6 +211,20 @@ def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> N
     assert row(then, "person_visits").actual == replace_value(visits, 3)
 
 
+def test_signs_are_of_the_cycle_and_not_of_what_came_after_it(cycle: Cycle) -> None:
+    cycle.promise()
+    cycle.visit("v1", 3, now=AFTER)  # of November, late
+    visit = VisitRecorded(mode="home", purpose="routine", persons_met=1)
+    next_year = datetime(2026, 1, 8, 2, tzinfo=UTC)
+    cycle.desk.record("v2", visit, "2025-09-01", now=next_year)  # of the next cycle, late as well
+    named = {record[0] for sign in cycle.sheet().signals for record in sign.records}
+    assert {name for name in named if "/visit/" in name} == {f"{STATION}/visit/v1"}
+    cycle.desk.record("v3", visit, "2025-06-02", now=next_year)
+    assert f"{STATION}/visit/v3" in repr(cycle.sheet().signals)
+    # nor, at mid-term, of what came after that day
+    assert f"{STATION}/visit/v3" not in repr(cycle.sheet(as_of=date(2025, 1, 31)).signals)
+
+
 def replace_value(visits: SheetRow, value: int) -> Any:
     assert visits.actual is not None
     return msgspec.structs.replace(visits.actual, value=value, display=str(value))
