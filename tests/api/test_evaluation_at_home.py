@@ -28,7 +28,7 @@ from api.app import create_app
 from api.cli import main
 from api.cli.publish import lead_context, press_of
 from api.services import EXTENSION
-from domain.bundle import EVENTS, MANIFEST
+from domain.bundle import EVENTS, MANIFEST, Member
 from domain.visit import VisitRecorded
 from projections.evaluation.evaluating import Question
 from projections.evaluation.score_sheet import ScoreSheet
@@ -314,6 +314,13 @@ def test_what_the_key_did_not_sign_or_was_written_for_no_evaluation_is_refused(
     )
     said = run("evaluate", span, "--key", station.key)
     assert (said.exit_code, "--cycle" in said.stderr) == (1, True)
+    of_another_program: Any = Member("late_days", 3, "")
+    seal_and_write(
+        span, Asked(DEMO_STATION, cycle=CYCLE, limits=of_another_program), here.ledger, here.seals,
+        here.settings, now=NOW,
+    )
+    said = run("evaluate", span, "--key", station.key)
+    assert (said.exit_code, "另一版台账" in said.stderr) == (1, True)
     assert run("evaluate", station.bundle).exit_code == 2
     assert run("evaluate", station.bundle, "--key", station.key, "--all").exit_code == 2
 
