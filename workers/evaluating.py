@@ -45,7 +45,7 @@ Progress = Callable[[int, int], None]
 
 class SheetChanged(
     Refused, code="sheet_changed", status=409, title="评分表与登记时不一致",
-    detail="登记的评分表（{recorded}…）已不在本机，而现在从台账重算得到另一份（{now}…）："
+    detail="登记的评分表（{recorded}…）已不在本机，或不再可读，而现在从台账重算得到另一份（{now}…）："
     "核查标准、口径文件或程序版本已与登记时不同。登记的得分不变；要按现在的重算，请重新评估。",
 ):
     """A run whose sheet is gone, and whose replay by what is in force now is another."""
@@ -194,7 +194,7 @@ def sheet_of(shop: Workshop, station: str, identity: str) -> ScoreSheet:
     run = run_of(shop.ledger, station, identity)
     if run is None:
         raise UnknownRecord(id=identity[:64], kind=EVALUATION.label)
-    kept = _kept(_file(shop.settings, station, identity), run.code)
+    kept = _kept(_file(shop.settings, station, identity), run)
     if kept is not None:
         return kept
     known_at = parse_known_at(run.known_at) if run.known_at else run.position
@@ -231,13 +231,15 @@ def _file(settings: Settings, station: str, identity: str) -> Path:
     return settings.home.absolute() / "evaluations" / f"{named}.json"
 
 
-def _kept(file: Path, code: str) -> ScoreSheet | None:
+def _kept(file: Path, run: EvaluationRun) -> ScoreSheet | None:
     """A sheet as it was kept; ``None`` where its file is gone, altered, or not to be read."""
     try:
         kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
-        if hashlib.sha256(kept.sheet).hexdigest() != code:
+        if hashlib.sha256(kept.sheet).hexdigest() != run.code:
+            return None
+        if len(kept.projected or ()) != run.differing:
             return None
         sheet = msgspec.json.decode(kept.sheet, type=ScoreSheet)
     except (OSError, msgspec.DecodeError):
         return None
-    return replace(sheet, projected=kept.projected, code_as_recorded=code)
+    return replace(sheet, projected=kept.projected, code_as_recorded=run.code)

@@ -8,6 +8,7 @@ import zipfile
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from callers import Api, refusal_of
 from desk import NOW, STATION, Desk
@@ -193,6 +194,20 @@ def test_the_pages_show_the_sheet_a_run_and_a_what_if(evaluated: Api) -> None:
         assert answer.status_code == 200, path
         assert said in answer.text
     assert evaluated.get("/evaluations", role="social_worker").status_code == 403
+
+
+def test_a_sheet_that_was_made_again_says_what_was_found_when_it_was_recorded(
+    evaluated: Api,
+) -> None:
+    (file,) = (evaluated.services.settings.home / "evaluations").iterdir()
+    kept, _, _end = file.read_bytes().rpartition(b'"projected":[]')
+    assert kept
+    # given a file in which somebody has written another comparison
+    invented = {"where": "", "code": "", "label": "虚构", "replayed": "1", "other": "2"}
+    file.write_bytes(kept + b'"projected":[' + msgspec.json.encode(invented) + b"]}")
+    page = evaluated.get("/evaluations/runs/e1", role="reviewer").text
+    assert "虚构" not in page
+    assert "登记时与统计比对，有 0 个数字不同" in page
 
 
 def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:
