@@ -5,6 +5,7 @@ from api.pages import (
     account_staff,
     audit,
     bundle,
+    dashboards,
     evaluation,
     explaining,
     households,
@@ -21,8 +22,7 @@ from api.pages import (
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
-    "keeping",
-    "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
-    "sign_in", "today",
+    "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
+    "households", "keeping", "pages", "permissions", "preferences", "provider", "publishing",
+    "record", "register", "sign_in", "today",
 ]

@@ -55,6 +55,7 @@ PLACES: Final = (
         "pages.record_choice", "记录", "pencil-square", READ_CASES, "3", quick=True, records=True
     ),
     Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
+    Place("pages.dashboards_page", "看板", "chart-bar", READ_FIGURES),
     Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
     Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS),
     Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7"),
