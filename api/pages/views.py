@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, g, render_template, request
 
+from api.events import follow
 from api.forms import form_token
 from api.identity import (
     OPERATE,
@@ -149,6 +150,7 @@ def asked_times() -> dict[str, str | None]:
 @action(READ_FIGURES)
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
+    follow()
     report, times = report_at(asked_moment(), month, opened=reading().opened), asked_times()
     query = {name: value for name, value in times.items() if value}
     return render_template(
