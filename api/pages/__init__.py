@@ -10,6 +10,7 @@ from api.pages import (
     explaining,
     households,
     keeping,
+    operating,
     permissions,
     preferences,
     provider,
@@ -23,6 +24,6 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
-    "households", "keeping", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "register", "sign_in", "today",
+    "households", "keeping", "operating", "pages", "permissions", "preferences", "provider",
+    "publishing", "record", "register", "sign_in", "today",
 ]
