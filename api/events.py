@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from selectors import EVENT_READ, DefaultSelector
+from socket import MSG_PEEK, socket
 from typing import Any, Final
 
 from flask import Blueprint, Flask, Response, g, request, url_for
@@ -10,7 +12,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import ANY_STATION, READ_FIGURES, action, caller, station_of_request
-from api.live import Listener, TooManyListening
+from api.live import Listener, TooManyListening, slept
 from api.problems import of_refusal
 from api.services import Services, services
 from domain.kernel import KINDS
@@ -32,7 +34,7 @@ def listen() -> BaseResponse:
     listener = Listener(
         found.newsroom, who.scope.admits if station == ANY_STATION else station.__eq__,
         frozenset(request.args.getlist("kind")) & KINDS.keys(),
-        _concerning(found, station, subject) if subject else tuple,
+        _concerning(found, station, subject) if subject else tuple, _watching(request.environ),
     )
     name = who.account or who.actor
     try:
@@ -45,6 +47,26 @@ def listen() -> BaseResponse:
     stream.call_on_close(lambda: found.newsroom.leave(name))
     stream.headers["X-Accel-Buffering"] = "no"
     return stream
+
+
+def _watching(environ: Mapping[str, Any]) -> Callable[[float], bool]:
+    """Waits on the connection itself, so that a page that was left gives its place back at once."""
+    connection: socket | None = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+    if connection is None:
+        return slept
+
+    def is_there_after(seconds: float) -> bool:
+        with DefaultSelector() as selector:
+            selector.register(connection, EVENT_READ)
+            if not selector.select(seconds):
+                return True
+        try:
+            is_gone = connection.recv(1, MSG_PEEK) == b""
+        except OSError:
+            is_gone = True
+        return not is_gone and slept(seconds)  # who sends more than he was asked for, waits
+
+    return is_there_after
 
 
 def _after(found: Services) -> int:

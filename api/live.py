@@ -20,7 +20,7 @@ from domain.ledger import Ledger
 
 LOOK_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 15.0
-"""How often somebody who is told nothing is sent something: who is gone is noticed by then."""
+"""How often somebody who is told nothing is sent something, so that no proxy takes him for gone."""
 MOST_SECONDS: Final = 300.0
 """How long one connection lasts: then the browser asks anew, and its session is looked at again."""
 MOST_LISTENERS: Final = 16
@@ -127,6 +127,12 @@ class Newsroom:
         self._until = until
 
 
+def slept(seconds: float) -> bool:
+    """Wait, and find nothing out about who listens."""
+    time.sleep(seconds)
+    return True
+
+
 @dataclass(frozen=True)
 class Listener:
     """Somebody who listens: from where on, and what concerns him."""
@@ -138,6 +144,8 @@ class Listener:
     """Of which kinds of record; of every kind where it names none."""
     concerning: Callable[[Sequence[str]], Collection[str]] = tuple
     """Which of some streams are about what he looks at."""
+    is_there_after: Callable[[float], bool] = slept
+    """Waits so many seconds, or until he is gone: whether he is still there then."""
 
     def told(self, after: int) -> Iterator[str]:
         """The lines that he is sent, as long as his connection lasts."""
@@ -150,8 +158,9 @@ class Listener:
                 yield _event(until, kinds)
             elif time.monotonic() - sent >= HEARTBEAT_SECONDS:
                 yield f"id: {until}\n\n"  # an event without data is none, but its id is kept
+            elif not self.is_there_after(LOOK_SECONDS):
+                return
             else:
-                time.sleep(LOOK_SECONDS)
                 after = until
                 continue
             after, sent = until, time.monotonic()

@@ -24,6 +24,8 @@ from projections.engine import ReadModels
 
 operations = Blueprint("operations", __name__, description="运行")
 
+Nothing: Final = Schema.from_dict({}, name="Nothing")
+"""The body of what needs no more said."""
 ALL: Final = "all"
 """Instead of a name: every read model."""
 LAG_LIMIT: Final = 10_000
@@ -210,7 +212,7 @@ def get_operations() -> dict[str, Any]:
 
 @operations.route("/api/v1/projections/<name>/rebuild", methods=["POST"])
 @action(OPERATE)
-@operations.arguments(Schema.from_dict({}, name="Nothing"))
+@operations.arguments(Nothing)
 @operations.response(202)
 def start_rebuild(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """从台账重建一个读模型，或全部（all，分给几个任务进程）。"""
@@ -228,7 +230,7 @@ def cancel_rebuild(name: str) -> dict[str, Any]:
 
 @operations.route("/api/v1/projections/<name>/retry", methods=["POST"])
 @action(OPERATE)
-@operations.arguments(Schema.from_dict({}, name="Nothing"))
+@operations.arguments(Nothing)
 @operations.response(202)
 def start_retry(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """再试一次一个读模型搁置的事件（修复程序后）。"""

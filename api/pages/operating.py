@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import OPERATE, action
@@ -63,11 +63,11 @@ def _back() -> BaseResponse:
     return redirect(url_for("pages.operations"), 303)
 
 
-@pages.route("/operations/<name>/rebuild", methods=["POST"])
+@pages.route("/operations/rebuild", methods=["POST"])
 @action(OPERATE)
-def rebuild_form(name: str) -> BaseResponse:
+def rebuild_form() -> BaseResponse:
     """Make a read model anew, or all of them, in the background."""
-    begin_rebuild(name)
+    begin_rebuild(request.form.get("name", ""))
     return _back()
 
 

@@ -63,7 +63,7 @@ def test_a_rebuild_shows_a_bar_until_it_is_done(api: Api, redis: RedisAtHand) ->
     client = api.browser("administrator")
     page = client.get("/operations").text
     assert "data-hx-trigger" not in page
-    asked = client.post("/operations/timeline/rebuild", data=form(page))
+    asked = client.post("/operations/rebuild", data=form(page) | {"name": "timeline"})
     assert (asked.status_code, asked.location) == (303, "/operations")
     page = client.get("/operations").text
     assert re.search(r'<progress aria-label="重建 时间线"', page)
@@ -72,7 +72,7 @@ def test_a_rebuild_shows_a_bar_until_it_is_done(api: Api, redis: RedisAtHand) ->
     page = client.get("/operations").text
     assert "<progress" not in page
     assert "完成" in page
-    assert client.post("/operations/none/rebuild", data=form(page)).status_code == 404
+    assert client.post("/operations/rebuild", data=form(page) | {"name": "none"}).status_code == 404
 
 
 def test_a_parked_event_is_tried_again_where_another_station_is_not_seen(

@@ -9,6 +9,8 @@ from callers import VISIT
 from playwright.sync_api import Page, expect
 from web import OpenPage, Site, sign_in
 
+from api.live import MOST_OF_ONE
+
 names = itertools.count(1)
 DASHBOARD = "/dashboards?indicator=lixia-2024/person_visits&months=6&to=2024-11"
 
@@ -41,6 +43,11 @@ def test_what_a_colleague_records_appears_and_disturbs_nobody(
         expect(rows.first.get_by_role("link").first).to_be_focused()
         page.get_by_role("status").get_by_role("link", name="刷新").click()
         expect(rows).to_have_count(3)
+        # a page that is left gives its place back: nobody who walks through many is refused
+        for _ in range(MOST_OF_ONE + 2):
+            with page.expect_response(re.compile("/events")) as told:
+                page.goto("/")
+            assert told.value.status == 200
 
 
 def _drawn(page: Page) -> None:
