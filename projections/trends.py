@@ -114,11 +114,15 @@ def _values(
     then: Summed, station: str, indicators: IndicatorSet, period: Period, by: str
 ) -> list[str]:
     """Which values a figure's postings have in a dimension, or had before a correction."""
-    measures = sorted({counted.measure for row in indicators.indicators for counted in row.terms})
+    rows = [
+        row for one in indicators.indicators
+        for version in (*indicators.earlier, indicators) if (row := version.row(one.code))
+    ]
+    measures = sorted({counted.measure for row in rows for counted in row.terms})
     source = monthly_counts if by in monthly_counts.c and then.known_at is None else postings
     wanted = [source.c.station == station, source.c.measure.in_(measures),
               source.c.effective_on <= period.last]
-    is_of_period = all(row.over is PeriodRule.PERIOD for row in indicators.indicators)
+    is_of_period = all(row.over is PeriodRule.PERIOD for row in rows)
     if is_of_period and not any(MEASURES[m].kind is Kind.STOCK for m in measures):
         wanted.append(source.c.effective_on >= period.first.replace(day=1))
     if source is postings:

@@ -10,15 +10,17 @@ from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Engine, text
 
+from projections.catalog import PROJECTIONS
 from workers.settings import Settings
 
 BESIDE: Final = ("", "-wal", "-shm")
 """A SQLite database and what lies beside it while it is open."""
+_TABLES: Final = sorted(table.name for p in PROJECTIONS.values() for table in p.tables)
 READ_MODELS: Final = text(
-    "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) FROM pg_class c "
-    "JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = 'read_models' AND c.relkind IN ('r', 'm')"
-)
+    "SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class "
+    "WHERE relkind = 'r' AND relname ~ :names"
+).bindparams(names=f"^({'|'.join(_TABLES)})__g[0-9]+$")
+"""The tables of every generation, in whichever schema a role may make them."""
 WHOLE: Final = text("SELECT pg_database_size(current_database())")
 
 
