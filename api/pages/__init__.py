@@ -5,10 +5,12 @@ from api.pages import (
     account_staff,
     audit,
     bundle,
+    dashboards,
     evaluation,
     explaining,
     households,
     keeping,
+    operating,
     permissions,
     preferences,
     provider,
@@ -22,8 +24,7 @@ from api.pages import (
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
-    "keeping",
-    "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
-    "sign_in", "today", "volunteers",
+    "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
+    "households", "keeping", "operating", "pages", "permissions", "preferences", "provider",
+    "publishing", "record", "register", "sign_in", "today", "volunteers",
 ]

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask import render_template, request
 
+from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
 from api.language import translated
 from api.moments import standing_at
@@ -121,6 +122,7 @@ def household_particulars(household: str) -> str:
 
 def _page(household: str, *, is_open: bool) -> str:
     station, moment = one_station(), asked_moment()
+    follow(subject=f"household:{household}")
     recorded = request.args.get("recorded", type=int)
     is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
     page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)

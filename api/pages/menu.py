@@ -57,6 +57,7 @@ PLACES: Final = (
     ),
     Place("pages.volunteers_page", "志愿者", "hand-raised", READ_CASES, "4", noun="volunteers"),
     Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
+    Place("pages.dashboards_page", "看板", "chart-bar", READ_FIGURES),
     Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
     Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS),
     Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7"),

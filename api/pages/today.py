@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.events import follow
 from api.identity import (
     READ_CASES,
     READ_FIGURES,
@@ -47,6 +48,7 @@ def home() -> str | BaseResponse:
     if not allowed(caller().role, READ_CASES, ""):
         sees = allowed(caller().role, READ_CASES, "volunteers")
         return redirect(url_for("pages.volunteers_page" if sees else "pages.month_list"), 303)
+    follow()
     days = request.args.get("days", type=int)
     days = days if days in UNSEEN_DAYS else UNSEEN_DAYS[1]
     month = f"{today():%Y-%m}"
