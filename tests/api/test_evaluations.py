@@ -207,7 +207,7 @@ def test_a_sheet_that_was_made_again_says_what_was_found_when_it_was_recorded(
     file.write_bytes(kept + b'"projected":[' + msgspec.json.encode(invented) + b"]}")
     page = evaluated.get("/evaluations/runs/e1", role="reviewer").text
     assert "虚构" not in page
-    assert "登记时与统计比对，有 0 个数字不同" in page
+    assert "登记时与统计逐月逐项比对：完全一致" in page
 
 
 def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:
