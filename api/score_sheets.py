@@ -68,7 +68,8 @@ def _proof() -> Proof:
 
 
 def _name(sheet: ScoreSheet) -> str:
-    return f"{sheet.name} {sheet.cycle} 评估得分表"
+    until = f"（截至 {sheet.as_of}）" if sheet.is_mid_term else ""
+    return f"{sheet.name} {sheet.cycle} 评估得分表{until}"
 
 
 def _written(write: Callable[[Path], None]) -> bytes:

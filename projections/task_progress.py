@@ -103,17 +103,19 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class HeadSum:
-    """A head of the evaluation: its weights, and the points so far."""
+    """A head of the evaluation: its weights, what of it people judge, and the points so far."""
 
     head: Head
     weight: int
     points: Decimal
+    judged_weight: int = 0
 
     @classmethod
     def of(cls, head: Head, rows: list[Progress]) -> HeadSum:
         """The sums over a head's targets."""
         given = sum((row.points for row in rows if row.points is not None), Decimal(0))
-        return cls(head, sum(row.target.weight for row in rows), given)
+        judged = sum(row.target.weight for row in rows if row.actual is None)
+        return cls(head, sum(row.target.weight for row in rows), given, judged)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,16 +290,17 @@ def _progress(
     )
     wanted = Fraction(target.target)
     expected = wanted if level else _expected(target, cycle, as_of)
+    has_plan = _has_monthly_plan(target, actual.indicator, len(months))
     row = Progress(
-        target, level, rounded(expected), actual, months=months,
-        has_monthly_plan=_has_monthly_plan(target, actual.indicator, len(months)),
+        target, level, rounded(expected) if has_plan else Decimal(int(expected)), actual,
+        months=months, has_monthly_plan=has_plan,
     )
     if actual.value is None or as_of < cycle.first:
         return row
     value = Fraction(actual.value)
     completed = completion(value, wanted, target.direction)
     return replace(
-        row, forecast=_forecast(value, expected, wanted, level),
+        row, forecast=_forecast(value, expected, wanted, level) if has_plan else None,
         completed_percent=rounded(completed * 100),
         points=points(target.scoring, target.weight, completed),
         light=light_of(completion(value, expected, target.direction)),
@@ -311,10 +314,11 @@ def is_level(row: Indicator) -> bool:
 
 
 def _has_monthly_plan(target: TaskIndicator, row: Indicator, months: int) -> bool:
-    """Whether months can be held against their share of a target.
+    """Whether months can be held against their share of a target, and the pace goes on.
 
     Those of a distinct count add up to more than the whole, and what is wanted less than
-    once a month is not done by tenths. A plan of the task book's own always can.
+    once a month is not done by tenths: neither has a forecast, and what is expected by now
+    is told in whole numbers. A plan of the task book's own always can.
     """
     if target.plan or is_level(row):
         return True

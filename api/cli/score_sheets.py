@@ -10,6 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 
 from api.cli.common import WIDE, CommandFailedError, results, table_of, wanted
+from domain.publication import short_code
 from domain.scoring import decimal_said
 from projections.evaluation.beside import Beside
 from projections.evaluation.score_sheet import BY_REVIEWERS, MonthFigures, ScoreSheet, SheetRow
@@ -19,6 +20,8 @@ from workers.score_sheet_tables import Proof
 from workers.score_sheet_word import write_score_document
 
 TEXTS: Final = {"指标", "单位", "月份", "社工站", "说明", "数字"}
+MOST_PRINTED: Final = 20
+"""How many signs are printed one by one."""
 MONTHS_AT_ONCE: Final = 6
 """How many months a narrow window shows in one table."""
 
@@ -65,6 +68,7 @@ def print_sheet(sheet: ScoreSheet) -> None:
         f"{sheet.title or '没有已审定的任务书：只有数字，不计分'}；"
         f"截至 {sheet.as_of}，台账第 {sheet.position} 条；"
         f"口径 {sheet.indicator_set} 第 {sheet.indicator_version} 版"
+        + (f"\n[bold]中期[/bold]：{sheet.mid_term_said}" if sheet.is_mid_term else "")
     )
     for head in sheet.heads:
         counted = head.weight - head.judged_weight
@@ -93,7 +97,7 @@ def print_sheet(sheet: ScoreSheet) -> None:
 def _cells(row: SheetRow) -> tuple[str, ...]:
     target = row.target
     if row.is_judged:
-        return (target.label, "", "", "", BY_REVIEWERS, str(target.weight), "")
+        return (target.label, wanted(target), "", "", BY_REVIEWERS, str(target.weight), "")
     assert row.actual is not None
     return (
         target.label, wanted(target), row.actual.display,
@@ -130,7 +134,11 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
             console.print(f"    {figure.label}：发布 {figure.before}，现为 {figure.after}")
     for month in sheet.unpublished:
         console.print(f"{month.month} {_unpublished(sheet, month)}")
-    console.print(f"可疑之处：{sheet.signal_count} 处（taizhang signals 逐条列出）")
+    console.print(f"可疑之处：{sheet.signal_count} 处（只作提示）")
+    for signal in sheet.signals[:MOST_PRINTED]:
+        console.print(f"    {signal.on} {signal.label}：{signal.text}")
+    if sheet.signal_count > MOST_PRINTED:
+        console.print("    其余见 --json、--docx 或 --xlsx")
     if sheet.projected is not None:
         console.print(
             "与统计逐月比对：一致" if not sheet.projected
@@ -142,7 +150,11 @@ def _print_remarks(console: Console, sheet: ScoreSheet) -> None:
             )
     for event in sheet.unread:
         console.print(f"未能读取：位置 {event.position}（{event.stream}）")
-    console.print(f"评分表的哈希：{sheet.code}")
+    console.print(f"评分表的哈希：{sheet.code}（评估码 {short_code(sheet.code)}）")
+    console.print(
+        f"在别处核对：读到同一台账位置才有同一个哈希，如 taizhang evaluate --cycle {sheet.cycle}"
+        f" --known-at {sheet.position}"
+    )
 
 
 def _unpublished(sheet: ScoreSheet, month: MonthFigures) -> str:

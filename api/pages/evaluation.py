@@ -199,6 +199,7 @@ def _what_if_page(cycle: str, found: Beside | None, problem: Refused | None) -> 
         indicators=[row for row in chosen.indicators if row.measure], code=code,
         definition=request.form.get("definition") or present.decode(),
         what_if_known_at=request.form.get("what_if_known_at", ""),
+        as_of=request.values.get("as_of") or None,
     )
 
 

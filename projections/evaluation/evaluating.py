@@ -115,12 +115,20 @@ def cycle_figures(
     return CycleFigures(whole, months, tuple(of(cut, whole)))
 
 
+class AsOfBeforeCycle(
+    Refused, code="as_of_before_cycle", status=400, title="截至日早于项目周期",
+    detail="截至日 {as_of} 早于项目周期的第一天 {first}，还没有可以评估的内容。",
+):
+    """A sheet that would end before its cycle begins."""
+
+
 def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreSheet:
     """The score sheet of a station's cycle; a pure function of its events.
 
     :raises BadCycle: where the cycle is none.
     :raises CycleNotCovered: where the log has neither a task book nor a service in it.
     :raises UnknownStation: where the log holds no such station.
+    :raises AsOfBeforeCycle: where the cycle has not begun by the day asked for.
     :raises TaskBookWithoutCycle: where its task book does not say from when to when it goes.
     """
     cycle = cycle_period(asked.cycle)
@@ -135,6 +143,8 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         refuse_uncovered(replayed, asked.cycle, cycle)
     else:
         cycle = book.cycle
+    if asked.as_of is not None and asked.as_of < cycle.first:
+        raise AsOfBeforeCycle(as_of=asked.as_of, first=cycle.first)
     set_code = book.indicator_set.code if book else profile.indicator_set
     found = cycle_figures(connection, station, set_code, cycle, asked)
     signs = _signals(replayed, cycle.until(asked.as_of), asked, limits)

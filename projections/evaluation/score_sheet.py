@@ -241,6 +241,19 @@ class ScoreSheet:
     code_as_recorded: str | None = None
 
     @property
+    def is_mid_term(self) -> bool:
+        """Whether the sheet ends before its cycle does."""
+        return self.as_of < self.last_on
+
+    @property
+    def mid_term_said(self) -> str:
+        """How a sheet that ends before its cycle is to be read."""
+        return (
+            f"周期还没有结束：只计到 {self.as_of}，目标和计分仍按全周期（至 {self.last_on}），"
+            "得分只供中期参考。"
+        )
+
+    @property
     def rows(self) -> list[SheetRow]:
         """Every indicator of the task book, head by head."""
         return [row for head in self.heads for row in head.rows]

@@ -23,6 +23,8 @@ MOST_REASONS: Final = 30
 """How many records are told of; an answer about more says that it is cut."""
 MOST_OUTSIDE: Final = 3
 """How many records are named that are only outside the period, the nearest first."""
+FAR: Final = {Because.POSTS_NOTHING: 1, Because.OTHER_MEASURE: 2}
+"""Reasons of records further from being counted: of the kind with no amount, of other kinds."""
 MOST_OTHERS: Final = 10
 """How many records of the period are named that count elsewhere."""
 
@@ -110,7 +112,7 @@ def not_counted(
     if not rows and not about.is_record:
         said_of = "、".join(term_said(term) for term in question.sought.terms)
         posts = what_posts(question)
-        said = f"{about.label} {about.id} 没有计入“{said_of}”的记录；计入的有：{posts}"
+        said = f"{about.label} {about.id} 没有一条记录计入“{said_of}”；能计入的记录有：{posts}"
         reasons.insert(0, Reason(Because.NO_RECORD, said))
     return Answer(
         about, question.row, Verdict.NOT_COUNTED, 0, (), (*first[-MOST_REASONS:], *reasons),
@@ -122,24 +124,25 @@ def not_counted(
 def _without_the_far(
     told: list[tuple[tuple[str, int], list[Reason]]],
 ) -> list[tuple[tuple[str, int], list[Reason]]]:
-    """Of the records of which nothing is to be said but their day, only the nearest."""
-    far = [one for one in told if {r.because for r in one[1]} == {Because.OUTSIDE_PERIOD}]
-    return [one for one in told if one not in far[MOST_OUTSIDE:]]
+    """Of the records of which nothing is to be said but their day or kind, only the nearest."""
+    left = list(told)
+    for because in (Because.OUTSIDE_PERIOD, Because.OTHER_MEASURE):
+        far = [one for one in told if {r.because for r in one[1]} == {because}]
+        left = [one for one in left if one not in far[MOST_OUTSIDE:]]
+    return left
 
 
-def _distance(question: Question, reasons: Sequence[Reason]) -> tuple[bool, int, date, int]:
+def _distance(question: Question, reasons: Sequence[Reason]) -> tuple[int, int, date, int]:
     """How near a record came to being counted: of a kind that counts, near days, by day."""
-    kinds = {Because.OTHER_MEASURE, Because.POSTS_NOTHING}
     on, cut = reasons[0].on, question.cut
     days = max((cut.first - on).days, (on - cut.last).days, 0) if on else 0
-    of_others = reasons[0].because in kinds
-    return of_others, days, on or date.min, reasons[0].position or 0
+    return FAR.get(reasons[0].because, 0), days, on or date.min, reasons[0].position or 0
 
 
-def _as_read(question: Question, reasons: Sequence[Reason]) -> tuple[bool, bool, date, int]:
+def _as_read(question: Question, reasons: Sequence[Reason]) -> tuple[int, bool, date, int]:
     """In which order they are told: what counts, in the period, then outside it, each by day."""
-    of_others, days, on, position = _distance(question, reasons)
-    return of_others, days > 0, on, position
+    far, days, on, position = _distance(question, reasons)
+    return far, days > 0, on, position
 
 
 def _others(

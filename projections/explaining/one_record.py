@@ -9,7 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from domain.kernel import EVENTS, KINDS, Recorded, stream_kind
+from domain.code_lists import code_list
+from domain.field_labels import field_label
+from domain.fields import CODE_LIST, marks_of
+from domain.kernel import EVENTS, KINDS, Recorded, Statement, stream_kind
 from domain.record_keeping import (
     EntryCorrected,
     EntryVoided,
@@ -107,12 +110,26 @@ def _never_posts(question: Question, first: Recorded, record: tuple[str, int]) -
     topic = first.event.topic
     counted = "、".join(dict.fromkeys(term_said(term) for term in question.sought.terms))
     if any(measure.code in wanted for measure, _post in POSTS.get(topic, ())):
-        said = f"{record_said(topic, record[1])}没有可计入“{counted}”的内容"
+        named = record_said(topic, record[1])
+        said = f"{named}没有可计入“{counted}”的数量：{_says(first.statement)}"
         return of_event(Because.POSTS_NOTHING, said, first, record)
     elsewhere = "、".join(dict.fromkeys(m.label for m, _post in POSTS.get(topic, ())))
     where = f"只计入：{elsewhere}" if elsewhere else "不计入任何数字"
     said = f"{record_said(topic, record[1])}：这类记录从不计入“{counted}”，{where}"
     return of_event(Because.OTHER_MEASURE, said, first, record)
+
+
+def _says(statement: Statement) -> str:
+    """What a record says that may have kept it out: its day, codes and numbers, nobody's name."""
+    event, told = statement.event, [str(statement.occurred.on)]
+    for name, marks in marks_of(type(event)).items():
+        value = getattr(event, name)
+        if CODE_LIST in marks and isinstance(value, str):
+            code = code_list(marks[CODE_LIST]).get(value)
+            told.append(f"{field_label(type(event), name)} {code.label if code else value}")
+        elif type(value) is int and not marks:
+            told.append(f"{field_label(type(event), name)} {value}")
+    return "，".join(told)
 
 
 def what_posts(question: Question) -> str:
