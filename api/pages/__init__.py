@@ -9,6 +9,7 @@ from api.pages import (
     explaining,
     households,
     keeping,
+    offline,
     permissions,
     preferences,
     provider,
@@ -22,7 +23,7 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
-    "keeping",
+    "keeping", "offline",
     "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
     "sign_in", "today",
 ]
