@@ -324,7 +324,7 @@ class HouseholdStatus:
 
 
 def households_numbered(connection: Connection, station: str, number: str) -> list[str]:
-    """The ids of the households with a file number: the first of them, where a number was given twice."""
+    """The ids of the households with a file number: one, unless it was given twice."""
     row = households.c
     query = select(row.household).where(row.station == station, row.file_number == number)
     found = connection.execute(query.order_by(row.household).limit(MOST_NUMBERED))

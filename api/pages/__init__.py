@@ -23,7 +23,6 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
-    "keeping", "offline",
-    "pages", "permissions", "preferences", "provider", "publishing", "record", "register",
-    "sign_in", "today",
+    "keeping", "offline", "pages", "permissions", "preferences", "provider", "publishing",
+    "record", "register", "sign_in", "today",
 ]

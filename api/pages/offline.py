@@ -48,7 +48,7 @@ SHELL: Final = (
 )
 """What the shell loads; the service worker keeps these and nothing else."""
 TEXTS: Final = {
-    "waiting": "等待上传", "uploading": "正在上传…", "perhaps": "上次没有收到回答，会再传一次，不会重复",
+    "waiting": "等待上传", "perhaps": "上次没有收到回答，会再传一次，不会重复",
     "refused": "没有被接受", "conflict": "有变动，请核对", "unnamed": "还没有选定是谁",
     "edit": "修改", "discard": "删除", "confirm": "核对过，照样登记", "anew": "另记一条",
     "resolve": "选定", "drop": "不带了", "nobody": "没有找到", "no_signal": "没有信号，稍后再查",
@@ -78,7 +78,7 @@ def service_worker() -> Response:
     kept = [url_for("pages.offline_page"), *filter(None, map(asset_url, SHELL))]
     own = asset_text("service-worker.js")
     mark = hashlib.sha256("\n".join([own, *kept]).encode()).hexdigest()[:12]
-    text = f"const SHELL = {json.dumps(kept)};\nconst CACHE = \"shell-{mark}\";\n{own}"
+    text = f'const SHELL = {json.dumps(kept)};\nconst CACHE = "shell-{mark}";\n{own}'
     answer = Response(text, mimetype="text/javascript")
     answer.headers["Cache-Control"] = "no-cache"
     return answer

@@ -89,7 +89,8 @@ def seen_of(status: HouseholdStatus) -> str:
     """
     own, station, opened = status.household, one_station(), reading().vault.shown
     members = [
-        (m.person, m.relation, m.category, opened(m.name, stream_id(station, HOUSEHOLD, m.household)))
+        (m.person, m.relation, m.category,
+         opened(m.name, stream_id(station, HOUSEHOLD, m.household)))
         for m in status.members
     ]
     said = [own.household, own.file_number, own.community, own.category, sorted(members, key=str)]

@@ -11,6 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from api.language import catalogue
 from api.pages.menu import PLACES
+from api.pages.offline import TEXTS
 from api.pages.permissions import recorded_labels
 from api.pages.preferences import CHOICES
 from api.pages.record import OFTEN, WITHOUT_HOUSEHOLD
@@ -43,7 +44,7 @@ def texts() -> Iterator[str]:
     yield from (place.label for place in PLACES)
     yield from (shortcut.label for shortcut in (*OFTEN, *WITHOUT_HOUSEHOLD))
     yield from (text for name in ("theme", "size") for text in CHOICES[name].values())
-    yield from COLUMN_LABELS
+    yield from (*COLUMN_LABELS, *TEXTS.values())
     yield from (EVENTS[topic].label for topic in catalog.EVENTS)
     yield from (kind.label for kind in KINDS.values())
     yield from (label for labels in (FIELDS, OCCURRED, *OF_CLASS.values()) for label in labels.values())
