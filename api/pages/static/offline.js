@@ -277,8 +277,7 @@
     one('[data-goal="take"]').hidden = false;
     await Outbox.fetchForms();
     await showForms();
-    await Outbox.refresh();
-    await Outbox.upload();
+    await Outbox.upload(true);
   };
 
   const begin = async () => {

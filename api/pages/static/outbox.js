@@ -373,7 +373,7 @@ const Outbox = (() => {
     else if (one("[data-nobody]")) await forget();
     all("[data-with-script]").forEach((part) => { part.hidden = !page.account; });
     await refresh();
-    if (!isShell && owner && (await entriesOf(owner.account)).some(rules.isSendable)) upload();
+    if (!isShell && owner && (await entriesOf(owner.account)).some(rules.isSendable)) upload(true);
   };
   const begun = begin();
   begun.catch(() => {}); // without a store the forms are sent as without script
