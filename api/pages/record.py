@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final
 
 from flask import jsonify, redirect, render_template, request, url_for
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields as struct_fields
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
@@ -296,7 +296,7 @@ def likely(
     """What a new form says already: usual values, the last time's, then what the link says."""
     usual = {
         one.name: one.default for one in struct_fields(event)
-        if one.default is not NODEFAULT and one.default is not None
+        if one.default is not NODEFAULT and not isinstance(one.default, Struct | None)
     }
     names = {part.name for one in asked for part in (*one.within(), *one.within(0), one)}
     values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}

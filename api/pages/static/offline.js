@@ -38,10 +38,21 @@
     set("state", stateOf(entry));
     const reason = one('[data-field="reason"]', line);
     reason.hidden = !entry.reason;
-    reason.textContent = entry.reason ? entry.reason.text : "";
+    reason.textContent = entry.reason ? said(entry) : "";
     one('[data-field="actions"]', line).append(...actionsOf(entry, line));
     line.dataset.key = entry.key;
     return line;
+  };
+
+  /** Why an entry came back: field by field as its form calls them, else in a sentence. */
+  const said = ({ topic, reason }) => {
+    const form = forms.find((each) => each.dataset.draft === topic);
+    const title = (name) => {
+      const field = form && one(`[name="${name}"]`, form);
+      const box = field && (field.closest("fieldset") || field.closest("label"));
+      return box ? `${one("span", box).textContent.replace("*", "").trim()}：` : "";
+    };
+    return Object.entries(reason.fields).map(([name, text]) => title(name) + text).join("；") || reason.text;
   };
 
   const actionsOf = (entry, line) => {
@@ -99,9 +110,9 @@
     one("[data-taken]").hidden = !taken.length;
     one("[data-taken]").replaceChildren(...taken.map((item) => {
       const line = document.createElement("li");
-      const said = document.createElement("span");
-      said.textContent = `${item.label} · ${item.community}`;
-      line.append(said, button(texts.drop, async () => {
+      const name = document.createElement("span");
+      name.textContent = `${item.label} · ${item.community}`;
+      line.append(name, button(texts.drop, async () => {
         await Outbox.remove("taken", item.id);
         await Outbox.refresh();
       }));
@@ -176,10 +187,10 @@
 
   const fill = (form, entry) => {
     for (const field of form.elements) {
-      const said = entry.values.filter(([name]) => name === field.name).map(([, value]) => value);
-      if (["radio", "checkbox"].includes(field.type)) field.checked = said.includes(field.value);
-      else if (field.multiple) for (const option of field.options) option.selected = said.includes(option.value);
-      else if (said.length) [field.value] = said;
+      const given = entry.values.filter(([name]) => name === field.name).map(([, value]) => value);
+      if (["radio", "checkbox"].includes(field.type)) field.checked = given.includes(field.value);
+      else if (field.multiple) for (const option of field.options) option.selected = given.includes(option.value);
+      else if (given.length) [field.value] = given;
     }
     if (!form.elements.about) return;
     const { about, reference } = entry;
@@ -212,17 +223,17 @@
     if (!owner) return;
     const names = new Set([...form.elements].map((field) => field.name));
     const unasked = edited ? edited.values.filter(([name]) => !names.has(name)) : [];
-    const said = {
+    const content = {
       values: [...Outbox.valuesOf(form, ["about", "reference"]), ...unasked], about: await aboutOf(form),
       reference: form.elements.about && form.elements.about.value === "?" ? form.elements.reference.value : "",
       kind: form.dataset.kind,
     };
     if (edited) {
-      await Outbox.change(edited.key, (found) => rules.mended(found, said, now()));
+      await Outbox.change(edited.key, (found) => rules.mended(found, content, now()));
     } else {
       await Outbox.put("entries", rules.written({
         key: rules.newKey(), account: owner.account, station: owner.station, topic: form.dataset.draft,
-        label: form.dataset.label, ...said,
+        label: form.dataset.label, ...content,
       }, now()));
     }
     close(form);
