@@ -171,8 +171,8 @@ def test_without_a_cut_the_form_leads_to_the_household_and_nothing_is_kept(
 
 def test_what_was_written_without_a_signal_outlives_the_page(browser: Browser, site: Site) -> None:
     household = site.household(f"严{next(names)}")
-    with a_phone(browser, site, is_plain=True) as first:
-        page = first
+    with a_phone(browser, site, is_plain=True) as opened:
+        page = opened
         page.goto("/offline")
         page.get_by_role("button", name="走访").wait_for()
         page.goto(f"/record/visit.recorded?household={household}&mode=home")
