@@ -348,7 +348,8 @@ const Outbox = (() => {
 
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    const isKept = form.matches("form[data-outbox]") && owner && owner.account === page.account;
+    const isReshaped = event.submitter && event.submitter.name; // a row more or less: nothing is recorded
+    const isKept = form.matches("form[data-outbox]") && !isReshaped && owner && owner.account === page.account;
     if (!(isKept || (form.matches("form[data-leave]") && owner))) return;
     event.preventDefault();
     event.stopPropagation();
