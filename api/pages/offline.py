@@ -164,6 +164,7 @@ def offline_taken(kind: str, subject: str) -> Response:
 def offline_find() -> Response:
     """Who is meant by a file number, name, number or address that was written down."""
     text, kind = request.form.get("sought", "").strip()[:200], request.form.get("kind", "")
+    one_station()  # refused where it is another's, also for a question about nobody
     if kind not in KINDS_TAKEN or not text:
         return jsonify({"items": []})
     return jsonify({"items": _volunteers(text) if kind == VOLUNTEER else _households(text)})
