@@ -288,7 +288,10 @@
     one('[data-goal="take"]').hidden = false;
     await Outbox.fetchForms();
     await showForms();
-    await Outbox.upload(true);
+    if (location.hash === "#leaving") {
+      history.replaceState(null, "", location.pathname);
+      one("form[data-leave]").requestSubmit(); // asks before anything is sent or lost
+    } else await Outbox.upload(true);
   };
 
   const begin = async () => {

@@ -11,6 +11,7 @@ const Outbox = (() => {
   const FIRST_PATIENCE = 12_000;
   const page = document.body.dataset;
   const isShell = "shell" in page;
+  const LEAVING = "/offline#leaving";
   const one = (selector, within = document) => within.querySelector(selector);
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   let owner = null; // {account, station, until}
@@ -315,7 +316,9 @@ const Outbox = (() => {
 
   const leaveOrAsk = async (form) => {
     const waiting = owner ? (await entriesOf(owner.account).catch(() => [])).length : 0;
-    if (waiting) askToLeave(form, waiting); else await leave(form).catch(() => form.submit());
+    if (!waiting) await leave(form).catch(() => form.submit());
+    else if (isShell) askToLeave(form, waiting);
+    else location.assign(LEAVING); // the page that shows what waits asks
   };
 
   // ---- taking a household along ----
