@@ -13,6 +13,7 @@ from api import (
     assets,
     bodies,
     confinement,
+    events,
     identity,
     language,
     moments,
@@ -108,6 +109,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(documentation)
     app.register_blueprint(pages)
     assets.install(app)
+    events.install(app)
     language.install(app)
     openapi.install(app, api)
     problems.install(app)

@@ -34,7 +34,7 @@ def _searching(plural: str, kind: str) -> None:
     view = duplicates.response(200, FoundListSchema)(find)
     view = duplicates.arguments(SoughtSchema)(view)
     path, endpoint = f"/{plural}/duplicates", find.__name__
-    duplicates.route(path, methods=["POST"], endpoint=endpoint)(action(READ_NAMES)(view))
+    duplicates.route(path, methods=["POST"], endpoint=endpoint)(action(READ_NAMES, plural)(view))
 
 
 LABELS: Final = {

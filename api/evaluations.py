@@ -7,11 +7,13 @@ and stores nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
+from flask import Response
 from marshmallow import Schema, fields, validate
 
 from api.bodies import Blueprint
@@ -30,7 +32,7 @@ from api.identity import (
 from api.indicators import definitions_of, refuse_unfit
 from api.messages import coded
 from api.moments import moment_of
-from api.paging import ReadSchema
+from api.paging import PageSchema, ReadSchema, page_of, read_cursor, rows_answer
 from api.problems import StationMissing
 from api.queries import one_station
 from api.report_data import AS_OF_HELP, KNOWN_AT_HELP
@@ -39,16 +41,16 @@ from api.services import services
 from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused, UnknownRecord
-from projections.evaluation.beside import Beside, beside
+from projections.evaluation.beside import Beside
 from projections.evaluation.evaluating import Question, cycle_period
 from projections.evaluation.score_sheet import ScoreSheet
-from projections.evaluations import evaluations_of
+from projections.evaluations import EvaluationRow, evaluations_of
 from projections.indicator_versions import station_set
-from projections.integrity import thresholds_of
 from projections.moments import Moment, known_at_text
 from projections.monthly_report import station_profile
 from projections.stations import station_codes
 from workers.evaluating import Workshop, run_of, sheet_of
+from workers.evaluating import what_if as sheets_beside
 from workers.queues import EvaluationAsked, JobState, QueueUnavailableError, evaluation_job
 
 evaluations = Blueprint(
@@ -118,8 +120,8 @@ class EvaluationRunSchema(Schema):
     stations = fields.List(fields.Nested(StationRunSchema))
 
 
-class CycleQuerySchema(ReadSchema):
-    """The runs of which cycle."""
+class CycleQuerySchema(PageSchema):
+    """The runs of which cycle, and which page of them."""
 
     cycle = fields.String(metadata={"description": CYCLE_HELP})
 
@@ -142,11 +144,10 @@ def start_evaluation(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[st
 @action(READ_EVALUATIONS)
 @evaluations.arguments(CycleQuerySchema, location="query")
 @evaluations.response(200)
-def list_evaluations(query: dict[str, Any]) -> dict[str, Any]:
+def list_evaluations(query: dict[str, Any]) -> Response:
     """一个站历次评估的结果，最近的在前。"""
-    with services().read_models.engine.connect() as connection:
-        rows = evaluations_of(connection, one_station(), query.get("cycle"))
-    return {"items": [run_data(row) for row in rows]}
+    runs, cursor = runs_page(query)
+    return rows_answer([run_data(row) for row in runs], cursor)
 
 
 @evaluations.route("/<identity>")
@@ -192,6 +193,16 @@ def what_if(body: dict[str, Any]) -> dict[str, Any]:
 
 
 # ---- the same for the pages ----
+
+
+def runs_page(query: dict[str, Any]) -> tuple[Sequence[EvaluationRow], str | None]:
+    """A page of a station's runs, and the cursor of the next."""
+    after, limit = read_cursor(query, datetime, str), query["limit"]
+    with services().read_models.engine.connect() as connection:
+        rows = evaluations_of(
+            connection, one_station(), query.get("cycle"), after=after, limit=limit + 1
+        )
+    return page_of(rows, limit, lambda row: (row.run_at, row.id))
 
 
 @contextmanager
@@ -271,17 +282,16 @@ def counted_beside(
     """
     if not definitions and other.known_at is None:
         raise NothingToCompare
-    period, ledger = cycle_period(cycle), services().ledger
-    set_code = station_profile(ledger, station).indicator_set
+    period = cycle_period(cycle)
+    set_code = station_profile(services().ledger, station).indicator_set
     with services().read_models.engine.connect() as connection:
         refuse_unfit(station_set(connection, station, set_code, period), definitions)
     asked = Question(cycle, moment.as_of, moment.known_at)
     beside_it = Question(
         cycle, moment.as_of, other.known_at or moment.known_at, tuple(definitions)
     )
-    limits = thresholds_of(services().settings.thresholds_file)
     with turn():
-        found = beside(ledger.station_rows(station), station, asked, beside_it, limits)
+        found = sheets_beside(workshop(), station, asked, beside_it)
     return replace(found, sheet=as_allowed(found.sheet), other=as_allowed(found.other))
 
 

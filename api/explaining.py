@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 
 from api.bodies import Blueprint
 from api.explaining_data import answer_data, explanation_data, question_data
-from api.explaining_questions import ABOUT, Named, Posed, about_of, posed
+from api.explaining_questions import ABOUT, Named, Posed, about_of, posed, within_of
 from api.identity import READ_CASES, READ_FIGURES, action, caller
 from api.messages import coded
 from api.moments import MomentSchema, moment_of
@@ -42,6 +42,8 @@ class ExplainedSchema(MomentSchema):
         validate=validate.Range(0, 10_000, error=coded("out_of_range", "应为 0 到 10000")),
         metadata={"description": "说明已发布的数字：第几次发布，0 为最近一次"},
     )
+    community = fields.String(metadata={"description": "只计这个社区的（空为未写明社区的）"})
+    staff = fields.String(metadata={"description": "只计这位工作人员登记的"})
 
 
 class ExplanationQuerySchema(ExplainedSchema, PageSchema):
@@ -75,7 +77,7 @@ def named_in(query: dict[str, Any], code: str, set_code: str | None = None) -> N
     """The figure that a query names."""
     return Named(
         query["month"], code, set_code, moment_of(query), query.get("version"),
-        query.get("published"),
+        query.get("published"), within_of(query),
     )
 
 

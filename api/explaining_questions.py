@@ -29,6 +29,7 @@ from projections.periods import Period
 from projections.published_reports import Publication, publication
 from projections.report_periods import report_period
 from projections.standing import summed
+from projections.trends import PARTED_BY, narrowed
 
 ABOUT: Final = ("household", "person", "volunteer", "record")
 """By what it is named of whom a question is asked."""
@@ -44,12 +45,18 @@ class NobodyNamed(
 
 class PublishedAsItWas(
     Refused, code="published_as_it_was", status=400, title="已发布的数字只有一种问法",
-    detail="已发布的数字按发布时的口径和所知说明，不能再指定 as_of、known_at 或 version。",
+    detail="已发布的数字按发布时的口径和所知说明，不能再指定 as_of、known_at、version、"
+    "community 或 staff。",
 ):
     """A published figure has its own definitions, days and moment."""
 
 
 NOW: Final = Moment()
+
+
+def within_of(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Of which community, or of whose statements alone, it is asked."""
+    return tuple((by, str(given[by])) for by in PARTED_BY if given.get(by) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class Named:
     moment: Moment = NOW
     version: int | None = None
     published: int | None = None
+    within: tuple[tuple[str, str], ...] = ()
+    """Of what alone it is asked: a community, or somebody who stated it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,8 @@ def posed(
             then.connection, station, code, period, known_at=then.known_at,
             version=named.version,
         )
+        for by, value in named.within:
+            chosen = narrowed(chosen, by, value)
         row = row_of(chosen, named.code)
         question = Question(
             then.connection, ledger, station, chosen, row, period, then.as_of, then.known_at
@@ -122,7 +133,7 @@ def _published(ledger: Ledger, station: str, named: Named) -> Publication:
     :raises PublishedAsItWas: where it is to be counted otherwise than it was.
     :raises ReportNotPublished: where there is none.
     """
-    if not named.moment.is_present or named.version is not None:
+    if not named.moment.is_present or named.version is not None or named.within:
         raise PublishedAsItWas
     return publication(ledger, station, named.period, named.published or None)
 

@@ -13,18 +13,19 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
-from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import OPERATE, PUBLIC, action, caller
+from api.identity import OPERATE, PUBLIC, action
+from api.operations_data import operations_data
 from api.problems import WAIT_SECONDS, NotYetProjected
 from api.services import Services, services
-from domain.kernel import Refused, stream_station
+from domain.kernel import Refused
 from projections.catalog import PARTS
 from projections.engine import ReadModels
-from workers.sealing import SealState
 
 operations = Blueprint("operations", __name__, description="运行")
 
+Nothing: Final = Schema.from_dict({}, name="Nothing")
+"""The body of what needs no more said."""
 ALL: Final = "all"
 """Instead of a name: every read model."""
 LAG_LIMIT: Final = 10_000
@@ -206,67 +207,16 @@ def metrics() -> Response:
 @operations.response(200)
 def get_operations() -> dict[str, Any]:
     """台账位置、各读模型的位置与搁置、队列和任务。"""
-    found = services()
-    head, state = found.ledger.head(), found.wakeups.state()
-    return {
-        "head": head,
-        "projections": [
-            {
-                "name": c.name, "label": c.label, "position": c.position,
-                "behind": max(head - c.position, 0), "parked": c.parked,
-                "updated_at": local_time(c.updated_at),
-            }
-            for c in found.read_models.checkpoints()
-        ],
-        "parked": [
-            {
-                "projection": row.projection, "position": row.position, "stream": row.stream,
-                "error": row.error, "parked_at": local_time(row.parked_at),
-            }
-            for row in parked_here()
-        ],
-        "rebuilds": [
-            {
-                "name": r.name, "done": r.position, "total": head,
-                "updated_at": local_time(r.updated_at),
-            }
-            for r in found.read_models.rebuilds_under_way()
-        ],
-        "seal": seal_data(found.runtime.sealer.kept_state()),
-        "redis": state.server,
-        "queues": [
-            {"name": q.name, "waiting": q.waiting, "running": q.running, "failed": q.failed}
-            for q in state.queues
-        ],
-        "jobs": [
-            {"id": j.id, "status": j.status, "done": j.done, "total": j.total} for j in state.jobs
-        ],
-    }
-
-
-def parked_here() -> list[Any]:
-    """The events that could not be taken in, of the caller's stations."""
-    scope, rows = caller().scope, services().read_models.parked()
-    return [row for row in rows if scope.admits(stream_station(row.stream))]
-
-
-def seal_data(state: SealState) -> dict[str, Any]:
-    """The newest checkpoint, what is not sealed yet, and what is wrong, if anything."""
-    return {
-        "size": state.size, "position": state.position, "unsealed": state.unsealed,
-        "sealed_at": state.sealed_at and local_time(state.sealed_at), "alarm": state.alarm,
-        "verified_at": state.verified_at and local_time(state.verified_at),
-    }
+    return operations_data(services())
 
 
 @operations.route("/api/v1/projections/<name>/rebuild", methods=["POST"])
 @action(OPERATE)
-@operations.arguments(Schema.from_dict({}, name="Nothing"))
+@operations.arguments(Nothing)
 @operations.response(202)
 def start_rebuild(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     """从台账重建一个读模型，或全部（all，分给几个任务进程）。"""
-    parts = PARTS if name == ALL else ((_known(name),),)
-    jobs = [services().wakeups.rebuild(*part) for part in parts]
+    jobs = begin_rebuild(name)
     return {"job": jobs[0], "jobs": jobs}, 202, {"Location": f"/api/v1/jobs/{jobs[0]}"}
 
 
@@ -275,8 +225,34 @@ def start_rebuild(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int
 @operations.response(200)
 def cancel_rebuild(name: str) -> dict[str, Any]:
     """放弃尚未完成的重建；现有的统计不受影响。"""
+    return {"cancelled": give_up_rebuild(name)}
+
+
+@operations.route("/api/v1/projections/<name>/retry", methods=["POST"])
+@action(OPERATE)
+@operations.arguments(Nothing)
+@operations.response(202)
+def start_retry(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """再试一次一个读模型搁置的事件（修复程序后）。"""
+    job = begin_retry(name)
+    return {"job": job}, 202, {"Location": f"/api/v1/jobs/{job}"}
+
+
+def begin_rebuild(name: str) -> list[str]:
+    """Start rebuilding a read model, or all of them; answers the jobs' ids."""
+    parts = PARTS if name == ALL else ((_known(name),),)
+    return [services().wakeups.rebuild(*part) for part in parts]
+
+
+def give_up_rebuild(name: str) -> list[str]:
+    """Give up unfinished rebuilds; answers of which read models."""
     names = ReadModels.names() if name == ALL else (_known(name),)
-    return {"cancelled": [n for n in names if services().own_read_models.cancel_rebuild(n)]}
+    return [n for n in names if services().own_read_models.cancel_rebuild(n)]
+
+
+def begin_retry(name: str) -> str:
+    """Start trying a read model's parked events again; answers the job's id."""
+    return services().wakeups.retry(_known(name))
 
 
 def _known(name: str) -> str:

@@ -40,7 +40,7 @@ class PersonFoundListSchema(Schema):
 
 
 @persons.route("/persons/search", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "persons")
 @persons.arguments(SoughtSchema)
 @persons.response(200, PersonFoundListSchema)
 def search_persons(conditions: dict[str, str]) -> dict[str, Any]:

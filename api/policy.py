@@ -26,6 +26,8 @@ PERMIT_NAMES: Final = "permit_names"
 """To let a reviewer see names for some days."""
 MANAGE_ACCOUNTS: Final = "manage_accounts"
 """To invite, to change and to disable accounts, and to see who signed in."""
+READ_RECORDS: Final = "read_records"
+"""To open the pages of records: of which kinds, the route asks once it knows."""
 OWN: Final = "own"
 """What everybody may do who is signed in: his own account, and what a role may do."""
 VERB_LABELS: Final = {
@@ -57,6 +59,8 @@ class Grant:
 
     records: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
+    sees: frozenset[str] = frozenset()
+    """Of a role that reads no cases: the nouns whose records and names it reads all the same."""
 
 
 EVALUATES: Final = frozenset({"evaluations"})
@@ -64,16 +68,17 @@ EVALUATES: Final = frozenset({"evaluations"})
 ERASURES, ERASURE_DECISIONS = "erasures", "erasure-decisions"
 """Who proposes an erasure, and who decides on one."""
 
-READS_ALL: Final = frozenset({READ_CASES, READ_NAMES, READ_FIGURES, OPERATE})
+READS_ALL: Final = frozenset({READ_CASES, READ_NAMES, READ_FIGURES})
+VOLUNTEERING: Final = frozenset({"volunteers", "volunteer-teams", "activities"})
 POLICY: Final[dict[Role, Grant]] = {
     Role.SOCIAL_WORKER: Grant(CASEWORK | PROPOSES_MERGES | {ERASURES}, READS_ALL),
     Role.LEAD: Grant(
         CASEWORK | PROGRAMME | APPROVALS | PROPOSES_MERGES | APPROVES_MERGES
         | EVALUATES | {ERASURES, ERASURE_DECISIONS},
-        READS_ALL | {AUDIT, READ_ACCESSES, READ_EVALUATIONS, PERMIT_NAMES},
+        READS_ALL | {AUDIT, READ_ACCESSES, READ_EVALUATIONS, PERMIT_NAMES, OPERATE},
     ),
     Role.VOLUNTEER_COORDINATOR: Grant(
-        frozenset({"volunteers", "volunteer-teams", "activities", ERASURES}), READS_ALL
+        VOLUNTEERING | {ERASURES}, frozenset({READ_FIGURES, READ_NAMES}), sees=VOLUNTEERING
     ),
     Role.SUPERVISOR: Grant(
         frozenset({"supervisions"}) | APPROVES_MERGES, READS_ALL | {READ_EVALUATIONS}
@@ -107,4 +112,10 @@ def allowed(role: Role, verb: str, noun: str) -> bool:
     if verb == OWN:
         return True
     grant = POLICY[role]
-    return noun in grant.records if verb == RECORD else verb in grant.reads
+    if verb == RECORD:
+        return noun in grant.records
+    if verb == READ_RECORDS:
+        return READ_CASES in grant.reads or bool(grant.sees)
+    if verb in {READ_CASES, READ_NAMES} and grant.sees and noun:
+        return noun in grant.sees
+    return verb in grant.reads

@@ -402,7 +402,7 @@ def list_referrals(query: dict[str, Any]) -> Response:
 
 
 @queries.route("/volunteer-hours")
-@action(READ_CASES)
+@action(READ_CASES, "volunteers")
 @queries.arguments(DaysQuerySchema, location="query")
 def list_volunteer_hours(query: dict[str, Any]) -> Response:
     """志愿者在一段时间内的服务时长（分钟），已记录和已确认。"""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from api.access_log import AccessLog
 from api.accounts.provider import Provider
+from api.live import Newsroom
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 from projections.store import writing
@@ -38,6 +39,15 @@ class Services:
     access_log: AccessLog
     replica: ReadModels | None = None
     provider: Provider | None = None
+    newsroom: Newsroom = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Nobody listens yet."""
+        object.__setattr__(self, "newsroom", Newsroom(self.ledger, self._reached))
+
+    def _reached(self) -> int:
+        """How far the read models have come that are there now."""
+        return self.read_models.position()
 
     @property
     def ledger(self) -> Ledger:
@@ -62,6 +72,7 @@ class Services:
 
     def close(self) -> None:
         """Close every connection."""
+        self.newsroom.is_closed = True
         self.wakeups.close()
         if self.replica:
             self.replica.close()

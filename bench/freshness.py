@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from threading import Event, Thread
 from typing import Final
@@ -23,7 +24,11 @@ from workers.queues import ADVANCE, LONG, SEAL, Wakeups
 from workers.settings import Settings, settings_for
 
 ROOT: Final = Path(__file__).resolve().parents[1]
+WORKERS: Final = ((ADVANCE, SEAL), (SEAL, LONG))
+"""The workers' queues, as workers/service.py has them."""
 WRITES_A_SECOND: Final = 500
+LOOK_SECONDS: Final = 0.001
+"""How long the watcher waits between two looks: oftener, and it took half a core."""
 LIMIT_MILLISECONDS: Final = {"sqlite": 25, "postgresql": 10}
 
 
@@ -57,8 +62,8 @@ def service(place: Place, port: int = 8000, home: Path | None = None) -> Iterato
     found = Service(settings)
     redis = subprocess.Popen(server.command(), stdout=subprocess.DEVNULL)  # noqa: S603 - our own
     found.processes.append(redis)
-    found.run("worker", "--queue", ADVANCE, "--queue", SEAL)  # as workers/service.py has them
-    found.run("worker", "--queue", SEAL, "--queue", LONG)
+    for queues in WORKERS:
+        found.run("worker", *chain.from_iterable(("--queue", queue) for queue in queues))
     try:
         yield found
     finally:
@@ -86,11 +91,12 @@ def delays(place: Place, seconds: float) -> list[float]:
                 position = read_models.position()
                 if not seen or position > seen[-1][0]:
                     seen.append((position, time.perf_counter()))
-                time.sleep(0.0003)
+                time.sleep(LOOK_SECONDS)
 
+        while len(wakeups.state().workers) < len(WORKERS):
+            time.sleep(0.1)  # a program that starts takes a core
         first = ledger.append([a_visit()], ())
-        while not wakeups.wake():
-            time.sleep(0.1)
+        assert wakeups.wake()
         _await(read_models, first)
         watcher = Thread(target=watch)
         watcher.start()

@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -22,9 +23,11 @@ from sqlalchemy import (
     Engine,
     Row,
     Select,
+    Update,
     bindparam,
     delete,
     exists,
+    or_,
     select,
     tuple_,
     update,
@@ -64,9 +67,15 @@ class _Standing:
 _KEY: Final = tuple_(generations.c.projection, generations.c.generation)
 _UNINDEXED: Final = tuple_(unindexed.c.projection, unindexed.c.generation)
 _IS_BARE: Final = exists().where(_UNINDEXED == _KEY).label("is_bare")
-_MOVE: Final = update(generations).where(_KEY.in_(bindparam("targets", expanding=True))).values(
-    position=bindparam("to"), updated_at=bindparam("at")
-)
+
+
+@lru_cache(maxsize=256)
+def _moving(targets: tuple[tuple[str, int], ...]) -> Update:
+    """Moves some generations; built once, since that takes longer than to carry it out."""
+    of = generations.c
+    keys = [(of.projection == name) & (of.generation == number) for name, number in targets]
+    moved = update(generations).where(or_(*keys))
+    return moved.values(position=bindparam("to"), updated_at=bindparam("at"))
 
 
 class CatchUp:
@@ -83,12 +92,12 @@ class CatchUp:
         of = generations.c
         self._positions: Final = select(of.projection, of.position).where(which)
         self._with_indexes: Final = self._positions.add_columns(_IS_BARE)
-        self._targets: Final = (
+        all_targets = (
             select(of.projection, of.generation)
-            .where(which, of.projection.in_(bindparam("names", expanding=True)))
-            .order_by(of.projection).with_for_update()
+            .where(which).order_by(of.projection).with_for_update()
         )
-        self._targets_at: Final = self._targets.where(of.position == bindparam("start"))
+        self._targets: Final = all_targets.where(of.projection == bindparam("name"))
+        self._targets_at: Final = all_targets.where(of.position == bindparam("start"))
 
     def positions(self) -> dict[str, int]:
         """The position that each projection has reached."""
@@ -177,17 +186,16 @@ class CatchUp:
         Answers the projections for which it was done here.
         """
         changes = {name: found.of(name) for name in found.names}
-        asked = {"names": found.names, "start": found.start}
-        rows = connection.execute(self._targets_at, asked).all()
-        targets = [(row.projection, row.generation) for row in rows]
+        rows = connection.execute(self._targets_at, {"start": found.start}).all()
+        targets = [(name, generation) for name, generation in rows if name in changes]
         if not targets:
             return set()
-        moved = {"targets": targets, "to": found.last, "at": self._clock()}
         with store.pipelined(connection, found.last - found.start):
             for name, generation in targets:
                 store.apply(connection, changes[name], generation)
             self._park(connection, targets, changes)
-            connection.execute(_MOVE, moved)
+            moved = {"to": found.last, "at": self._clock()}
+            connection.execute(_moving(tuple(targets)), moved)
         return {name for name, _generation in targets}
 
     def _index(self, name: str) -> None:
@@ -199,7 +207,7 @@ class CatchUp:
         while is_missing:
             with store.writing(self.engine, patience=store.PATIENCE_SECONDS) as connection:
                 store.take_time(connection)
-                rows = connection.execute(self._targets, {"names": [name]}).all()
+                rows = connection.execute(self._targets, {"name": name}).all()
                 is_missing = any(
                     store.create_next_index(connection, tables, row.generation) for row in rows
                 )

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     select,
+    tuple_,
 )
 
 from domain.kernel import Stream, stream_station, stream_subject
@@ -98,13 +99,16 @@ class EvaluationRow:
 
 
 def evaluations_of(
-    connection: Connection, station: str, cycle: str | None = None, limit: int = 100
+    connection: Connection, station: str, cycle: str | None = None, *,
+    after: tuple[datetime, str] | None = None, limit: int = 100,
 ) -> list[EvaluationRow]:
-    """A station's runs, the newest first."""
+    """A station's runs, the newest first, a page at a time: ``after`` is a run's time and id."""
     columns = (evaluations.c[name] for name in EvaluationRow.__dataclass_fields__)
     query = select(*columns).where(evaluations.c.station == station)
     if cycle is not None:
         query = query.where(evaluations.c.cycle == cycle)
-    order = evaluations.c.run_at.desc(), evaluations.c.stream
+    if after is not None:
+        query = query.where(tuple_(evaluations.c.run_at, evaluations.c.id) < tuple_(*after))
+    order = evaluations.c.run_at.desc(), evaluations.c.id.desc()
     rows = connection.execute(query.order_by(*order).limit(limit))
     return [EvaluationRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name

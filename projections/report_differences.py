@@ -6,10 +6,10 @@ always a record's doing; what is defined otherwise today is listed apart from th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import zip_longest
+from itertools import islice, takewhile, zip_longest
 from typing import Final
 
 from sqlalchemy import Connection
@@ -48,7 +48,7 @@ from projections.published_reports import Publication, indicators_of
 MOST_RECORDS: Final = 100
 """How many records one changed figure names."""
 MOST_POSTINGS: Final = 20_000
-"""How many postings of one figure are looked through."""
+"""How many postings since a publication are looked through for the records of one figure."""
 
 Paragraphs = tuple[str, ...]
 
@@ -157,22 +157,24 @@ class _Since:
         )
 
     def postings(
-        self, indicator: Indicator, among: Collection[str] | None = None
-    ) -> list[Evidence]:
-        """Every posting of an indicator, in the order of recording."""
-        found: list[Evidence] = []
-        after = 0
-        while len(found) < MOST_POSTINGS:
-            page = evidence(
-                self.connection, self.station, indicator, self.period, known_at=self.until,
-                after=after, among=among,
-            )
+        self, indicator: Indicator, among: Collection[str] | None = None, *, after: int = 0
+    ) -> Iterator[Evidence]:
+        """Every posting of an indicator after a position, in the order of recording."""
+        begin: int | tuple[int, int] = after
+        while page := evidence(
+            self.connection, self.station, indicator, self.period, known_at=self.until,
+            after=begin, among=among,
+        ):
+            yield from page
             if len(page) < EVIDENCE_LIMIT:
-                return [*found, *page]
-            # The last event of a full page may have further postings: it is read again.
-            found += [row for row in page if row.position < page[-1].position]
-            after = page[-1].position - 1
-        return found
+                return
+            begin = page[-1].position, page[-1].number
+
+    def new(
+        self, indicator: Indicator, among: Collection[str] | None = None
+    ) -> Iterator[Evidence]:
+        """Those recorded since the publication."""
+        return self.postings(indicator, among, after=self.after)
 
 
 def _restated(
@@ -183,15 +185,17 @@ def _restated(
     for before, after in zip(published, counted, strict=True):
         if before.display == after.display:
             continue
-        changed = sorted(_changed(since, rows, rows[before.code]), key=lambda row: row.position)
+        row = rows[before.code]
+        changed = _changed(since, rows, row)
+        amounts, merges = _amounts(changed), _merges(since, rows, row)
         yield RestatedFigure(
             code=before.code, label=before.label, unit=before.unit, before=before.display,
             after=after.display,
             records=(
-                *_records(since.ledger, changed[:MOST_RECORDS], rows[before.code].divide_by),
-                *_merges(since, rows, rows[before.code]),
+                *_records(since.ledger, amounts[:MOST_RECORDS], row.divide_by),
+                *merges[:MOST_RECORDS],
             ),
-            is_cut=len(changed) > MOST_RECORDS,
+            is_cut=max(len(amounts), len(merges)) > MOST_RECORDS or len(changed) >= MOST_POSTINGS,
         )
 
 
@@ -205,18 +209,16 @@ def _changed(
             (row.position, row.stream, row.entry, row.effective_on): row
             for code in parts for row in _changed(since, rows, rows[code])
         }
-        return list(found.values())
-    all_postings = since.postings(indicator, since.turned(indicator))
-    new = [row for row in all_postings if row.position > since.after]
+        return sorted(found.values(), key=lambda row: row.position)
+    new = since.new(indicator, since.turned(indicator))
     if indicator.measure and MEASURES[indicator.measure].kind is Kind.DISTINCT:
-        turned = _entities(all_postings) ^ _entities(
-            [row for row in all_postings if row.position <= since.after]
-        )
-        return [row for row in new if row.counts_as in turned]
-    return new
+        known_then = takewhile(lambda row: row.position <= since.after, since.postings(indicator))
+        turned = _entities(known_then) ^ _entities(since.postings(indicator))
+        new = (row for row in new if row.counts_as in turned)
+    return list(islice(new, MOST_POSTINGS))
 
 
-def _entities(rows: Sequence[Evidence], *, by: str = "counts_as") -> set[str]:
+def _entities(rows: Iterable[Evidence], *, by: str = "counts_as") -> set[str]:
     """The entities that a distinct figure counts; ``by`` their own ids, or as merged."""
     sums: dict[str, int] = {}
     for row in rows:
@@ -246,7 +248,7 @@ def _merges(
         )
         for change in alias_changes(since.connection, since.station, since.after, since.until)
         if change.kind == entities and is_felt(change)
-    ][:MOST_RECORDS]
+    ]
 
 
 def _felt_by(since: _Since, indicator: Indicator) -> Callable[[AliasChange], bool]:
@@ -270,22 +272,29 @@ def _felt_by(since: _Since, indicator: Indicator) -> Callable[[AliasChange], boo
     return are_both_counted
 
 
-def _records(
-    ledger: Histories, rows: Sequence[Evidence], divide_by: int
-) -> Iterator[ChangedRecord]:
-    """The records behind postings, each day of a record once with what it adds up to."""
-    amounts: dict[tuple[int, str, int, date], int] = {}
+Place = tuple[int, str, int, date]
+"""A day of a record that an event changed: position, stream, entry, day."""
+
+
+def _amounts(rows: Iterable[Evidence]) -> list[tuple[Place, int]]:
+    """What postings add up to, each day of a record once; nothing of what cancels out."""
+    amounts: dict[Place, int] = {}
     for row in rows:
         key = (row.position, row.stream, row.entry, row.effective_on)
         amounts[key] = amounts.get(key, 0) + row.amount
-    events = events_at(ledger, {(stream, position) for position, stream, _e, _on in amounts})
-    for (position, stream, entry, on), amount in amounts.items():
-        if amount:
-            event = events[position].event
-            yield ChangedRecord(
-                change=CHANGES.get(type(event), Change.LATE), position=position, stream=stream,
-                entry=entry, effective_on=on, amount=divided(amount, divide_by),
-            )
+    return [(place, amount) for place, amount in amounts.items() if amount]
+
+
+def _records(
+    ledger: Histories, amounts: Sequence[tuple[Place, int]], divide_by: int
+) -> Iterator[ChangedRecord]:
+    """The records behind some amounts."""
+    events = events_at(ledger, {(stream, at) for (at, stream, _e, _on), _amount in amounts})
+    for (position, stream, entry, on), amount in amounts:
+        yield ChangedRecord(
+            change=CHANGES.get(type(events[position].event), Change.LATE), position=position,
+            stream=stream, entry=entry, effective_on=on, amount=divided(amount, divide_by),
+        )
 
 
 def events_at(ledger: Histories, places: set[tuple[str, int]]) -> dict[int, Recorded]:

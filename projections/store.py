@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import psycopg
+from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -63,6 +64,11 @@ AT_ONCE: Final = (256, 64, 16, 4, 1)
 """Rows in one statement on SQLite: few lengths, so that each is prepared once."""
 STATEMENTS: Final = 512
 """How many statements a connection to SQLite keeps prepared: each table's of each length."""
+SHORT: Final = (
+    "-c plan_cache_mode=force_generic_plan -c max_parallel_workers_per_gather=0 -c jit=off"
+)
+"""How PostgreSQL answers short questions by indexes: planning those of a month's report with
+each value anew, or starting processes for them, takes ten times what answering takes."""
 BUSY_SECONDS: Final = 10
 PATIENCE_SECONDS: Final = 1800
 """How long whoever fills read models waits while another indexes or compares long ones."""
@@ -132,15 +138,41 @@ def open_engine(
     rest = database_url.partition("://")[2]
     options = "-c statement_timeout=10min -c lock_timeout=60s"
     if is_disposable:
-        options += f" -c synchronous_commit=off -c search_path={SCHEMA},public"
+        options += f" -c synchronous_commit=off -c search_path={SCHEMA},public {SHORT}"
     if is_replica:
         options += " -c default_transaction_read_only=on"
     engine = create_engine(
-        f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15,
+        f"postgresql+psycopg://{rest}", pool_size=5, max_overflow=15, pool_use_lifo=True,
         hide_parameters=True, connect_args={"options": options},
     )
+    event.listen(engine, "do_connect", _keep_prepared)
     event.listen(engine, "checkout", _replace_closed)
     return engine
+
+
+class _Keeping(psycopg.Connection[Any]):
+    """A connection whose statements stay prepared when a transaction that only read ends.
+
+    SQLAlchemy ends it by a rollback, at which psycopg forgets what it prepared, as tables
+    that were made within may be gone. Every question was planned anew: of a month's report
+    that was most of the time. Where something failed it still forgets.
+    """
+
+    def rollback(self) -> None:
+        """End the transaction."""
+        about = self.pgconn
+        if about.transaction_status == TransactionStatus.INTRANS and not about.pipeline_status:
+            with self.lock:
+                ended = about.exec_(b"ROLLBACK")
+            if ended.status == ExecStatus.COMMAND_OK:
+                return
+        super().rollback()
+
+
+def _keep_prepared(
+    _dialect: Any, _record: Any, arguments: Sequence[Any], options: dict[str, Any]
+) -> Any:
+    return _Keeping.connect(*arguments, **options)
 
 
 def _replace_closed(connection: Any, _record: Any, _proxy: Any) -> None:
@@ -199,9 +231,10 @@ def writing(engine: Engine, *, patience: int = 0) -> Iterator[Connection]:
 
 
 def take_time(connection: Connection) -> None:
-    """Let PostgreSQL index or compare as long as it takes, in this transaction."""
+    """Let PostgreSQL index or compare as long as it takes, with all it has, in this transaction."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        connection.exec_driver_sql("SET LOCAL max_parallel_workers_per_gather = 2")
 
 
 @contextmanager
@@ -373,11 +406,12 @@ def _name(table: Table, generation: int) -> str:
 Convert = Callable[[Any], Any]
 
 
-def _conversions(columns: Iterable[Column[Any]], *, is_sqlite: bool) -> list[tuple[int, Convert]]:
+@lru_cache(maxsize=256)
+def _conversions(table: Table, *, is_sqlite: bool) -> list[tuple[int, Convert]]:
     """Which places of a row the driver is handed in another form, and how."""
     return [
         (place, convert)
-        for place, column in enumerate(columns)
+        for place, column in enumerate(table.columns)
         if (convert := _conversion(column.type, is_sqlite=is_sqlite))
     ]
 
@@ -395,7 +429,7 @@ def _tuples(
     values = itemgetter(*table.columns.keys())
     ordered = (row if isinstance(row, tuple) else values(row) for row in rows)
     columns: list[Iterable[Any]] = list(zip(*ordered, strict=True))
-    for place, convert in _conversions(table.columns, is_sqlite=is_sqlite) if columns else ():
+    for place, convert in _conversions(table, is_sqlite=is_sqlite) if columns else ():
         columns[place] = map(convert, columns[place])
     return zip(*columns, strict=True)
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     case,
     func,
     select,
+    tuple_,
 )
 
 from domain.kernel import Stream, stream_station, stream_subject
@@ -54,6 +55,9 @@ volunteer_services: Final = Table(
     Column("minutes", Integer, nullable=False),
     Column("is_confirmed", Boolean, nullable=False),
     Index("ix_volunteer_services", "station", "volunteer", "occurred_on"),
+    Index(
+        "ix_volunteer_services_due", "station", "is_confirmed", "occurred_on", "volunteer", "entry"
+    ),
 )
 
 
@@ -135,3 +139,37 @@ def volunteer_hours(
         query = query.where(volunteers.c.volunteer > after)
     rows = connection.execute(query)
     return [VolunteerHoursRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+@dataclass(frozen=True, slots=True)
+class UnconfirmedService:
+    """A service that nobody has confirmed yet."""
+
+    volunteer: str
+    name: str
+    entry: int
+    occurred_on: date
+    title: str
+    minutes: int
+
+
+def unconfirmed_services(
+    connection: Connection, station: str, *, after: tuple[date, str, int] | None = None,
+    limit: int = 50,
+) -> list[UnconfirmedService]:
+    """The services that wait to be confirmed, the oldest first, a page at a time."""
+    service = volunteer_services.c
+    place = (service.occurred_on, service.volunteer, service.entry)
+    query = (
+        select(
+            service.volunteer, volunteers.c.name, service.entry, service.occurred_on,
+            service.title, service.minutes,
+        )
+        .join(volunteers, volunteers.c.stream == service.stream)
+        .where(service.station == station, service.is_confirmed.is_(False))
+        .order_by(*place).limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(*place) > tuple_(*after))
+    rows = connection.execute(query)
+    return [UnconfirmedService(**row._mapping) for row in rows]  # noqa: SLF001 - as above

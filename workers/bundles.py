@@ -44,7 +44,9 @@ from domain.ledger import Ledger, StoredRow
 from domain.multiproof import multi_path
 from domain.publication import canonical
 from domain.signed_note import Signer
+from projections.evaluation.covering import refuse_uncovered
 from projections.evaluation.evaluating import cycle_period
+from projections.evaluation.replaying import replay
 from projections.indicators import indicator_set_codes, indicator_set_file
 from projections.integrity import Thresholds
 from workers.proving import Prover
@@ -183,6 +185,7 @@ def write_bundle(
     :raises NothingToBundle: where there is no such event.
     :raises LogAltered: where the log is not what was sealed: a bundle proves of each event
         that it is in the log, and only a log without a hole has all of the station's.
+    :raises CycleNotCovered: where there is nothing to evaluate in the cycle.
     """
     sealed = sealed or seals.newest()
     if sealed is None:
@@ -191,6 +194,8 @@ def write_bundle(
     if not verdict.is_ok:
         fault = verdict.faults[0]
         raise LogAltered(position=fault.position, problem=fault.detail)
+    if asked.cycle is not None:
+        _refuse_uncovered(ledger, asked.station, asked.cycle, sealed.position)
     with tempfile.NamedTemporaryFile(dir=target.absolute().parent, delete=False) as file:
         try:
             with zipfile.ZipFile(file, "w") as archive:
@@ -203,6 +208,13 @@ def write_bundle(
             raise
     Path(file.name).replace(target)
     return manifest
+
+
+def _refuse_uncovered(ledger: Ledger, station: str, cycle: str, position: int) -> None:
+    """Refuse a cycle that would have no score sheet; a station without events is refused later."""
+    with replay(ledger.station_rows(station, until=position), station, position) as replayed:
+        if replayed.events:
+            refuse_uncovered(replayed, cycle, cycle_period(cycle))
 
 
 def seal_and_write(

@@ -13,7 +13,8 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -25,12 +26,12 @@ from domain.kernel import Context, Occurrence, Refused, Statement, UnknownRecord
 from domain.ledger import Instruction, Ledger
 from domain.record_keeping import Record
 from projections.engine import ReadModels
-from projections.evaluation.beside import compared_with_projections
+from projections.evaluation.beside import Beside, beside, compared_with_projections
 from projections.evaluation.evaluating import Question, evaluated
-from projections.evaluation.replaying import replay
+from projections.evaluation.replaying import Replayed, replay
 from projections.evaluation.score_sheet import FigureDifference, ScoreSheet
 from projections.integrity import thresholds_of
-from projections.moments import Moment, bounded, parse_known_at, position_of
+from projections.moments import KnownAt, Moment, bounded, parse_known_at, position_of
 from projections.standing import summed
 from workers.kept_files import drop_oldest
 from workers.settings import Settings
@@ -44,7 +45,7 @@ Progress = Callable[[int, int], None]
 
 class SheetChanged(
     Refused, code="sheet_changed", status=409, title="评分表与登记时不一致",
-    detail="登记的评分表（{recorded}…）已不在本机，而现在从台账重算得到另一份（{now}…）："
+    detail="登记的评分表（{recorded}…）已不在本机，或不再可读，而现在从台账重算得到另一份（{now}…）："
     "核查标准、口径文件或程序版本已与登记时不同。登记的得分不变；要按现在的重算，请重新评估。",
 ):
     """A run whose sheet is gone, and whose replay by what is in force now is another."""
@@ -87,9 +88,29 @@ def replayed_sheet(shop: Workshop, station: str, asked: Question) -> ScoreSheet:
     :raises Refused: where there is no such station, cycle, or usable task book.
     """
     asked = replace(asked, known_at=bounded(asked.known_at, shop.ledger.head()))
-    rows = shop.ledger.station_rows(station, until=position_of(asked.known_at) or 0)
-    with replay(rows, station, asked.known_at) as replayed:
+    with _replayed(shop, station, asked.known_at) as replayed:
         return evaluated(replayed, asked, thresholds_of(shop.settings.thresholds_file))
+
+
+def what_if(shop: Workshop, station: str, asked: Question, other: Question) -> Beside:
+    """A cycle as one question has it, beside the same as another has it; nothing is kept.
+
+    :raises Refused: where there is no such station, cycle, or usable task book.
+    """
+    head = shop.ledger.head()
+    asked, other = (
+        replace(each, known_at=bounded(each.known_at, head)) for each in (asked, other)
+    )
+    limits = thresholds_of(shop.settings.thresholds_file)
+    return beside(lambda until: _replayed(shop, station, until), asked, other, limits)
+
+
+@contextmanager
+def _replayed(shop: Workshop, station: str, until: KnownAt | None) -> Iterator[Replayed]:
+    """A station's log, read up to a moment that says its position."""
+    rows = shop.ledger.station_rows(station, until=position_of(until) or 0)
+    with replay(rows, station, until) as replayed:
+        yield replayed
 
 
 def _compared(shop: Workshop, sheet: ScoreSheet, asked: Question) -> ScoreSheet:
@@ -173,7 +194,7 @@ def sheet_of(shop: Workshop, station: str, identity: str) -> ScoreSheet:
     run = run_of(shop.ledger, station, identity)
     if run is None:
         raise UnknownRecord(id=identity[:64], kind=EVALUATION.label)
-    kept = _kept(_file(shop.settings, station, identity), run.code)
+    kept = _kept(_file(shop.settings, station, identity), run)
     if kept is not None:
         return kept
     known_at = parse_known_at(run.known_at) if run.known_at else run.position
@@ -210,13 +231,15 @@ def _file(settings: Settings, station: str, identity: str) -> Path:
     return settings.home.absolute() / "evaluations" / f"{named}.json"
 
 
-def _kept(file: Path, code: str) -> ScoreSheet | None:
+def _kept(file: Path, run: EvaluationRun) -> ScoreSheet | None:
     """A sheet as it was kept; ``None`` where its file is gone, altered, or not to be read."""
     try:
         kept = msgspec.json.decode(file.read_bytes(), type=_Kept)
-        if hashlib.sha256(kept.sheet).hexdigest() != code:
+        if hashlib.sha256(kept.sheet).hexdigest() != run.code:
+            return None
+        if len(kept.projected or ()) != run.differing:
             return None
         sheet = msgspec.json.decode(kept.sheet, type=ScoreSheet)
     except (OSError, msgspec.DecodeError):
         return None
-    return replace(sheet, projected=kept.projected, code_as_recorded=code)
+    return replace(sheet, projected=kept.projected, code_as_recorded=run.code)

@@ -48,6 +48,8 @@ MOST_JOBS: Final = 50
 """How many jobs of one kind a report lists."""
 MOST_ATTEMPTS: Final = 100
 """How often it is tried again where others changed a queue in the same moment."""
+WAITING: Final = frozenset({"queued", "started", "scheduled", "deferred"})
+"""The words for a job that has not ended."""
 ENDED: Final = frozenset(
     {JobStatus.FINISHED, JobStatus.FAILED, JobStatus.STOPPED, JobStatus.CANCELED}
 )
@@ -184,6 +186,13 @@ class Wakeups:
         """
         job_id = "-".join(("rebuild", *projections))
         return self.start_long(job_id, "workers.jobs.rebuild.rebuild", *projections)
+
+    def retry(self, projection: str) -> str:
+        """Start trying a projection's parked events again, or join it; answers the job's id.
+
+        :raises QueueUnavailableError: where Redis is away.
+        """
+        return self.start_long(f"retry-{projection}", "workers.jobs.retry.retry", projection)
 
     def evaluate(self, asked: EvaluationAsked, stations: Iterable[str]) -> list[str]:
         """Start evaluating stations, a job each, or join those; answers the jobs' ids.

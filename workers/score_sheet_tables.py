@@ -136,6 +136,14 @@ def late_entries(sheet: ScoreSheet) -> Rows:
                 row.target.label, late.effective_on, late.recorded_at, late.days_late,
                 *record_named(late.stream), late.entry,
             )
+        if row.late > len(row.late_entries):
+            yield (row.target.label, None, None, None, unlisted_late(row), None, None)
+
+
+def unlisted_late(row: SheetRow) -> str:
+    """How many late entries are behind an actual of which not all are named."""
+    named = len(row.late_entries)
+    return f"共 {row.late} 条，" + (f"只列出最早的 {named} 条" if named else "不逐条列出")
 
 
 def record_named(stream: str) -> tuple[str, str]:
@@ -173,6 +181,9 @@ def changes(sheet: ScoreSheet) -> Rows:
                     report.period, f"{figure.label}（{figure.unit.label}）", figure.before,
                     figure.after, *(_changed(record) if record else (None,) * 7),
                 )
+            if figure.is_cut:
+                said = "还有更多记录没有列出"
+                yield (report.period, figure.label, *(None,) * 6, said, None, None)
         for lost in report.unreproduced:
             yield (
                 report.period, lost.label, lost.other, lost.replayed, "按当时的台账算不出",
@@ -191,13 +202,8 @@ def signals(sheet: ScoreSheet) -> Rows:
     """What looks odd; a sign is no proof."""
     for signal in sheet.signals:
         yield (signal.label, signal.on, signal.who, signal.text, signal.record_count)
-    if sheet.signal_count > len(sheet.signals):
-        yield ("未列出", None, "", unlisted_signals(sheet), None)
-
-
-def unlisted_signals(sheet: ScoreSheet) -> str:
-    """How many signs are not named, and where they are."""
-    return f"共 {sheet.signal_count} 处，其余见审计中的可疑之处（taizhang signals）"
+    if sheet.unlisted_signals:
+        yield ("未列出", None, "", sheet.unlisted_signals, None)
 
 
 def proof_rows(sheet: ScoreSheet, proof: Proof) -> Rows:
@@ -212,7 +218,8 @@ def proof_rows(sheet: ScoreSheet, proof: Proof) -> Rows:
         yield ("公钥", proof.verifier.vkey)
         yield ("公钥指纹", proof.verifier.fingerprint)
     for unread in sheet.unread:
-        yield ("未能读取", f"台账位置 {unread.position} 的记录未计入：{unread.error}")
+        why = f"：{unread.error}" if unread.error else ""
+        yield ("未能读取", f"台账位置 {unread.position} 的记录未计入{why}")
     for report in sheet.reports:
         codes = "、".join(dict.fromkeys((*report.restatements, report.code)))
         yield (f"{report.period} 的快照码", codes)

@@ -53,7 +53,7 @@ def fillings(sheet: ScoreSheet, proof: Proof, document: DocxTemplate) -> dict[st
         "sheet": sheet,
         "title": f"{sheet.cycle} 项目周期评估得分表",
         "imprint": tables.imprint(sheet).replace("；评估码", "\n评估码"),
-        "warning": tables.warning(sheet),
+        "warning": "".join(filter(None, (tables.warning(sheet), _cut_months(sheet)))),
         "summary": summary(sheet),
         "heads": _named(tables.heads(sheet), "head", "count", "weight", "judged", "points"),
         "indicator_heads": [
@@ -75,7 +75,7 @@ def fillings(sheet: ScoreSheet, proof: Proof, document: DocxTemplate) -> dict[st
         "changes": _listed(_changes(sheet), "报告发布以来补录、更正、作废等引起的变动"),
         "signals": _listed(
             _named(tables.signals(sheet), "label", "on", "who", "text", "count"),
-            "看上去不寻常的地方，只是提示，不是结论",
+            "看上去不寻常的地方，只是提示，不是结论", sheet.signal_count,
         ),
         "proof": _named(tables.proof_rows(sheet, proof), "name", "text"),
     }
@@ -128,6 +128,13 @@ def _twelve(texts: list[str]) -> list[str]:
     return [*texts, *[""] * MONTHS][:MONTHS]
 
 
+def _cut_months(sheet: ScoreSheet) -> str | None:
+    """That the table of the months is too narrow for the cycle; ``None`` where it is not."""
+    if len(_month_names(sheet)) <= MONTHS:
+        return None
+    return f"周期超过 {MONTHS} 个月，分月表只列前 {MONTHS} 个月，其余见 Excel 得分表。"
+
+
 def _pairs(charts: list[Chart], document: DocxTemplate) -> list[list[InlineChart | str]]:
     """The charts of the months, two in a row."""
     drawn: list[InlineChart | str] = [InlineChart(document, c, 7.9, 5.2) for c in charts]
@@ -149,7 +156,11 @@ def _late(sheet: ScoreSheet) -> list[dict[str, str]]:
     return [
         {
             "label": said(label), "on": said(on), "at": said(at), "days": said(days),
-            "record": f"{said(kind)} {_short(said(subject))} 第 {entry} 项",
+            "record": " ".join(
+                filter(None, (
+                    said(kind), _short(said(subject)), f"第 {entry} 项" if entry else "",
+                ))
+            ),
         }
         for label, on, at, days, kind, subject, entry in tables.late_entries(sheet)
     ]

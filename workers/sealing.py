@@ -121,7 +121,9 @@ class Sealer:
         self._noted = noted
 
     def seal(self, now: datetime) -> bool:
-        """Seal some new events; answers whether there may be more. What is wrong is kept.
+        """Seal some new events; answers whether more were there. What is wrong is kept.
+
+        What is recorded meanwhile is for the next time: else it would never end.
 
         :raises SealBrokenError: where the log contradicts what was signed before.
         """
@@ -142,15 +144,17 @@ class Sealer:
         newest = self._seals.newest()
         growth, rest = self._checked(newest)
         ahead = self._noted_ahead(growth.size)
-        self._take(growth, rest, MOST if ahead is None else ahead.size - growth.size)
+        most = MOST if ahead is None else ahead.size - growth.size
+        left = self._take(growth, rest, most)
         if ahead is not None:
             self._refuse_unless_same(growth, ahead)
         before = newest.size if newest else 0
         if growth.size == before:
             return False
-        if self._add(before, growth, now):
+        is_added = self._add(before, growth, now)
+        if is_added:
             self._note()
-        return self._ledger.head() > growth.position
+        return not is_added or left == 0
 
     def _add(self, before: int, growth: _Growth, now: datetime) -> bool:
         """Sign and keep the grown tree, unless another sealer was faster."""
@@ -161,13 +165,17 @@ class Sealer:
         edge = b"".join(growth.edge[len(growth.edge) - new :])
         return self._seals.add(before, list(growth.added.values()), sealed, edge)
 
-    def _take(self, growth: _Growth, events: Sequence[StoredRow], most: int) -> None:
-        """Let the tree grow by the events that were read and those after them."""
+    def _take(self, growth: _Growth, events: Sequence[StoredRow], most: int) -> int:
+        """Let the tree grow by the events that were read and those after them.
+
+        Answers how many more it might have taken in.
+        """
         while most > 0 and (
             events := events or self._ledger.rows(growth.position, PAGE)
         ):
             growth.take(events[:most])
-            most, events = most - len(events), ()
+            most, events = most - len(events[:most]), ()
+        return most
 
     def kept_state(self) -> SealState:
         """The newest checkpoint, and what the last jobs found wrong; costs next to nothing."""

@@ -1,4 +1,4 @@
-"""What did the last sealing and the last verification of the whole log find?
+"""What did the last sealing, verification of the whole log and backup find, and when?
 
 Each keeps it in a file of the home, outside the database that it is about. Whoever is
 asked how the service is reads these, and so does no work that grows with the log.
@@ -16,6 +16,8 @@ import msgspec
 
 SEALING: Final = "sealing-verdict.json"
 VERIFICATION: Final = "verification-verdict.json"
+BACKUP: Final = "backup-verdict.json"
+"""When the last backup was made; not in it, so that a restored home has none."""
 UNKNOWN: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_BYTES: Final = 10_000
 MOST_CHARACTERS: Final = 500

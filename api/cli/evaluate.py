@@ -34,13 +34,11 @@ from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused
 from domain.vocabulary import Role
-from projections.evaluation.beside import Beside, beside
 from projections.evaluation.evaluating import Question, cycle_period
-from projections.integrity import thresholds_of
 from projections.moments import KnownAt, known_at_text, parse_known_at, refuse_ahead
 from projections.stations import station_codes
 from projections.timeline import records_of_kind
-from workers.evaluating import Workshop, evaluate, run_evaluation, run_of, sheet_of
+from workers.evaluating import Workshop, evaluate, run_evaluation, run_of, sheet_of, what_if
 from workers.jobs.evaluate import context_of
 from workers.queues import (
     ENDED,
@@ -183,13 +181,10 @@ def _beside(
     runtime: Runtime, station: str, asked: Question, definitions: Sequence[Indicator],
     other_known_at: KnownAt | None, *, as_json: bool,
 ) -> None:
-    found: Beside = beside(
-        runtime.ledger.station_rows(station), station, asked,
-        Question(
-            asked.cycle, asked.as_of, other_known_at or asked.known_at, tuple(definitions)
-        ),
-        thresholds_of(runtime.settings.thresholds_file),
+    other = Question(
+        asked.cycle, asked.as_of, other_known_at or asked.known_at, tuple(definitions)
     )
+    found = what_if(workshop_of(runtime), station, asked, other)
     if as_json:
         print_json(beside_data(found))
     else:

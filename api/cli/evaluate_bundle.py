@@ -23,13 +23,14 @@ from api.evaluation_data import beside_data, sheet_data
 from domain.bundle import Bundle, opened_bundle
 from domain.signed_note import Verifier
 from domain.verdict import Verdict
-from projections.evaluation.beside import Beside, beside_in
+from projections.evaluation.beside import Beside, beside
 from projections.evaluation.evaluating import Question, cycle_period, evaluated
 from projections.evaluation.from_bundle import (
     known_in,
     replayed_bundle,
     thresholds_in,
 )
+from projections.evaluation.replaying import Replayed
 from projections.evaluation.score_sheet import ScoreSheet
 from projections.moments import KnownAt
 from workers.score_sheet_tables import Proof
@@ -106,12 +107,19 @@ def counted_beside(bundle: Bundle, asked: Asked) -> Beside:
     definitions = definitions_in(asked.what_if) if asked.what_if else ()
     own = _question(bundle, asked)
     known_at = known_in(bundle, asked.other_known_at or asked.known_at)
-    with replayed_bundle(bundle) as replayed:
-        refuse_unfit_at(
-            replayed.connection, replayed, replayed.station, cycle_period(own.cycle), definitions
-        )
-        other = replace(own, known_at=known_at, definitions=definitions)
-        return beside_in(replayed, own, other, thresholds_in(bundle))
+    other = replace(own, known_at=known_at, definitions=definitions)
+
+    @contextmanager
+    def opened(until: KnownAt | None) -> Iterator[Replayed]:
+        with replayed_bundle(bundle, until) as replayed:
+            if until == known_at:
+                period = cycle_period(own.cycle)
+                refuse_unfit_at(
+                    replayed.connection, replayed, replayed.station, period, definitions
+                )
+            yield replayed
+
+    return beside(opened, own, other, thresholds_in(bundle))
 
 
 def _question(bundle: Bundle, asked: Asked) -> Question:

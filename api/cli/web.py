@@ -7,11 +7,17 @@ from typing import Any, Final
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from api.app import create_app
+from api.live import MOST_LISTENERS
+from api.services import EXTENSION
 from workers.settings import Settings
 
-THREADS: Final = 16
+REQUESTS: Final = 16
+"""How many requests are answered at the same time."""
+THREADS: Final = REQUESTS + MOST_LISTENERS
+"""Each page that listens holds a thread, so that there are as many more (decision 0033)."""
 GRACEFUL_SECONDS: Final = 5
 LARGEST_REQUEST_LINE: Final = 8190
 
@@ -27,6 +33,24 @@ class JsonLines(Logger):  # type: ignore[misc]
             logger.propagate = True
 
 
+class Threads(ThreadWorker):  # type: ignore[misc]
+    """Gunicorn's threads, which lets go of the pages that listen when it is told to stop."""
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin to stop: whoever listens is sent home within a second."""
+        self._send_home()
+        super().handle_exit(sig, frame)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Stop at once."""
+        self._send_home()
+        super().handle_quit(sig, frame)
+
+    def _send_home(self) -> None:
+        if isinstance(self.wsgi, Flask):
+            self.wsgi.extensions[EXTENSION].newsroom.is_closed = True
+
+
 class Web(BaseApplication):  # type: ignore[misc]
     """The application with its settings; gunicorn's own configuration sources are unused."""
 
@@ -39,7 +63,7 @@ class Web(BaseApplication):  # type: ignore[misc]
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
         given = {
-            "bind": self.bind, "worker_class": "gthread", "workers": 1, "threads": THREADS,
+            "bind": self.bind, "worker_class": Threads, "workers": 1, "threads": THREADS,
             "graceful_timeout": GRACEFUL_SECONDS, "timeout": 120, "keepalive": 30,
             "limit_request_line": LARGEST_REQUEST_LINE, "loglevel": "warning",
             "logger_class": JsonLines, "proc_name": "taizhang-web", "control_socket_disable": True,

@@ -5,11 +5,13 @@ from api.pages import (
     account_staff,
     audit,
     bundle,
+    dashboards,
     evaluation,
     explaining,
     households,
     keeping,
     offline,
+    operating,
     permissions,
     preferences,
     provider,
@@ -18,11 +20,12 @@ from api.pages import (
     register,
     sign_in,
     today,
+    volunteers,
 )
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "audit", "bundle", "evaluation", "explaining", "households",
-    "keeping", "offline", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "register", "sign_in", "today",
+    "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
+    "households", "keeping", "offline", "operating", "pages", "permissions", "preferences",
+    "provider", "publishing", "record", "register", "sign_in", "today", "volunteers",
 ]

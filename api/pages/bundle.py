@@ -12,10 +12,10 @@ from api.identity import AUDIT, action
 from api.pages.views import pages
 from api.services import services
 from domain.checkpoint import signer_of
+from workers.queues import WAITING
 
 SECONDS: Final = 2
 """After which time the page of a bundle that is being written looks again."""
-WAITING: Final = frozenset({"queued", "started", "scheduled", "deferred"})
 
 
 @pages.route("/evaluations/<cycle>/bundle")

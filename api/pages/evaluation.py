@@ -18,6 +18,7 @@ from api.evaluations import (
     counted_beside,
     recorded_sheet,
     run_state,
+    runs_page,
     start_run,
     turn,
     workshop,
@@ -33,6 +34,7 @@ from api.identity import (
 from api.indicators import definitions_of
 from api.moments import moment_of
 from api.pages.views import pages
+from api.paging import next_url
 from api.queries import one_station
 from api.score_sheets import sheet_in_excel, sheet_in_word
 from api.services import services
@@ -42,7 +44,6 @@ from domain.kernel import KINDS, STATION_TIME, Refused, stream_kind, stream_subj
 from projections.evaluation.beside import Beside
 from projections.evaluation.evaluating import Question, cycle_period
 from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet
-from projections.evaluations import evaluations_of
 from projections.indicator_versions import station_set
 from projections.indicators import IndicatorSet
 from projections.monthly_report import station_profile
@@ -50,6 +51,8 @@ from projections.timeline import records_of_kind
 from workers.evaluating import looked_at
 
 LONGEST_JSON: Final = 20_000
+RUNS: Final = 50
+"""How many runs a page of the list has."""
 SECONDS: Final = 2
 """After which time the page of a run that goes on looks again."""
 
@@ -61,9 +64,12 @@ def evaluations_page() -> str:
     station = one_station()
     with services().read_models.engine.connect() as connection:
         books = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
-        runs = evaluations_of(connection, station)
     cycles = dict.fromkeys(str(book.data["cycle"]) for book in books)
-    return render_template("pages/evaluations.html", cycles=list(cycles), runs=runs, at=_at)
+    runs, cursor = runs_page(request.args.to_dict() | {"limit": RUNS})
+    return render_template(
+        "pages/evaluations.html", cycles=list(cycles), runs=runs, at=_at,
+        next_url=cursor and next_url(cursor),
+    )
 
 
 @pages.route("/evaluations/<cycle>")

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.explaining import answered, asked_of, explanation_page
 from api.explaining_data import answer_data, line_data
-from api.explaining_questions import ABOUT, Named
+from api.explaining_questions import ABOUT, Named, within_of
 from api.forms import FIELD
 from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, allowed, caller
 from api.moments import moment_of
@@ -28,10 +28,11 @@ from projections.explaining.reasons import term_said
 from projections.explaining.sought_records import SUBJECTS
 from projections.indicator_checks import aggregation_of
 from projections.report_periods import BadReportPeriod, report_period
+from projections.trends import PARTED_BY
 
 LINES: Final = 60
 """Postings on a page."""
-KEPT: Final = ("as_of", "known_at", "version", "published", "set")
+KEPT: Final = ("as_of", "known_at", "version", "published", "set", *PARTED_BY)
 """What the address says of the figure besides its name."""
 
 
@@ -39,13 +40,19 @@ def _named(period: str, code: str) -> Named:
     """The figure that the address names."""
     version, published = (request.args.get(name, type=int) for name in ("version", "published"))
     return Named(
-        period, code, request.args.get("set") or None, moment_of(request.args), version, published
+        period, code, request.args.get("set") or None, moment_of(request.args), version, published,
+        within_of(request.args),
     )
 
 
 def _kept() -> dict[str, str]:
     """The rest of the address, for links and forms."""
-    return {name: request.args[name] for name in KEPT if request.args.get(name)}
+    return {name: request.args[name] for name in KEPT if _is_asked(name)}
+
+
+def _is_asked(name: str) -> bool:
+    """Whether the address asks it; an empty community is one, too: that of nowhere."""
+    return bool(request.args.get(name)) or (name in PARTED_BY and name in request.args)
 
 
 def _page_of(period: str) -> str | None:
@@ -88,6 +95,7 @@ def _surroundings(month: str, code: str) -> dict[str, Any]:
         "abouts": {**SUBJECTS, "record": "记录"}, "marks": MARK_LABELS,
         "may_read": allowed(caller().role, READ_CASES, ""), "field": FIELD,
         "as_of": request.args.get("as_of"), "known_at": request.args.get("known_at"),
+        "within": within_of(request.args),
     }
 
 
@@ -127,7 +135,7 @@ def _figure_of(figures: Any, code: str) -> Any:
 
 
 @pages.route("/months/<month>/figures/<code>/find", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "households")
 def find_for_figure(month: str, code: str) -> str | tuple[str, int]:
     """Whoever is on record by a name: in a body, since it may stand in no address."""
     mark, text = request.form.get("mark", "name"), request.form.get("text", "").strip()

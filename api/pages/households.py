@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from flask import render_template, request
 
+from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
 from api.language import translated
 from api.moments import standing_at
@@ -46,7 +47,7 @@ def household_list_page() -> str:
 
 
 @pages.route("/households/search", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "households")
 def household_search() -> str | tuple[str, int]:
     """Who is on record by a name, ID number, phone or address: sent in a form, in no address."""
     text = request.form.get("sought", "").strip()
@@ -113,7 +114,7 @@ def household_page(household: str) -> str:
 
 
 @pages.route("/households/<household>/particulars", methods=["POST"])
-@action(READ_NAMES)
+@action(READ_NAMES, "households")
 def household_particulars(household: str) -> str:
     """The same with ID numbers, phones and address: asked for by a form, and logged as such."""
     return _page(household, is_open=True)
@@ -121,6 +122,7 @@ def household_particulars(household: str) -> str:
 
 def _page(household: str, *, is_open: bool) -> str:
     station, moment = one_station(), asked_moment()
+    follow(subject=f"household:{household}")
     recorded = request.args.get("recorded", type=int)
     is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
     page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)

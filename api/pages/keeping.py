@@ -15,7 +15,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
-from api.identity import READ_CASES, RECORD, action, allowed, caller, new_id, today
+from api.identity import READ_CASES, READ_RECORDS, RECORD, action, allowed, caller, new_id, today
 from api.nouns import NOUNS
 from api.pages.fields import Around, FormField, form_fields
 from api.pages.record import around_household, labels_of
@@ -108,11 +108,12 @@ def _kept(kind: str, subject: str, version: int) -> Kept:
 
 
 @pages.route("/records/<kind>/<subject>")
-@action(READ_CASES)
+@action(READ_RECORDS)
 def record_page(kind: str, subject: str) -> str | BaseResponse:
     """A record's audit trail: who recorded what, when, and what it was corrected to."""
     if kind not in KINDS:
         raise UnknownRecord(id=subject, kind=kind)
+    _refuse_unread(kind)
     if kind == "report":
         return redirect(url_for("pages.published_page", month=subject), 303)
     history = services().ledger.history(stream_id(one_station(), kind, subject))
@@ -126,11 +127,18 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
     )
 
 
+def _refuse_unread(kind: str) -> None:
+    """A role may read the records of some kinds only."""
+    plural = next((noun.plural for noun in NOUNS if noun.kind.name == kind), kind)
+    if not allowed(caller().role, READ_CASES, plural):
+        raise NotAllowed(role=caller().role.label, verb=plural)
+
+
 # ---- correcting ----
 
 
 @pages.route(f"{ENTRY}/correct")
-@action(READ_CASES)
+@action(READ_RECORDS)
 def correct_page(kind: str, subject: str, version: int) -> str:
     """The form that states an entry anew, filled with what it says."""
     found = _kept(kind, subject, version)
@@ -140,7 +148,7 @@ def correct_page(kind: str, subject: str, version: int) -> str:
 
 
 @pages.route(f"{ENTRY}/correct", methods=["POST"])
-@action(READ_CASES)
+@action(READ_RECORDS)
 def correct_form(kind: str, subject: str, version: int) -> BaseResponse | tuple[str, int]:
     """Correct it, or say why not; where somebody was faster, show both."""
     found = _kept(kind, subject, version)
@@ -229,7 +237,7 @@ def _correction(found: Kept, asked: Sequence[FormField], given: Given) -> str:
 
 @pages.route(f"{ENTRY}/void", defaults={"how": "void"})
 @pages.route(f"{ENTRY}/reinstate", defaults={"how": "reinstate"})
-@action(READ_CASES)
+@action(READ_RECORDS)
 def keep_page(kind: str, subject: str, version: int, how: str) -> str:
     """The form that asks why."""
     found = _kept(kind, subject, version)
@@ -238,7 +246,7 @@ def keep_page(kind: str, subject: str, version: int, how: str) -> str:
 
 @pages.route(f"{ENTRY}/void", methods=["POST"], defaults={"how": "void"})
 @pages.route(f"{ENTRY}/reinstate", methods=["POST"], defaults={"how": "reinstate"})
-@action(READ_CASES)
+@action(READ_RECORDS)
 def keep_form(kind: str, subject: str, version: int, how: str) -> BaseResponse | tuple[str, int]:
     """Void or reinstate it, or say why not."""
     found, given = _kept(kind, subject, version), posted()

@@ -20,6 +20,7 @@ from api.identity import (
     READ_CASES,
     READ_EVALUATIONS,
     READ_FIGURES,
+    READ_RECORDS,
     Caller,
     allowed,
 )
@@ -52,9 +53,11 @@ PLACES: Final = (
     Place("pages.home", "今日", "sun", READ_FIGURES, "1", quick=True),
     Place("pages.household_list_page", "户", "home", READ_CASES, "2", quick=True),
     Place(
-        "pages.record_choice", "记录", "pencil-square", READ_CASES, "3", quick=True, records=True
+        "pages.record_choice", "记录", "pencil-square", READ_RECORDS, "3", quick=True, records=True
     ),
+    Place("pages.volunteers_page", "志愿者", "hand-raised", READ_CASES, "4", noun="volunteers"),
     Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
+    Place("pages.dashboards_page", "看板", "chart-bar", READ_FIGURES),
     Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
     Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS),
     Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7"),

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.accounts import name_permissions
 from api.accounts.name_permissions import MOST_DAYS
-from api.identity import OWN, PERMIT_NAMES, action, by, new_id, now
+from api.identity import OWN, PERMIT_NAMES, READ_CASES, action, allowed, by, new_id, now
 from api.nouns import NOUNS
 from api.pages.views import pages
 from api.policy import POLICY, VERB_LABELS
@@ -36,6 +36,7 @@ def permissions_page() -> str:
     rows = [
         *((text, [verb in POLICY[role].reads for role in Role])
           for verb, text in VERB_LABELS.items()),
+        ("查看志愿者和活动", [allowed(role, READ_CASES, "volunteers") for role in Role]),
         *((labels.get(noun, noun), [noun in POLICY[role].records for role in Role])
           for noun in sorted(recorded, key=list(labels).index)),
     ]

@@ -17,7 +17,7 @@ from msgspec.structs import fields as struct_fields
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.identity import READ_CASES, action, caller, new_id, today
+from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_id, today
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
@@ -106,7 +106,7 @@ class About:
 
 
 @pages.route("/record")
-@action(READ_CASES)
+@action(READ_RECORDS)
 def record_choice() -> str:
     """What can be recorded at a station."""
     one_station()
@@ -155,7 +155,7 @@ def has_form(event: type[Event], around: Around) -> bool:
 
 
 @pages.route("/record/<topic>")
-@action(READ_CASES)
+@action(READ_RECORDS)
 def record_new(topic: str) -> str:
     """The form that states an event."""
     event, about = _event(topic), _about(request.args)
@@ -165,7 +165,7 @@ def record_new(topic: str) -> str:
 
 
 @pages.route("/record/<topic>", methods=["POST"])
-@action(READ_CASES)
+@action(READ_RECORDS)
 def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """Record what a form states, and show it where it belongs; or say at the field why not.
 
@@ -235,6 +235,8 @@ def _about(given: Mapping[str, str]) -> About:
     household, subject = given.get("household", ""), given.get("subject", "")
     if not household:
         return About(None, subject)
+    if not allowed(caller().role, READ_CASES, ""):
+        raise NotAllowed(role=caller().role.label, verb="households")
     with services().read_models.engine.connect() as connection:
         status = household_status(connection, one_station(), household)
     if status is None:
@@ -351,6 +353,8 @@ def _shown_at(household: str | None, receipt: Receipt, *, has_warning: bool) -> 
     recorded = receipt.recorded
     if recorded.stream.split("/")[1] == "household":
         return url_for("pages.household_page", household=recorded.id, **more)
+    if recorded.stream.split("/")[1] == "volunteer":
+        return url_for("pages.volunteer_page", volunteer=recorded.id, **more)
     return url_for(
         "pages.record_page", kind=recorded.stream.split("/")[1], subject=recorded.id, **more
     )

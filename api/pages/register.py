@@ -19,6 +19,7 @@ from marshmallow import ValidationError, fields, validate
 from werkzeug.exceptions import UnprocessableEntity
 
 from api.access_log import AccessAction
+from api.events import follow
 from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.messages import coded
@@ -262,6 +263,7 @@ def _asked() -> dict[str, Any]:
 def ledger_page() -> str:
     """The register as a table, a page at a time."""
     query = _asked()
+    follow(*((query["kind"],) if query["kind"] != HOUSEHOLDS else ()))
     found = listing(query, ROWS)
     profile = station_profile(services().ledger, one_station())
     return render_template(

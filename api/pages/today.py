@@ -7,6 +7,7 @@ from typing import Any, Final
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.events import follow
 from api.identity import (
     READ_CASES,
     READ_FIGURES,
@@ -45,7 +46,9 @@ def home() -> str | BaseResponse:
     """Today's work; whoever reads no cases begins with the figures."""
     station_of_request()
     if not allowed(caller().role, READ_CASES, ""):
-        return redirect(url_for("pages.month_list"), 303)
+        sees = allowed(caller().role, READ_CASES, "volunteers")
+        return redirect(url_for("pages.volunteers_page" if sees else "pages.month_list"), 303)
+    follow()
     days = request.args.get("days", type=int)
     days = days if days in UNSEEN_DAYS else UNSEEN_DAYS[1]
     month = f"{today():%Y-%m}"

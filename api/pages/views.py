@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, g, render_template, request
 
+from api.events import follow
 from api.forms import form_token
 from api.identity import (
-    OPERATE,
     READ_CASES,
     READ_FIGURES,
     RECORD,
@@ -24,7 +24,6 @@ from api.identity import (
 )
 from api.language import SOURCE, language
 from api.moments import moment_of, summed_at
-from api.operations import parked_here
 from api.pages.menu import menu
 from api.personal import reading
 from api.queries import one_station, report_at
@@ -149,6 +148,7 @@ def asked_times() -> dict[str, str | None]:
 @action(READ_FIGURES)
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
+    follow()
     report, times = report_at(asked_moment(), month, opened=reading().opened), asked_times()
     query = {name: value for name, value in times.items() if value}
     return render_template(
@@ -188,24 +188,3 @@ def task_book_page(subject: str) -> str:
             as_of=moment.as_of or today(), known_at=then.known_at,
         )
     return render_template("pages/task_book.html", progress=progress, **asked_times())
-
-
-# ---- operations ----
-
-
-@pages.route("/operations")
-@action(OPERATE)
-def operations() -> str:
-    """Positions, lag and parked events."""
-    found = services()
-    checkpoints = [
-        {
-            "name": c.name, "label": c.label, "position": c.position, "parked": c.parked,
-            "updated": f"{c.updated_at.astimezone(STATION_TIME):%Y-%m-%d %H:%M:%S}",
-        }
-        for c in found.read_models.checkpoints()
-    ]
-    return render_template(
-        "pages/operations.html", head=found.ledger.head(), checkpoints=checkpoints,
-        parked=parked_here(),
-    )

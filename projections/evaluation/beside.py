@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Connection
 
-from domain.ledger import StoredRow
 from projections.evaluation.comparing import differing, differing_months
 from projections.evaluation.evaluating import Question, cycle_figures, evaluated
-from projections.evaluation.replaying import Replayed, replay
+from projections.evaluation.replaying import Replayed
 from projections.evaluation.score_sheet import FigureDifference, ScoreSheet, SheetRow
 from projections.integrity import Thresholds
+from projections.moments import KnownAt, position_of
 from projections.periods import Period
 from projections.published_reports import printed
 
@@ -58,21 +59,27 @@ class Beside:
     figures: tuple[FigureDifference, ...]
 
 
-def beside(
-    rows: Iterable[StoredRow], station: str, asked: Question, other: Question,
-    limits: Thresholds,
-) -> Beside:
+Replay = Callable[[KnownAt | None], AbstractContextManager[Replayed]]
+"""Opens a replay of a station's log, read up to a moment."""
+
+
+def beside(opened: Replay, asked: Question, other: Question, limits: Thresholds) -> Beside:
     """A cycle as one question has it, beside the same under other definitions or known when.
 
-    Both are counted in one replay of the same events; nothing is kept.
+    Each is replayed as far as its own question knows, so that it is the very sheet that the
+    question has by itself, with its code; both in one replay where that is as far.
     """
-    with replay(rows, station) as replayed:
-        return beside_in(replayed, asked, other, limits)
+    with opened(asked.known_at) as replayed:
+        sheet = evaluated(replayed, asked, limits)
+        is_as_far = position_of(asked.known_at) == position_of(other.known_at)
+        what_if = evaluated(replayed, other, limits) if is_as_far else None
+    if what_if is None:
+        with opened(other.known_at) as replayed:
+            what_if = evaluated(replayed, other, limits)
+    return _beside(sheet, what_if)
 
 
-def beside_in(replayed: Replayed, asked: Question, other: Question, limits: Thresholds) -> Beside:
-    """The same of events that were replayed already."""
-    sheet, what_if = (evaluated(replayed, each, limits) for each in (asked, other))
+def _beside(sheet: ScoreSheet, what_if: ScoreSheet) -> Beside:
     figures = (
         *differing_months(sheet.months, what_if.months),
         *differing(sheet.cycle, sheet.totals, what_if.totals),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from sqlalchemy import Connection
@@ -38,7 +38,7 @@ from projections.indicators import IndicatorSet
 from projections.integrity import Signal, SignalKind, Thresholds, odd
 from projections.integrity.observing import observed_in
 from projections.late_entries import Lateness, late_records, lateness
-from projections.moments import KnownAt, bounded, instant_of, known, known_at_text, position_of
+from projections.moments import KnownAt, bounded, known, known_at_text, position_of
 from projections.monthly_report import station_profile
 from projections.periods import Period
 from projections.published_reports import printed
@@ -137,7 +137,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         cycle = book.cycle
     set_code = book.indicator_set.code if book else profile.indicator_set
     found = cycle_figures(connection, station, set_code, cycle, asked)
-    signs = _signals(replayed, cycle, asked, limits)
+    signs = _signals(replayed, cycle.until(asked.as_of), asked, limits)
     return ScoreSheet(
         station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
         last_on=cycle.last, as_of=cycle.until(asked.as_of).last,
@@ -248,11 +248,20 @@ def _months(row: Progress) -> Iterator[MonthOfRow]:
 def _signals(
     replayed: Replayed, cycle: Period, asked: Question, limits: Thresholds
 ) -> list[Signal]:
-    """What looks odd in what was entered since the cycle began, the newest first."""
-    since = datetime.combine(cycle.first, datetime.min.time(), STATION_TIME)
+    """What looks odd in what was entered in the cycle, or later about it, the newest first."""
+    since, end = (
+        datetime.combine(day, datetime.min.time(), STATION_TIME)
+        for day in (cycle.first, cycle.last + timedelta(days=1))
+    )
     as_known = (known(history, asked.known_at) for history in replayed.streams.values())
-    until = instant_of(asked.known_at) or datetime.max.replace(tzinfo=STATION_TIME)
-    records = observed_in(filter(None, as_known), since, until)
+    records = [
+        record
+        for record in observed_in(
+            filter(None, as_known), since, datetime.max.replace(tzinfo=STATION_TIME)
+        )
+        if record.recorded_at < end
+        or (record.occurred_on <= cycle.last and cycle.first <= record.last_day)
+    ]
     return odd(records, limits, [kind for kind in SignalKind if kind not in OPENING])
 
 

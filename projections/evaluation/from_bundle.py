@@ -65,13 +65,25 @@ def head_of(bundle: Bundle) -> int:
 def thresholds_in(bundle: Bundle) -> Thresholds:
     """From when on the station took something for odd.
 
-    :raises BadBundle: where it does not say so.
+    :raises BadBundle: where it does not say so, or as another program would.
     """
     content = bundle.thresholds()
     if content is None:
         raise BadBundle(file=bundle.name, problem="缺少核查标准 thresholds.json")
-    return msgspec.json.decode(content, type=Thresholds)
+    with _of_this_program(bundle, "核查标准 thresholds.json"):
+        return msgspec.json.decode(content, type=Thresholds)
 
 
 def _sets(bundle: Bundle) -> dict[str, IndicatorSet]:
-    return {code: parsed_set(content) for code, content in bundle.definitions().items()}
+    with _of_this_program(bundle, "口径"):
+        return {code: parsed_set(content) for code, content in bundle.definitions().items()}
+
+
+@contextmanager
+def _of_this_program(bundle: Bundle, what: str) -> Iterator[None]:
+    """Say of what is signed, and still cannot be read, that another program wrote it."""
+    try:
+        yield
+    except msgspec.MsgspecError as error:
+        problem = f"{what}不是本程序能读的，可能由另一版台账写出（{error}）"
+        raise BadBundle(file=bundle.name, problem=problem) from error

@@ -279,6 +279,14 @@ class ScoreSheet:
         )
 
     @property
+    def unlisted_signals(self) -> str | None:
+        """How many signs there are and where the others stand; ``None`` where all are named."""
+        if self.signal_count == len(self.signals):
+            return None
+        rest = "其余见审计中的可疑之处（taizhang signals）" if self.signals else "不逐条列出"
+        return f"共 {self.signal_count} 处，{rest}"
+
+    @property
     def code(self) -> str:
         """SHA-256 (hex) over the canonical JSON of all that the log alone gives.
 
@@ -294,7 +302,8 @@ class ScoreSheet:
         """The figures and counts only, for who may not read single records; with its code."""
         return replace(
             self, code_as_recorded=self.code, heads=tuple(map(_counted_only, self.heads)),
-            signals=(), reports=tuple(
+            signals=(), unread=tuple(replace(event, stream="", error="") for event in self.unread),
+            reports=tuple(
                 replace(report, changed=tuple(
                     msgspec.structs.replace(figure, records=()) for figure in report.changed
                 ))

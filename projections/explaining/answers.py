@@ -101,11 +101,11 @@ def not_counted(
         (record, reasons) for record, found in by_record(rows).items()
         if (reasons := reasons_of_record(question, record, found))
     ]
-    others = _others(question, about, {record for record, _found in by_record(rows).items()})
-    told += [(record, reasons_of_record(question, record, ())) for record in others]
+    others = _others(question, about, set(by_record(rows)))
+    told += [(record, reasons_of_record(question, record, ())) for record in others[:MOST_OTHERS]]
     told.sort(key=lambda one: _distance(question, one[1]))
-    told = _without_the_far(told)
-    shown = sorted(told[:MOST_REASONS], key=lambda one: _as_read(question, one[1]))
+    near = _without_the_far(told)
+    shown = sorted(near[:MOST_REASONS], key=lambda one: _as_read(question, one[1]))
     reasons = [reason for _record, found in shown for reason in found]
     if not rows and not about.is_record:
         said_of = "、".join(term_said(term) for term in question.sought.terms)
@@ -113,8 +113,9 @@ def not_counted(
         said = f"{about.label} {about.id} 没有计入“{said_of}”的记录；计入的有：{posts}"
         reasons.insert(0, Reason(Because.NO_RECORD, said))
     return Answer(
-        about, question.row, Verdict.NOT_COUNTED, 0, (), (*first, *reasons),
-        is_cut=len(told) > MOST_REASONS,
+        about, question.row, Verdict.NOT_COUNTED, 0, (), (*first[-MOST_REASONS:], *reasons),
+        is_cut=max(len(near), len(first)) > MOST_REASONS or len(near) < len(told)
+        or len(others) > MOST_OTHERS,
     )
 
 
@@ -144,18 +145,21 @@ def _as_read(question: Question, reasons: Sequence[Reason]) -> tuple[bool, bool,
 def _others(
     question: Question, about: About, told: set[tuple[str, int]]
 ) -> list[tuple[str, int]]:
-    """The records of the period that post nothing to the figure, the newest first."""
+    """The records of the period that post nothing to the figure, the newest first.
+
+    It is one more than are named where there are more.
+    """
     own = about.records_of(question.station).subquery()
     query = (
         select(records.c.stream, records.c.entry)
         .join(own, (own.c.stream == records.c.stream) & (own.c.entry == records.c.entry))
         .order_by(records.c.occurred_on.desc(), records.c.position.desc())
         .distinct()
-        .limit(MOST_OTHERS + len(told))
+        .limit(MOST_OTHERS + 1 + len(told))
     )
     if not about.is_record:
         cut = question.cut
         query = query.where(records.c.occurred_on.between(cut.first, cut.last))
     query = query.add_columns(records.c.occurred_on, records.c.position)
     found = [(row.stream, row.entry) for row in question.connection.execute(query)]
-    return [record for record in found if record not in told][:MOST_OTHERS]
+    return [record for record in found if record not in told][: MOST_OTHERS + 1]

@@ -8,7 +8,6 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from projections.explaining.answers import (
-    MOST_REASONS,
     Answer,
     Verdict,
     counted,
@@ -114,5 +113,5 @@ def _ended(rows: Sequence[Tested]) -> list[Reason]:
             Because.ENDED,
             f"{row.effective_on} 起由 {row.label}减去 {-row.amount}", row,
         )
-        for row in lines[-MOST_REASONS:]
+        for row in lines
     ]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import ColumnElement, Select, case, func, select
 
-from domain.kernel import EVENTS
+from domain.kernel import EVENTS, Refused
 from projections.counting import Condition, Term, asked_conditions, seen_conditions, term_conditions
 from projections.explaining.question import Question
 from projections.figures import OF_RECORD
@@ -20,7 +20,7 @@ from projections.postings import DIMENSIONS, ENVELOPE_DIMENSIONS, postings
 from projections.timeline import records
 
 MOST_POSTINGS: Final = 20_000
-"""How many postings of those asked about are looked at."""
+"""How many postings of those asked about are looked at; about more nothing is said."""
 WHERE: Final = ("station", "measure")
 """Conditions by which postings are looked up; what fails these is no posting of the figure's."""
 
@@ -30,6 +30,14 @@ COLUMNS: Final = (
 )
 SAID: Final = (*COLUMNS, "topic")
 VALUES: Final = (*DIMENSIONS, *ENVELOPE_DIMENSIONS)
+
+
+class TooManyPostings(
+    Refused, code="too_many_postings", status=409, title="涉及的分录太多",
+    detail="所问的涉及 {count} 条分录，逐条说明最多 {most} 条，只说一部分会说错；"
+    "请改问其中一条记录（种类/编号/第几条），或在这个数的明细中翻页查看。",
+):
+    """An answer by some of the postings would be a wrong one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,10 @@ class Tested:
 
 
 def tested(question: Question, where: ColumnElement[bool]) -> list[Tested]:
-    """The postings of some records to what the figure counts, in the order of recording."""
+    """The postings of some records to what the figure counts, in the order of recording.
+
+    :raises TooManyPostings: where they are more than are looked at.
+    """
     return _nearest(
         row
         for term in question.sought.terms
@@ -112,15 +123,25 @@ def _of_term(
         *(postings.c[name] for name in VALUES),
         *(case((c.holds, 1), else_=0).label(f"holds_{n}") for n, c in enumerate(asked)),
     ).join_from(postings, records, OF_RECORD).where(*needed, where)
-    query = query.order_by(postings.c.position, postings.c.number).limit(MOST_POSTINGS)
     names, found = [condition.name for condition in asked], []
-    for row in question.connection.execute(query, question.values):
+    for row in _rows(question, query):
         said, told, holds = row[: len(SAID)], row[len(SAID) : -len(names)], row[-len(names) :]
         failed = dict.fromkeys(n for n, is_so in zip(names, holds, strict=True) if not is_so)
         own: dict[str, Any] = dict(zip(SAID, said, strict=True))
         values = dict(zip(VALUES, told, strict=True))
         found.append(Tested(term=term, failed=tuple(failed), values=values, **own))
     return found
+
+
+def _rows(question: Question, query: Select[Any]) -> Sequence[Any]:
+    """The rows of a query about postings, in the order of recording, all of them or none."""
+    ordered = query.order_by(postings.c.position, postings.c.number)
+    rows = question.connection.execute(ordered.limit(MOST_POSTINGS + 1), question.values).all()
+    if len(rows) > MOST_POSTINGS:
+        every = select(func.count()).select_from(query.subquery())
+        count = question.connection.execute(every, question.values).scalar_one()
+        raise TooManyPostings(count=count, most=MOST_POSTINGS)
+    return rows
 
 
 def _nearest(rows: Iterable[Tested]) -> list[Tested]:

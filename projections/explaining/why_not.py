@@ -175,7 +175,7 @@ def _of_absent_named(question: Question, about: About) -> Answer:
     kind = question.entities
     answers = [
         _of_absence(question, About(kind, entity, question.merged.family(kind, entity)))
-        for entity in named[:MOST_REASONS]
+        for entity in named
     ]
     if not answers:
         return not_counted(question, about, rows, [])
@@ -183,5 +183,7 @@ def _of_absent_named(question: Question, about: About) -> Answer:
         return replace(answers[0], about=about)
     amount = sum(answer.amount for answer in answers)
     verdict = Verdict.COUNTED if amount else Verdict.NOT_COUNTED
-    parts = tuple((answer.about.id, 1, answer) for answer in answers)
-    return Answer(about, question.row, verdict, amount, parts=parts)
+    parts = tuple((answer.about.id, 1, answer) for answer in answers[:MOST_REASONS])
+    return Answer(
+        about, question.row, verdict, amount, parts=parts, is_cut=len(parts) < len(answers)
+    )

@@ -56,7 +56,9 @@ ACTORS = {
 }
 OF_NO_STATION = {
     "/api/v1/indicator-sets", "/api/v1/operations", "/operations", "/api/v1/jobs/<job_id>",
-    "/api/v1/projections/<name>/rebuild", "/verify", "/api/v1/reports/verify",
+    "/api/v1/projections/<name>/rebuild", "/api/v1/projections/<name>/retry",
+    "/operations/rebuild", "/operations/<name>/cancel", "/operations/<name>/retry",
+    "/verify", "/api/v1/reports/verify",
     "/accounts", "/accounts/log", "/api/v1/security-log",
 }
 """Routes that ask about no one station: what all share, a file, one's own accounts."""

@@ -28,7 +28,7 @@ from api.app import create_app
 from api.cli import main
 from api.cli.publish import lead_context, press_of
 from api.services import EXTENSION
-from domain.bundle import EVENTS, MANIFEST
+from domain.bundle import EVENTS, MANIFEST, Member
 from domain.visit import VisitRecorded
 from projections.evaluation.evaluating import Question
 from projections.evaluation.score_sheet import ScoreSheet
@@ -192,6 +192,9 @@ def test_the_command_line_writes_the_same_bundle_and_the_live_sheet(
     assert (said.exit_code, "taizhang evaluate" in said.stdout) == (0, True)
     assert file.read_bytes() == station.bundle.read_bytes()
     assert run("bundle", file, *asked, "2024-11").exit_code == 1
+    said = run("bundle", tmp_path / "of-nothing.zip", *asked, "1999-2000")
+    assert (said.exit_code, "2024-2025" in said.stderr) == (1, True)
+    assert not (tmp_path / "of-nothing.zip").exists()
     assert run("bundle", file, *asked, CYCLE, "--from", "2024-07-01").exit_code == 2
     said = run(
         "evaluate", "--cycle", CYCLE, "--json", "--docx", tmp_path / "live.docx",
@@ -217,6 +220,8 @@ def test_other_rules_and_another_moment_are_counted_beside(
     assert then["position"] == before
     # of October there was no report yet, and September's had not been overtaken
     assert [(report["period"], report["changed"]) for report in then["reports"]] == [("2024-09", [])]
+    both = at_home(station, "--what-if-known-at", before)
+    assert (both["sheet"]["code"], both["what_if"]["code"]) == (station.sheet.code, then["code"])
     said = run("evaluate", station.bundle, "--key", station.key, "--known-at", 10_000_000)
     assert said.exit_code == 1
     (tmp_path / "other.json").write_text('[{"code": "x"}]')
@@ -309,6 +314,13 @@ def test_what_the_key_did_not_sign_or_was_written_for_no_evaluation_is_refused(
     )
     said = run("evaluate", span, "--key", station.key)
     assert (said.exit_code, "--cycle" in said.stderr) == (1, True)
+    of_another_program: Any = Member("late_days", 3, "")
+    seal_and_write(
+        span, Asked(DEMO_STATION, cycle=CYCLE, limits=of_another_program), here.ledger, here.seals,
+        here.settings, now=NOW,
+    )
+    said = run("evaluate", span, "--key", station.key)
+    assert (said.exit_code, "另一版台账" in said.stderr) == (1, True)
     assert run("evaluate", station.bundle).exit_code == 2
     assert run("evaluate", station.bundle, "--key", station.key, "--all").exit_code == 2
 

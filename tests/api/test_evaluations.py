@@ -8,11 +8,14 @@ import zipfile
 from datetime import date
 from typing import Any
 
+import msgspec
 import pytest
 from callers import Api, refusal_of
 from desk import NOW, STATION, Desk
+from docx import Document
 
 from api import evaluations
+from api.pages import evaluation as evaluation_pages
 from domain.publication import short_code
 from domain.task_book import TaskBookApproved, TaskBookDrafted, TaskBookSubmitted, TaskIndicator
 from domain.visit import VisitRecorded
@@ -79,6 +82,18 @@ def test_who_reads_no_cases_sees_figures_and_counts_but_no_single_record(evaluat
     assert "late-one" not in str(counted)
     assert (counted["signal_count"], counted["code"]) == (len(whole["signals"]), whole["code"])
     assert counted["totals"] == whole["totals"]
+    for role, is_named in (("reviewer", False), ("hub", True)):
+        page = evaluated.get("/evaluations/runs/e2", role=role).text
+        assert (f"共 {whole['signal_count']} 处，不逐条列出" in page) is is_named
+    # and on paper the counts stand where the records would, and never that there are none
+    path = "evaluations/e2/sheet/docx"
+    for role, is_named in (("reviewer", True), ("hub", False)):
+        document = Document(io.BytesIO(evaluated.get(path, role=role).data))
+        cells = [c.text for table in document.tables for r in table.rows for c in r.cells]
+        texts = [paragraph.text for paragraph in document.paragraphs]
+        signs = next(text for text in texts if text.startswith("看上去不寻常的地方"))
+        assert f"共 {whole['signal_count']} 项" in signs
+        assert (f"共 {whole['signal_count']} 处，不逐条列出" in cells) is not is_named
 
 
 def test_replays_within_requests_are_few_at_once(
@@ -105,6 +120,30 @@ def test_a_run_is_told_from_the_log_also_without_redis(evaluated: Api) -> None:
     ]
     (listed,) = evaluated.get("evaluations", role="reviewer").get_json()["items"]
     assert (listed["id"], listed["code"]) == ("e1", sheet["code"])
+
+
+def test_runs_are_listed_a_page_at_a_time_the_newest_first(
+    evaluated: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = evaluated.services
+    shop = Workshop(found.settings, found.ledger, found.read_models)
+    for name in ("e2", "e3"):  # at the very same time
+        who = Desk(found.ledger).context(NOW, actor="评审", role="reviewer", idempotency_key=name)
+        run_evaluation(shop, name, Question(CYCLE), who)
+    evaluated.project()
+    listed, path = list[str](), "evaluations?limit=1"
+    while path:
+        answer = evaluated.get(path, role="reviewer").get_json()
+        listed += [run["id"] for run in answer["items"]]
+        cursor = answer["next_cursor"]
+        path = cursor and f"evaluations?limit=1&cursor={cursor}"
+    assert listed == ["e3", "e2", "e1"]
+    monkeypatch.setattr(evaluation_pages, "RUNS", 2)
+    page = evaluated.get("/evaluations", role="reviewer").text
+    older = re.search(r'href="([^"]*cursor=[^"]*)"', page)
+    assert older
+    assert "/evaluations/runs/e1" not in page
+    assert "/evaluations/runs/e1" in evaluated.get(older[1], role="reviewer").text
 
 
 def test_another_station_s_run_is_nobody_s_here(evaluated: Api) -> None:
@@ -155,6 +194,20 @@ def test_the_pages_show_the_sheet_a_run_and_a_what_if(evaluated: Api) -> None:
         assert answer.status_code == 200, path
         assert said in answer.text
     assert evaluated.get("/evaluations", role="social_worker").status_code == 403
+
+
+def test_a_sheet_that_was_made_again_says_what_was_found_when_it_was_recorded(
+    evaluated: Api,
+) -> None:
+    (file,) = (evaluated.services.settings.home / "evaluations").iterdir()
+    kept, _, _end = file.read_bytes().rpartition(b'"projected":[]')
+    assert kept
+    # given a file in which somebody has written another comparison
+    invented = {"where": "", "code": "", "label": "虚构", "replayed": "1", "other": "2"}
+    file.write_bytes(kept + b'"projected":[' + msgspec.json.encode(invented) + b"]}")
+    page = evaluated.get("/evaluations/runs/e1", role="reviewer").text
+    assert "虚构" not in page
+    assert "登记时与统计逐月逐项比对：完全一致" in page
 
 
 def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:

@@ -412,6 +412,7 @@ def test_the_shell_is_there_without_a_signal_and_nothing_else_is_kept(
         page.get_by_role("heading", name="离线记录").wait_for()
         a_draft(page, "走访", about)
         keep(page)
+        waits(page, 1)
         page.reload()
         waits(page, 1)
         addresses = page.evaluate("""async () => {

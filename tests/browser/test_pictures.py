@@ -25,6 +25,7 @@ TAKEN = {
     "today-office": ("office", "/", "light"),
     "household-office": ("office", "/households/{household}", "light"),
     "ledger-office": ("office", "/ledger?kind=visit", "light"),
+    "dashboards-office": ("office", "/dashboards?indicator=lixia-2024/person_visits", "light"),
     "month-office": ("office", "/months/2024-11", "dark"),
 }
 
@@ -42,7 +43,7 @@ def test_the_pictures_are_taken(open_page: OpenPage, site: Site, tmp_path: Path)
         found = client.get("/api/v1/visits?limit=1", headers=said).get_json()["items"][0]
     household = found["data"]["household"]
     for name, (size, address, scheme) in TAKEN.items():
-        with open_page(size, color_scheme=scheme) as page:
+        with open_page(size, color_scheme=scheme, reduced_motion="reduce") as page:
             sign_in(page.context, site)
             page.goto(address.format(household=household))
             page.locator("main h1").wait_for()

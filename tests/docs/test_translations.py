@@ -10,8 +10,10 @@ import pytest
 from babel.messages.extract import extract_from_dir
 
 from api.language import catalogue
+from api.pages.dashboards import TITLES
 from api.pages.menu import PLACES
 from api.pages.offline import TEXTS
+from api.pages.operating import JOBS, QUEUE_LABELS, STATUSES
 from api.pages.permissions import recorded_labels
 from api.pages.preferences import CHOICES
 from api.pages.record import OFTEN, WITHOUT_HOUSEHOLD
@@ -21,6 +23,7 @@ from domain import catalog
 from domain.field_labels import FIELDS, OCCURRED, OF_CLASS
 from domain.kernel import EVENTS, KINDS
 from domain.vocabulary import Labelled
+from projections.catalog import PROJECTIONS
 
 API = Path(__file__).parents[2] / "api"
 ENGLISH = catalogue("en")
@@ -28,7 +31,7 @@ HAN = re.compile("[一-鿿]")
 TEMPLATES = sorted(API.glob("pages/templates/**/*.html"))
 STILL_CHINESE = {
     "docs.html", "evaluation.html", "evaluation_bundle.html", "evaluation_waiting.html",
-    "evaluation_what_if.html", "evaluations.html", "operations.html",
+    "evaluation_what_if.html", "evaluations.html",
 }
 """Pages that speak Chinese only so far; none is added."""
 
@@ -44,7 +47,9 @@ def texts() -> Iterator[str]:
     yield from (place.label for place in PLACES)
     yield from (shortcut.label for shortcut in (*OFTEN, *WITHOUT_HOUSEHOLD))
     yield from (text for name in ("theme", "size") for text in CHOICES[name].values())
-    yield from (*COLUMN_LABELS, *TEXTS.values())
+    yield from (*COLUMN_LABELS, *TITLES, *TEXTS.values())
+    yield from (*JOBS.values(), *STATUSES.values(), *QUEUE_LABELS.values())
+    yield from (projection.label for projection in PROJECTIONS.values())
     yield from (EVENTS[topic].label for topic in catalog.EVENTS)
     yield from (kind.label for kind in KINDS.values())
     yield from (label for labels in (FIELDS, OCCURRED, *OF_CLASS.values()) for label in labels.values())

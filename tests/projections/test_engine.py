@@ -16,6 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import inspect, text, update
+from sqlalchemy.exc import ProgrammingError
 
 from domain.household import (
     HOUSEHOLD,
@@ -522,6 +523,27 @@ def test_a_replica_is_only_read(
         with pytest.raises(ProjectionFailedError):
             replica.advance(ledger)
     replica.close()
+
+
+def test_postgresql_keeps_what_it_prepared_and_finds_what_was_rebuilt_with_it(
+    busy: Desk, read_models: ReadModels, ledger: Ledger, database: str
+) -> None:
+    if database != "postgresql":
+        return
+    prepared = text("SELECT count(*) FROM pg_prepared_statements WHERE statement ~ 'households'")
+    read_models.advance(ledger)
+    for _time in range(8):
+        before = contents(read_models)
+    with read_models.engine.connect() as connection:
+        assert connection.execute(prepared).scalar_one() > 0
+    busy.household("new", "somebody")
+    read_models.rebuild_together(read_models.names(), ledger, "mine")
+    after = contents(read_models)
+    assert len(after["households"]) == len(before["households"]) + 1
+    # and forgets it where something failed
+    with pytest.raises(ProgrammingError), read_models.engine.connect() as connection:
+        connection.execute(text("SELECT nothing FROM nowhere"))
+    assert contents(read_models) == after
 
 
 def test_a_new_version_of_a_projection_is_filled_anew(

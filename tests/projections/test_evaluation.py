@@ -32,9 +32,12 @@ from projections.evaluation.beside import beside, compared_with_projections
 from projections.evaluation.evaluating import Question, evaluated
 from projections.evaluation.replaying import replay
 from projections.evaluation.score_sheet import ScoreSheet, SheetRow
+from projections.evaluations import EvaluationRow, evaluations_of
 from projections.integrity import Thresholds, thresholds_of
 from projections.monthly_report import unopened
 from projections.task_progress import LaterDefinition
+from workers import score_sheet_tables as tables
+from workers.evaluating import event_of
 from workers.publishing import Press, preview, publish
 
 CYCLE = "2024-2025"
@@ -196,9 +199,30 @@ def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> N
     assert (changed.before, changed.after) == ("3", "2")
     assert [(r.change.value, r.amount) for r in changed.records] == [("late", 2), ("voided", -3)]
     assert sheet.changed == ("2024-11",)
+    # and to who may read no record it tells how many there are
+    counted = sheet.without_records()
+    assert list(tables.late_entries(counted)) == [
+        ("person_visits", None, None, None, "共 1 条，不逐条列出", None, None),
+    ]
+    assert "v2" not in repr((counted, *tables.changes(counted)))
+    assert counted.code == sheet.code
     # and as known at its publication it was as published
     then = cycle.sheet(known_at=report.position)
     assert row(then, "person_visits").actual == replace_value(visits, 3)
+
+
+def test_signs_are_of_the_cycle_and_not_of_what_came_after_it(cycle: Cycle) -> None:
+    cycle.promise()
+    cycle.visit("v1", 3, now=AFTER)  # of November, late
+    visit = VisitRecorded(mode="home", purpose="routine", persons_met=1)
+    next_year = datetime(2026, 1, 8, 2, tzinfo=UTC)
+    cycle.desk.record("v2", visit, "2025-09-01", now=next_year)  # of the next cycle, late as well
+    named = {record[0] for sign in cycle.sheet().signals for record in sign.records}
+    assert {name for name in named if "/visit/" in name} == {f"{STATION}/visit/v1"}
+    cycle.desk.record("v3", visit, "2025-06-02", now=next_year)
+    assert f"{STATION}/visit/v3" in repr(cycle.sheet().signals)
+    # nor, at mid-term, of what came after that day
+    assert f"{STATION}/visit/v3" not in repr(cycle.sheet(as_of=date(2025, 1, 31)).signals)
 
 
 def replace_value(visits: SheetRow, value: int) -> Any:
@@ -245,6 +269,22 @@ def test_the_sheet_reads_back_as_it_was_and_its_code_is_of_the_log_alone(cycle: 
     assert cycle.sheet().code != sheet.code
 
 
+def test_runs_of_the_same_instant_are_listed_one_after_the_other(cycle: Cycle) -> None:
+    cycle.promise()
+    run = event_of(cycle.sheet())
+    for name, now in (("e1", AFTER), ("e3", AFTER), ("e2", AFTER), ("e0", IN_TIME)):
+        cycle.desk.record(name, run, f"{now:%Y-%m-%d}", now=now, role="reviewer")
+    cycle.read_models.advance(cycle.ledger)
+    listed: list[EvaluationRow] = []
+    with cycle.read_models.engine.connect() as connection:
+        while page := evaluations_of(
+            connection, STATION, limit=1,
+            after=(listed[-1].run_at, listed[-1].id) if listed else None,
+        ):
+            listed += page
+    assert [row.id for row in listed] == ["e3", "e2", "e1", "e0"]
+
+
 # ---- what if ----
 
 
@@ -260,9 +300,12 @@ def test_another_rule_or_moment_is_counted_beside_with_nothing_stored(cycle: Cyc
         unit=Unit.TIMES, measure="training.delivered", plus=(Counted(measure="training.received"),),
     )
     found = beside(
-        cycle.ledger.station_rows(STATION), STATION, Question(CYCLE),
-        Question(CYCLE, known_at=head, definitions=(both,)), LIMITS,
+        lambda until: replay(cycle.ledger.station_rows(STATION), STATION, until),
+        Question(CYCLE), Question(CYCLE, known_at=head, definitions=(both,)), LIMITS,
     )
+    # then each is the sheet that its question has by itself: nothing recorded later is in it
+    assert found.sheet == cycle.sheet()
+    assert found.other == cycle.sheet(known_at=head, definitions=(both,))
     figures = {(f.where, f.code): (f.replayed, f.other) for f in found.figures}
     assert figures == {
         ("2024-11", "volunteer_trainings_delivered"): ("1", "2"),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 from desk import STATION, Desk, a_station, on
+from domain_spec import refused
 from sqlalchemy.event import listen
 
 from domain.activity import ActivityHeld
@@ -29,6 +31,7 @@ from projections.explaining import (
     about_record,
     about_subject,
     explained,
+    tested,
     why_not,
 )
 from projections.indicators import alone
@@ -182,6 +185,36 @@ def test_a_duration_is_in_its_average_also_where_it_took_no_day(
     assert (slow.verdict, slow.amount) == (Verdict.COUNTED, 6)
     found = asking.explained(stages)
     assert (found.days, found.timed, found.figure.value) == (6, 2, 3)
+
+
+def test_what_is_not_told_of_is_said_to_be_left_out_and_nothing_is_answered_by_halves(
+    asking: Asking, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    persons = row("visit.persons", unit=Unit.PERSON_TIMES)
+    for day in (1, 2, 3):
+        desk.record(f"early-{day}", visit(), f"2024-10-0{day}")
+    assert (len(asking.why(persons, "h1").reasons), asking.why(persons, "h1").is_cut) == (3, False)
+    desk.record("early-4", visit(), "2024-10-04")
+    assert (len(asking.why(persons, "h1").reasons), asking.why(persons, "h1").is_cut) == (3, True)
+    monkeypatch.setattr(tested, "MOST_POSTINGS", 3)
+    with refused("too_many_postings") as refusal:
+        asking.why(persons, "h1")
+    assert "涉及 4 条分录" in str(refusal.value)
+    assert told(asking.why(persons, "visit/early-4/1", "record")) == [Because.OUTSIDE_PERIOD]
+
+
+def test_an_absence_counts_everybody_whom_somebody_s_records_name(
+    asking: Asking, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[why_not.__module__], "MOST_REASONS", 1)
+    desk.household("h3", "p1", "p2")
+    absent = row(
+        "visit.distinct_persons", unit=Unit.PERSON, over=PeriodRule.EVER,
+        without=Without(measure="visit.distinct_persons", days=30),
+    )
+    desk.record("v1", visit("h3", persons_met=2, persons=("p1", "p2")), "2024-09-05")
+    found = asking.why(absent, "h3")
+    assert (found.amount, len(found.parts), found.is_cut) == (2, 1, True)
 
 
 def test_since_new_year_counts_what_a_month_does_not(asking: Asking, desk: Desk) -> None:

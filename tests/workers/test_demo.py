@@ -25,7 +25,6 @@ from domain.kernel import Recorded
 from domain.ledger import Ledger
 from domain.vocabulary import Unit
 from projections.engine import ReadModels
-from projections.evaluation.beside import beside
 from projections.evaluation.evaluating import Question
 from projections.evaluations import evaluations_of
 from projections.figures import Figure, KnownAt, Period, figures
@@ -45,6 +44,7 @@ from workers.evaluating import (
     keep,
     run_evaluation,
     sheet_of,
+    what_if,
 )
 from workers.history import import_history
 from workers.history.lines import Names
@@ -371,10 +371,7 @@ def test_training_defined_as_delivered_or_received_gives_two_beside_the_publishe
     )
     before = stored(shop)
     asked = Question(CYCLE), Question(CYCLE, definitions=(both,))
-    found = beside(
-        shop.ledger.station_rows(DEMO_STATION), DEMO_STATION, *asked,
-        thresholds_of(shop.settings.thresholds_file),
-    )
+    found = what_if(shop, DEMO_STATION, *asked)
     (november,) = [figure for figure in found.figures if figure.where == "2024-11"]
     assert (november.code, november.replayed, november.other) == (both.code, "1", "2")
     published = publication(shop.ledger, DEMO_STATION, "2024-11")

@@ -36,6 +36,7 @@ from domain.volunteer import (
     VolunteerServiceConfirmed,
     VolunteerServiceRecorded,
 )
+from projections import figures, report_differences
 from projections import monthly_report as monthly_reports
 from projections.area_reports import Scope, area_report
 from projections.engine import ReadModels
@@ -448,6 +449,24 @@ def test_a_difference_names_its_records_and_reasons(newsroom: Newsroom) -> None:
     assert newsroom.sources().reasons(found.figures) == {
         late: None, corrected: "填错了", voided: "重复登记", reinstated: "误作废",
     }
+
+
+def test_what_a_figure_has_become_is_named_however_much_was_there_before_or_is_said_to_be_cut(
+    newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # given pages of one posting, a bound below what a month holds, and two late records
+    for module in (figures, report_differences):
+        monkeypatch.setattr(module, "EVIDENCE_LIMIT", 1)
+    monkeypatch.setattr(report_differences, "MOST_POSTINGS", 3)
+    monkeypatch.setattr(report_differences, "MOST_RECORDS", 2)
+    newsroom.desk.record("v0", visit(1), "2024-11-13")
+    newsroom.publish()
+    late = [newsroom.desk.record(f"v{n}", visit(n), "2024-11-20").position for n in (3, 4)]
+    (figure,) = newsroom.differences().figures
+    assert ([r.position for r in figure.records], figure.is_cut) == (late, False)
+    newsroom.desk.record("v5", visit(1), "2024-11-21")
+    (figure,) = newsroom.differences().figures
+    assert ([r.position for r in figure.records], figure.is_cut) == (late, True)
 
 
 def test_a_remainder_and_a_distinct_count_name_what_turned_them(newsroom: Newsroom) -> None:

@@ -25,6 +25,7 @@ from domain.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from domain.signed_note import Signer
 from domain.tiles import WIDTH, hashes_in, node_from, tile_of, tiles_of
 from workers import sealing, verifying
 from workers.sealing import SealBrokenError, Sealer
@@ -128,6 +129,19 @@ def test_nothing_new_makes_no_checkpoint(sealer: Sealer, seals: Seals, log: Log)
     seal_all(sealer)
     assert sealer.seal(NOW) is False
     assert len(seals.checkpoints()) == 1
+
+
+def test_what_is_recorded_while_a_sealer_signs_is_left_for_the_next_time(
+    ledger: Ledger, seals: Seals, noted: Path, log: Log
+) -> None:
+    def sign_while_somebody_records() -> Signer:
+        log.append(1)
+        return SIGNER
+
+    log.append(3)
+    sealer = Sealer(ledger, seals, sign_while_somebody_records, noted)
+    assert sealer.seal(NOW) is False
+    assert sealer.state().unsealed > 0
 
 
 def test_a_tree_of_three_levels(

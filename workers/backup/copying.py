@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from workers import verdicts
 from workers.backup import plain_files, postgres_tables, sqlite_files
 from workers.backup.archive import (
     FORMAT,
@@ -94,6 +95,7 @@ def backup(
         manifest = Manifest(FORMAT, now, version("taizhang"), tuple(found), files)
         archive.finish(manifest)
     names = tuple(database.name for database in found)
+    verdicts.keep(settings.home, verdicts.BACKUP, verdicts.Kept(now))
     return Backup(target, manifest.head, now, names, target.stat().st_size)
 
 

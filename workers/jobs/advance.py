@@ -21,8 +21,12 @@ log = structlog.get_logger(__name__)
 
 STAY_SECONDS: Final = 0.2
 """How long the job looks on after it found nothing new."""
-MOST_SECONDS: Final = 3.0
-"""When it makes room for the next job of its queue, however much is recorded."""
+MOST_SECONDS: Final = 8.0
+"""When it makes room for the next job of its queue, however much is recorded.
+
+Going from one job to the next takes some 20 ms, which whoever recorded meanwhile waits;
+the supervisor waits for a job's end a little longer than this.
+"""
 PAUSE_SECONDS: Final = 0.001
 
 
@@ -35,13 +39,12 @@ def advance() -> None:
     job = get_current_job()
     assert job is not None
     job.connection.delete(WAITING_FLAG)
-    catch_up()
     _stay()
     ask_where_unsealed()
 
 
 def _stay() -> None:
-    """Advance whenever something new is there, until nothing has come for a while."""
+    """Advance, and again whenever something new is there, until nothing came for a while."""
     here = runtime.current()
     now = time.monotonic()
     end, quiet_at = now + MOST_SECONDS, now + STAY_SECONDS

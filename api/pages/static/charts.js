@@ -1,0 +1,78 @@
+// Each chart is drawn from the table beneath it: the same numbers, leading to the same lists.
+"use strict";
+(() => {
+  const drawn = [];
+
+  // What a table says: names, columns, and cells with their numbers and links.
+  const said = (table) => ({
+    columns: [...table.tHead.rows[0].cells].slice(1).map((cell) => cell.textContent),
+    names: [...table.tBodies[0].rows].map((row) => row.cells[0].textContent),
+    cells: [...table.tBodies[0].rows].map((row) => [...row.cells].slice(1)),
+  });
+  const number = (cell) => ("value" in cell.dataset ? Number(cell.dataset.value) : null);
+
+  const palette = (isPrinted) => {
+    const style = getComputedStyle(document.documentElement);
+    const token = (name) => style.getPropertyValue(name).trim();
+    if (isPrinted) return { ink: "#000", soft: "#333", line: "#999", sheet: "#fff", series: ["#333", "#777", "#aaa", "#555"] };
+    return {
+      ink: token("--ink"), soft: token("--soft"), line: token("--line"), sheet: token("--sheet"),
+      series: [token("--accent"), token("--good"), token("--warn"), token("--soft")],
+    };
+  };
+
+  const option = (shape, data, colours) => {
+    const isLying = shape === "lying";
+    const isLine = shape === "line";
+    const names = { type: "category", data: data.names, inverse: isLying, axisLabel: { color: colours.soft, width: 96, overflow: "truncate" }, axisLine: { lineStyle: { color: colours.line } }, axisTick: { show: false } };
+    const values = { type: "value", minInterval: 1, axisLabel: { color: colours.soft }, splitLine: { lineStyle: { color: colours.line } } };
+    return {
+      animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
+      color: colours.series,
+      textStyle: { color: colours.ink, fontFamily: getComputedStyle(document.body).fontFamily },
+      grid: { left: 8, right: 16, top: data.columns.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
+      legend: { show: data.columns.length > 1, type: "scroll", top: 0, textStyle: { color: colours.ink }, pageTextStyle: { color: colours.ink } },
+      tooltip: { trigger: "item", renderMode: "richText", confine: true, backgroundColor: colours.sheet, borderColor: colours.line, textStyle: { color: colours.ink } },
+      xAxis: isLying ? values : names,
+      yAxis: isLying ? names : values,
+      series: data.columns.map((name, column) => ({
+        name, type: isLine ? "line" : "bar", stack: shape === "stacked" ? "all" : undefined,
+        symbol: ["circle", "rect", "triangle", "diamond"][column % 4], symbolSize: 9, barMaxWidth: 36, barMinHeight: 2,
+        lineStyle: { type: ["solid", "dashed", "dotted"][column % 3], width: 2 },
+        data: data.cells.map((cells) => number(cells[column])),
+      })),
+    };
+  };
+
+  const draw = (chart, isPrinted = false) =>
+    chart.plot.setOption({ ...option(chart.shape, chart.data, palette(isPrinted)), ...(isPrinted ? { animation: false } : {}) }, true);
+
+  document.querySelectorAll(".plot").forEach((place) => {
+    const table = place.parentElement.querySelector("table");
+    place.hidden = false;
+    const chart = { plot: echarts.init(place, null, { renderer: "svg" }), shape: place.dataset.shape, data: said(table) };
+    drawn.push(chart);
+    draw(chart);
+    chart.plot.on("click", (point) => {
+      const link = chart.data.cells[point.dataIndex]?.[point.seriesIndex]?.querySelector("a");
+      if (link) link.click();
+    });
+    // Whoever goes through the table by keyboard or pointer sees where he is in the chart.
+    const show = (event) => {
+      const cell = event.target.closest("td");
+      if (!cell) return;
+      const at = { seriesIndex: cell.cellIndex - 1, dataIndex: cell.parentElement.sectionRowIndex };
+      chart.plot.dispatchAction({ type: "downplay" });
+      chart.plot.dispatchAction({ type: "highlight", ...at });
+      chart.plot.dispatchAction({ type: "showTip", ...at });
+    };
+    table.addEventListener("focusin", show);
+    table.addEventListener("pointerover", show);
+    new ResizeObserver(() => chart.plot.resize()).observe(place);
+  });
+
+  const again = () => drawn.forEach((chart) => draw(chart));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  window.addEventListener("beforeprint", () => drawn.forEach((chart) => draw(chart, true)));
+  window.addEventListener("afterprint", again);
+})();
