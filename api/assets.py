@@ -83,6 +83,11 @@ def asset_url(name: str) -> str | None:
     return None if asset is None else f"/assets/{asset.address}"
 
 
+def asset_text(name: str) -> str:
+    """A file of our own as text: what is served under an address without a hash."""
+    return _found()[name].content.decode()
+
+
 def _serve(address: str) -> Response:
     asset = _by_address().get(address)
     if asset is None:

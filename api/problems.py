@@ -162,18 +162,24 @@ def problem(
 
 def _is_for_a_person(status: int) -> bool:
     """Whether a page was asked for, or an address that is none, by a browser."""
+    if is_from_script():
+        return False
     offered = (MEDIA_TYPE, "application/json", "text/html")
     is_browser = request.accept_mimetypes.best_match(offered) == "text/html"
     return request.blueprint == "pages" or (status == 404 and is_browser)
 
 
+def is_from_script() -> bool:
+    """Whether a page's own script asks: it reads what is wrong itself, and follows nowhere."""
+    return request.accept_mimetypes.best == "application/json"
+
+
 def of_refusal(refusal: Refused) -> BaseResponse:
     """A refusal of the rules; a page that needs a sign-in leads there and back."""
-    if request.blueprint == "pages" and isinstance(refusal, NotAuthenticated):
+    is_page = request.blueprint == "pages" and not is_from_script()
+    if is_page and isinstance(refusal, NotAuthenticated):
         return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
-    if request.blueprint == "pages" and request.method == "GET" and isinstance(
-        refusal, StationMissing
-    ):
+    if is_page and request.method == "GET" and isinstance(refusal, StationMissing):
         return redirect(url_for("pages.station_page", next=request.full_path.rstrip("?")), 303)
     facts = {name: _plain(value) for name, value in refusal.facts.items()}
     return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)

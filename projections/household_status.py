@@ -45,6 +45,9 @@ from projections.household_members import (
 from projections.kernel import FoldProjection, Rows, metadata
 from projections.referrals import OPEN_STATUSES, referrals
 
+MOST_NUMBERED: Final = 10
+"""So many households of one file number are named; there should be one."""
+
 households: Final = Table(
     "households",
     metadata,
@@ -318,6 +321,14 @@ class HouseholdStatus:
     needs: tuple[NeedRow, ...]
     merged_into: str | None = None
     covered_twice: tuple[CoveredTwice, ...] = ()
+
+
+def households_numbered(connection: Connection, station: str, number: str) -> list[str]:
+    """The ids of the households with a file number: one, unless it was given twice."""
+    row = households.c
+    query = select(row.household).where(row.station == station, row.file_number == number)
+    found = connection.execute(query.order_by(row.household).limit(MOST_NUMBERED))
+    return [str(household) for household in found.scalars()]
 
 
 def household_status(

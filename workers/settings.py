@@ -232,7 +232,8 @@ class Settings:
 def _signing_in(env: Env, settings: Settings) -> Settings:
     """The settings with what the environment says of how people sign in."""
     return replace(
-        settings, proxies=env.int("TAIZHANG_PROXIES", 0),
+        settings,
+        proxies=env.int("TAIZHANG_PROXIES") if env.str("TAIZHANG_PROXIES", "") else 0,
         oidc_issuer=env.str("TAIZHANG_OIDC_ISSUER", "") or None,
         oidc_client_id=env.str("TAIZHANG_OIDC_CLIENT_ID", ""),
         oidc_client_secret=env.str("TAIZHANG_OIDC_CLIENT_SECRET", ""),

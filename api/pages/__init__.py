@@ -10,6 +10,7 @@ from api.pages import (
     explaining,
     households,
     keeping,
+    offline,
     operating,
     permissions,
     preferences,
@@ -25,6 +26,6 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
-    "households", "keeping", "operating", "pages", "permissions", "preferences", "provider",
-    "publishing", "record", "register", "sign_in", "today", "volunteers",
+    "households", "keeping", "offline", "operating", "pages", "permissions", "preferences",
+    "provider", "publishing", "record", "register", "sign_in", "today", "volunteers",
 ]

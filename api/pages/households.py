@@ -53,15 +53,15 @@ def household_search() -> str | tuple[str, int]:
     text = request.form.get("sought", "").strip()
     if not text:
         return _list_page()
-    return _list_page(text=text[:200], found=_found(text[:200]))
+    return _list_page(text=text[:200], found=households_by(text[:200]))
 
 
-def _found(text: str) -> list[HouseholdStatus]:
+def households_by(text: str) -> list[HouseholdStatus]:
     """The households where somebody is known by what was typed."""
     station = one_station()
     with services().read_models.engine.connect() as connection:
         ids: dict[str, None] = {}
-        for name in _could_be(text):
+        for name in could_be(text):
             found = sought(connection, station, ["household"], {name: text}, is_every=True)
             ids |= dict.fromkeys(one.merged_into or one.id for one in found)
             for one in found:
@@ -70,7 +70,7 @@ def _found(text: str) -> list[HouseholdStatus]:
     return [status_shown(station, status) for status in statuses if status is not None]
 
 
-def _could_be(text: str) -> Sequence[str]:
+def could_be(text: str) -> Sequence[str]:
     """What a typed text could be: digits are a number, anything else a name or an address."""
     compact = re.sub(r"[\s-]", "", text)
     if re.fullmatch(r"\d{17}[\dXx]|\d{15}", compact):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
-from flask import redirect, render_template, request, url_for
-from msgspec import NODEFAULT
+from flask import jsonify, redirect, render_template, request, url_for
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields as struct_fields
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
@@ -21,6 +21,7 @@ from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
+from api.pages.taken import refuse_if_changed, seen_of
 from api.pages.views import pages
 from api.pages.writing import (
     OCCURRED,
@@ -31,11 +32,12 @@ from api.pages.writing import (
     may_state,
     posted,
     questions_of,
+    recorded_before,
     state,
     stated_by,
 )
 from api.personal import rows_shown, shown
-from api.problems import NotAllowed
+from api.problems import OF_STATUS, NotAllowed, is_from_script, problem
 from api.queries import one_station
 from api.searching import MARK_LABELS
 from api.services import services
@@ -78,6 +80,11 @@ WITHOUT_HOUSEHOLD: Final = (
     Shortcut("会议", "users", "meeting.held", {}),
 )
 REGISTERING: Final = Shortcut("建档登记", "plus", "household.registered", {})
+QUEUED: Final = (
+    "visit.recorded", "survey.held", "community_survey.held", "needs_assessment.made",
+    "volunteer.service_recorded",
+)
+"""What may wait on a phone for a signal: facts that only add, and that no later one overtakes."""
 REPEATED: Final = frozenset({"mode", "purpose", "contents", "workers", "minutes"})
 """What is likely to be as it was the last time."""
 
@@ -153,15 +160,24 @@ def record_new(topic: str) -> str:
     """The form that states an event."""
     event, about = _event(topic), _about(request.args)
     asked = form_fields(event, _around(about, event))
-    given = Given(new_id(), dict(_likely(event, about, asked).lists()))
+    given = Given(new_id(), dict(likely(event, about, asked).lists()))
     return _page(event, about, asked, given)
 
 
 @pages.route("/record/<topic>", methods=["POST"])
 @action(READ_RECORDS)
 def record_form(topic: str) -> BaseResponse | tuple[str, int]:
-    """Record what a form states, and show it where it belongs; or say at the field why not."""
-    event, about = _event(topic), _about(request.form)
+    """Record what a form states, and show it where it belongs; or say at the field why not.
+
+    A form that was recorded before is answered as then, even where its household has been
+    merged or voided since. One that waited on a phone (``seen``) does not go on silently
+    where the household has changed.
+    """
+    event = _event(topic)
+    if (earlier := recorded_before(topic)) is not None:
+        return _recorded(request.form.get("household"), earlier, has_warning=False)
+    about = _about(request.form)
+    refuse_if_changed(about.household, request.form.get("seen", ""))
     asked, given = form_fields(event, _around(about, event)), posted()
     if given.reshape(asked):
         return _page(event, about, asked, given), 200
@@ -171,9 +187,34 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     if event is VisitRecorded and given.first("outcome") != "met":
         given.values["persons_met"] = ["0"]  # whoever was not met is nobody
     done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
+    if done is None and is_from_script():
+        return _problem(given)
     if done is None:
         return _page(event, about, asked, given), given.status
-    return redirect(_shown_at(about, done[0], has_warning=bool(done[1])), 303)
+    return _recorded(about.household_id, done[0], has_warning=bool(done[1]))
+
+
+def _recorded(
+    household: str | None, receipt: Receipt, *, has_warning: bool
+) -> BaseResponse | tuple[str, int]:
+    """Where what was recorded is seen: lead there, or tell a page's own script."""
+    there = _shown_at(household, receipt, has_warning=has_warning)
+    if not is_from_script():
+        return redirect(there, 303)
+    said = {"position": receipt.position, "request": request.form.get("request"), "href": there}
+    answer = jsonify(said)
+    answer.status_code = 201
+    return answer
+
+
+def _problem(given: Given) -> BaseResponse:
+    """What is wrong, field by field, for a page's own script."""
+    code, title, detail = OF_STATUS[422]
+    if given.refusal is not None:
+        code, title, detail = given.refusal.code, given.refusal.title, str(given.refusal)
+    return problem(
+        given.status, code, title, detail, fields=given.errors, request=given.request_id
+    )
 
 
 def _event(topic: str) -> type[Event]:
@@ -251,13 +292,13 @@ def _known(event: type[Event], about: About) -> dict[str, Any]:
     }
 
 
-def _likely(
+def likely(
     event: type[Event], about: About, asked: Sequence[FormField]
 ) -> MultiDict[str, str]:
     """What a new form says already: usual values, the last time's, then what the link says."""
     usual = {
         one.name: one.default for one in struct_fields(event)
-        if one.default is not NODEFAULT and one.default is not None
+        if one.default is not NODEFAULT and not isinstance(one.default, Struct | None)
     }
     names = {part.name for one in asked for part in (*one.within(), *one.within(0), one)}
     values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}
@@ -292,6 +333,7 @@ def _page(
         household = shown(household, stream_id(one_station(), "household", household.household))
     return render_template(
         "pages/record_form.html", event=event, asked=asked, given=given, household=household,
+        is_queued=event.topic in QUEUED, seen=about.household and seen_of(about.household),
         subject=about.subject, occurred=OCCURRED, today=today(), others=others, checked=CHECKED,
         form_labels=labels_of(asked, given), marks=MARK_LABELS,
     )
@@ -302,12 +344,12 @@ def labels_of(asked: Sequence[FormField], given: Given) -> dict[str, str]:
     return {OCCURRED: "发生日期"} | {one.name: one.label for one in questions_of(asked, given)}
 
 
-def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:
+def _shown_at(household: str | None, receipt: Receipt, *, has_warning: bool) -> str:
     """Where what was recorded is seen: in the household's timeline, or as a record."""
     more: dict[str, Any] = {"recorded": receipt.position}
     more |= {"check": 1} if has_warning else {}
-    if about.household_id is not None:
-        return url_for("pages.household_page", household=about.household_id, **more)
+    if household:
+        return url_for("pages.household_page", household=household, **more)
     recorded = receipt.recorded
     if recorded.stream.split("/")[1] == "household":
         return url_for("pages.household_page", household=recorded.id, **more)

@@ -6,6 +6,7 @@ page sent again, records once. What is wrong is said at its field.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,12 +27,15 @@ from api.pages.fields import SEPARATOR, FormField
 from api.problems import MARK, NotAllowed
 from api.recording import Noun, Statable
 from api.schemas import statement_schema
+from api.services import services
 from api.statements import statement_of
 from domain.kernel import Context, Event, Refused
 from domain.ledger import Instruction, KeyReused, Receipt
 from domain.record_keeping import Record
 
 OCCURRED: Final = "occurred_on"
+NOT_ASKED: Final = frozenset({"form_token", "request", "seen"})
+"""What a form carries beside what it states."""
 MOST_ROWS: Final = 30
 """How many rows a list of values in a form has at most."""
 FIELD_OF: Final[Mapping[str, str]] = {
@@ -120,6 +124,24 @@ def form_context() -> Context:
     return replace(context(), idempotency_key=f"form-{given}" if is_usable else None)
 
 
+def form_asked(topic: str) -> bytes:
+    """What a form states, as it was sent: the same bytes for the same form sent again.
+
+    Not what was made of it: a household that was merged meanwhile would make another
+    request of the same form.
+    """
+    said = sorted(item for item in request.form.items(multi=True) if item[0] not in NOT_ASKED)
+    return json.dumps([topic, *said], ensure_ascii=False).encode()
+
+
+def recorded_before(topic: str) -> Receipt | None:
+    """What the same form recorded when it was sent before; whatever has changed since."""
+    try:
+        return services().ledger.answered(form_asked(topic), form_context())
+    except KeyReused:  # another form had its id: told where it is recorded
+        return None
+
+
 def posted() -> Given:
     """What was filled in."""
     return Given(request.form.get("request", ""), dict(request.form.lists()))
@@ -142,7 +164,8 @@ def state(
         body = statement_schema(event)().load(body_of(asked, given) | dict(known))
         said = form_context()
         about = id_of_form(said) if how.is_opening else how.of or subject
-        instruction = Instruction(noun.kind, about, Record(statement=statement_of(event, body)))
+        command = Record(statement=statement_of(event, body))
+        instruction = Instruction(noun.kind, about, command, asked=form_asked(topic))
         return noun.carry_out(instruction, said, body)
     return None
 

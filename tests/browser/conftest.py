@@ -26,6 +26,7 @@ CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/c
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--host-resolver-rules=MAP station.lan 127.0.0.1",  # plain http: no secure context
 ]
 expect.set_options(timeout=15_000)  # two cores share everything, other tests too
 SIZES = {"phone": (390, 844), "office": (1366, 768)}

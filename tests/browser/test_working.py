@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from playwright.sync_api import Page, expect
 from web import OpenPage, Site, fits, follow, sign_in
 
-from api.assets import PARTS, asset_url
+from api.assets import PARTS
 from api.cli.parts import FOR_TESTS
 
 AXE = PARTS / FOR_TESTS / "axe.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SHOWN = (
-    "/", "/households", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
+    "/", "/households", "/offline", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
     "/months", "/months/2024-11", "/months/2024-11/publish", "/task-books", "/dashboards", "/audit",
     "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found",
 )
@@ -146,13 +147,13 @@ def test_every_page_is_fit_for_everybody(
 
 def test_a_page_is_light_enough_for_a_stairwell(site: Site) -> None:
     """HTML ≤ 30 KB, script ≤ 20 KB and styles ≤ 12 KB on the wire (docs/pages.md)."""
-    def loaded(name: str) -> bytes:
-        with site.app.test_client() as client:
-            return client.get(str(asset_url(name)), headers={"Accept-Encoding": "gzip"}).data
-
-    client = site.browser()
-    for address in ("/", "/households", "/ledger?kind=visit", "/record/visit.recorded"):
-        assert len(client.get(address).data) <= 30_000, address
-    sizes = {name: len(loaded(name)) for name in ("htmx.js", "taizhang.js", "taizhang.css", "dark.css")}
-    assert sizes["htmx.js"] + sizes["taizhang.js"] <= 20_000, sizes
-    assert sizes["taizhang.css"] + sizes["dark.css"] <= 12_000, sizes
+    client, packed = site.browser(), {"Accept-Encoding": "gzip"}
+    household = site.household(f"赵{next(names)}")
+    for address in ("/", "/households", "/ledger?kind=visit", "/record/visit.recorded", "/offline",
+                    f"/households/{household}"):
+        page = client.get(address).text
+        assert len(page.encode()) <= 30_000, address
+        for kind, most in (("js", 20_000), ("css", 12_000)):
+            found = re.findall(rf'(?:src|href)="(/assets/[^"]+\.{kind})"', page)
+            assert found
+            assert sum(len(client.get(one, headers=packed).data) for one in found) <= most, address

@@ -17,7 +17,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def test_all_services_are_there() -> None:
-    assert set(SERVICES) == {"postgres", "keys", "redis", "api", "worker", "scheduler"}
+    assert set(SERVICES) == {"postgres", "keys", "redis", "api", "worker", "scheduler", "https"}
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -34,15 +34,30 @@ def test_our_processes_run_without_privileges(name: str) -> None:
     assert service["depends_on"]["postgres"]["condition"] == "service_healthy"
 
 
-def test_nothing_listens_beyond_this_machine() -> None:
-    ports = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert ports == ["127.0.0.1:8000:8000"]
+def test_nothing_listens_beyond_this_machine_unless_tls_was_asked_for() -> None:
+    usual = [service for service in SERVICES.values() if "profiles" not in service]
+    assert [port for service in usual for port in service.get("ports", [])] == ["127.0.0.1:8000:8000"]
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"https"}
+    assert SERVICES["https"]["ports"] == ["80:80", "443:443"]
+
+
+def test_the_proxy_is_believed_only_where_it_stands() -> None:
+    """One switch, ``COMPOSE_PROFILES=https``, starts Caddy and lets the service believe it."""
+    https = SERVICES["https"]
+    assert https["profiles"] == ["https"]
+    assert SERVICES["api"]["environment"]["TAIZHANG_PROXIES"] == "${COMPOSE_PROFILES:+1}"
+    assert (https["cap_drop"], https["cap_add"], https["read_only"]) == (["ALL"], ["NET_BIND_SERVICE"], True)
+    rules = (ROOT / "Caddyfile").read_text(encoding="utf-8")
+    for said in ("{$TAIZHANG_DOMAIN:localhost}", "tls {$TAIZHANG_TLS:internal}", "reverse_proxy api:8000"):
+        assert said in rules
+    port = SERVICES["https"]["healthcheck"]["test"][-1].split(":")[2].split("/")[0]
+    assert f"http://127.0.0.1:{port} {{" in rules
 
 
 def test_images_are_pinned_and_volumes_named() -> None:
     images = [service["image"] for service in SERVICES.values()]
     assert all(image.rpartition(":")[2] not in {"", "latest"} for image in images)
-    assert set(COMPOSE["volumes"]) == {"postgres", "keys", "data"}
+    assert set(COMPOSE["volumes"]) == {"postgres", "keys", "data", "certificates"}
 
 
 def test_no_secret_stands_in_the_file() -> None:
