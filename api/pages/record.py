@@ -12,7 +12,7 @@ from itertools import count
 from typing import Any, Final
 
 from flask import redirect, render_template, request, url_for
-from msgspec import NODEFAULT
+from msgspec import NODEFAULT, Struct
 from msgspec.structs import fields as struct_fields
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
@@ -21,6 +21,7 @@ from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
+from api.pages.steps import page_of
 from api.pages.views import pages
 from api.pages.writing import (
     OCCURRED,
@@ -257,7 +258,7 @@ def _likely(
     """What a new form says already: usual values, the last time's, then what the link says."""
     usual = {
         one.name: one.default for one in struct_fields(event)
-        if one.default is not NODEFAULT and one.default is not None
+        if one.default not in {NODEFAULT, None} and not isinstance(one.default, Struct)
     }
     names = {part.name for one in asked for part in (*one.within(), *one.within(0), one)}
     values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}
@@ -309,10 +310,7 @@ def _shown_at(about: About, receipt: Receipt, *, has_warning: bool) -> str:
     if about.household_id is not None:
         return url_for("pages.household_page", household=about.household_id, **more)
     recorded = receipt.recorded
-    if recorded.stream.split("/")[1] == "household":
+    kind = recorded.stream.split("/")[1]
+    if kind == "household":
         return url_for("pages.household_page", household=recorded.id, **more)
-    if recorded.stream.split("/")[1] == "volunteer":
-        return url_for("pages.volunteer_page", volunteer=recorded.id, **more)
-    return url_for(
-        "pages.record_page", kind=recorded.stream.split("/")[1], subject=recorded.id, **more
-    )
+    return page_of(kind, recorded.id, **more)
