@@ -40,7 +40,8 @@ def case_list_page() -> str:
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     return render_template(
         "pages/cases.html", rows=rows[:PAGE], totals=totals, workers=workers, worker=worker,
-        state=state, heads=heads_of(rows[:PAGE]), reasons=Labels("closing_reasons"), today=today(),
+        state=state, heads=heads_of(row.household for row in rows[:PAGE]),
+        reasons=Labels("closing_reasons"), today=today(),
         next_url=last and next_url(make_cursor((last.opened_on, last.case))),
     )
 
@@ -60,7 +61,7 @@ def case_page(case: str) -> str:
     return render_template(
         "pages/case.html", row=row, lines=[step_line(one) for one in steps[::-1][:STEPS_SHOWN]],
         count=len(steps),
-        goals=_goals(steps), household=heads_of([row]), opening=opened.opening,
+        goals=_goals(steps), household=heads_of([row.household]), opening=opened.opening,
         course=[stage for stage in ORDER if stage is not Stage.NONE],
         at=ORDER.index(Stage.of(row.stage)), next_steps=allowed_steps(_next(opened)),
         reasons=Labels("closing_reasons"), today=today(),

@@ -13,7 +13,7 @@ from api.access_log import AccessAction
 from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.pages.steps import allowed_steps, heads_of, own_write
-from api.pages.views import PAGE, Labels, pages
+from api.pages.views import Labels, pages
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown
 from api.queries import one_station
@@ -31,8 +31,10 @@ from projections.referrals import (
 )
 
 STATUSES: Final = tuple(s for s in ReferralStatus if s is not ReferralStatus.NONE)
-SHOWN: Final = 6
+SHOWN: Final = 5
 """Cards in each part of the board; the rest is a click away."""
+LISTED: Final = 25
+"""Cards of one status on a page: about 30 KB with their buttons."""
 COLUMNS: Final = (
     "转出日期", "户主", "社区", "需求", "转往", "经办社工", "状态", "天数", "接收日期", "办结日期",
     "结果",
@@ -59,7 +61,7 @@ def referral_board() -> str:
     chosen = next((s for s in STATUSES if s == request.args.get("status")), None)
     after = read_cursor(request.args.to_dict(), date) if chosen else None
     shown = [s for s in STATUSES if chosen in {None, s}]
-    limit = SHOWN if chosen is None else PAGE
+    limit = SHOWN if chosen is None else LISTED
     with services().read_models.engine.connect() as connection:
         counts = referral_counts(connection, station, asked)
         found = {
@@ -75,7 +77,7 @@ def referral_board() -> str:
     last = rows[limit - 1] if len(rows) > limit else None
     return render_template(
         "pages/referrals.html", parts=parts, chosen=chosen, asked=asked, offered=offered,
-        labels=ASKED, heads=heads_of([row for part in parts for row in part.rows]),
+        labels=ASKED, heads=heads_of(row.household for part in parts for row in part.rows),
         needs=Labels("needs"), today=today(), **said,
         next_url=last and next_url(make_cursor((last.made_on, last.referral))),
         filters={name: value for name in ASKED if (value := getattr(asked, name))},
@@ -103,7 +105,7 @@ def referral_csv() -> Response:
         )
     refuse_too_many(len(rows))
     streams = [stream_id(station, "referral", row.referral) for row in rows]
-    lines, heads = rows_shown(rows, streams), heads_of(rows)
+    lines, heads = rows_shown(rows, streams), heads_of(row.household for row in rows)
     noted(action=AccessAction.EXPORT)
     text = csv_text([translated(name) for name in COLUMNS], [_line(row, heads) for row in lines])
     return attachment(text, f"referrals-{today()}.csv", "text/csv; charset=utf-8")

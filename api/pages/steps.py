@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -42,10 +42,9 @@ def allowed_steps(steps: Sequence[type[Event]]) -> list[type[Event]]:
     return [step for step in steps if may_state(step.topic)]
 
 
-def heads_of(rows: Sequence[Any]) -> dict[str, str]:
-    """The names of the households that rows are about, opened for whoever reads them."""
-    station = one_station()
-    ids = sorted({row.household for row in rows})
+def heads_of(households: Iterable[str]) -> dict[str, str]:
+    """The names of the heads of some households, opened for whoever reads them."""
+    station, ids = one_station(), sorted(set(households))
     with services().read_models.engine.connect() as connection:
         found = household_heads(connection, station, ids)
     names = rows_shown(list(found.values()), [stream_id(station, "household", i) for i in found])
