@@ -166,6 +166,19 @@ def test_a_month_s_calendar_counts_what_the_report_counts(api: Api, browser: Fla
     assert browser.get("/calendar?month=2024-13").status_code == 400
 
 
+def test_a_coordinator_sees_the_activities_of_a_month_and_no_case(api: Api) -> None:
+    recorded(api, "activities", title="义诊", kind="health", role="host")
+    recorded(api, "supervisions", supervisor="王督导", kind="peer", mode="online")
+    api.project()
+    coordinator = api.browser("volunteer_coordinator")
+    page = coordinator.get("/calendar?month=2024-11").text
+    assert "义诊" in page
+    assert "王督导" not in page
+    assert "王督导" not in coordinator.get("/calendar?month=2024-11&kind=supervision").text
+    for address in ("/referrals", "/referrals.csv", "/cases", "/groups"):
+        assert coordinator.get(address).status_code == 403
+
+
 def _counts(page: str) -> dict[str, tuple[str, dict[str, str]]]:
     """What the calendar counts of each kind, and the report's figures beside it."""
     [lines] = re.findall(r'<ul class="list sheet">(.*?)</ul>', page, flags=re.DOTALL)
