@@ -260,6 +260,16 @@ def decide(statement: Statement, state: Case, related: Related) -> Event:
             assert_never(event)
 
 
+def next_steps(stage: Stage) -> tuple[type[Event], ...]:
+    """What usually comes next of a case, the usual first; anything else needs a reason."""
+    if stage is Stage.CLOSED:
+        return (CaseFollowedUp, CaseReopened)
+    following = ORDER[ORDER.index(stage) + 1]
+    after = [step for step, to in STAGE_OF.items() if to is following and step is not CaseReopened]
+    again = [CaseSessionHeld] if stage in {Stage.INTERVENING, Stage.REVIEWED} else []
+    return tuple(dict.fromkeys([*again, *after, CaseClosed]))
+
+
 def _take_in(event: CaseIntaken, related: Related, day: date) -> CaseIntaken:
     household: Household = related.state("household", event.household)
     if event.person is not None and not household.has_known(event.person):

@@ -152,6 +152,11 @@ ALLOWED_FROM: Final[dict[type[Event], tuple[ReferralStatus, ...]]] = {
 }
 
 
+def next_steps(status: ReferralStatus) -> tuple[type[Event], ...]:
+    """What may be recorded next of a referral, the usual first."""
+    return tuple(step for step, froms in ALLOWED_FROM.items() if status in froms)
+
+
 def evolve(referral: Referral, entry: Entry) -> Referral:
     """The referral after a statement about it."""
     event = entry.statement.event

@@ -5,8 +5,10 @@ from typing import Final
 from projections import (  # noqa: F401 - loading a module registers its projections
     aliases,
     audit_trail,
+    case_progress,
     erasures,
     evaluations,
+    group_progress,
     household_status,
     indicator_versions,
     monthly_counts,
@@ -23,7 +25,7 @@ PARTS: Final = (
     ("timeline", "audit_trail", "erasures", "aliases"),
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
-        "volunteer_hours", "staff_growth", "publications",
+        "volunteer_hours", "staff_growth", "case_progress", "group_progress", "publications",
         "indicator_definitions", "evaluations",
     ),
 )

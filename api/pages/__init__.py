@@ -5,11 +5,14 @@ from api.pages import (
     account_staff,
     audit,
     bundle,
+    cases,
     dashboards,
     evaluation,
     explaining,
+    groups,
     households,
     keeping,
+    month_calendar,
     offline,
     operating,
     permissions,
@@ -17,15 +20,18 @@ from api.pages import (
     provider,
     publishing,
     record,
+    referrals,
     register,
     sign_in,
+    steps,
     today,
     volunteers,
 )
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
-    "households", "keeping", "offline", "operating", "pages", "permissions", "preferences",
-    "provider", "publishing", "record", "register", "sign_in", "today", "volunteers",
+    "account", "account_staff", "audit", "bundle", "cases", "dashboards", "evaluation",
+    "explaining", "groups", "households", "keeping", "month_calendar", "offline", "operating",
+    "pages", "permissions", "preferences", "provider", "publishing", "record", "referrals",
+    "register", "sign_in", "steps", "today", "volunteers",
 ]

@@ -42,6 +42,8 @@ class Place:
     """Whether it stands in the bar at the foot of a phone."""
     records: bool = False
     """Whether it is for those only who record the station's work."""
+    also: tuple[str, ...] = ()
+    """Further pages that stand behind it, as tabs of its own."""
 
     def is_for(self, role: Role) -> bool:
         """Whether a role has something to do there."""
@@ -55,6 +57,11 @@ PLACES: Final = (
     Place(
         "pages.record_choice", "记录", "pencil-square", READ_RECORDS, "3", quick=True, records=True
     ),
+    Place(
+        "pages.referral_board", "跟进", "briefcase", READ_CASES,
+        also=("pages.case_list_page", "pages.group_list_page"),
+    ),
+    Place("pages.month_calendar", "日程", "calendar-days", READ_CASES, noun="activities"),
     Place("pages.volunteers_page", "志愿者", "hand-raised", READ_CASES, "4", noun="volunteers"),
     Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
     Place("pages.dashboards_page", "看板", "chart-bar", READ_FIGURES),
@@ -91,10 +98,14 @@ class Entry:
 def menu(who: Caller) -> list[Entry]:
     """The menu of a caller."""
     shown = {url_for(p.endpoint): p for p in PLACES if p.is_for(who.role)}
-    here = max((href for href in shown if _is_within(href)), key=len, default="")
+    here = max((href for href in shown if _is_within(href, shown[href])), key=len, default="")
     return [Entry(place, href, href == here) for href, place in shown.items()]
 
 
-def _is_within(href: str) -> bool:
-    """Whether the page that is shown is a place or lies below it."""
-    return request.path == href or (href != "/" and request.path.startswith(f"{href}/"))
+def _is_within(href: str, place: Place) -> bool:
+    """Whether the page that is shown is a place or lies below it, or below a tab of it."""
+    hrefs = [href, *(url_for(endpoint) for endpoint in place.also)]
+    return any(
+        request.path == one or (one != "/" and request.path.startswith(f"{one}/"))
+        for one in hrefs
+    )

@@ -21,6 +21,7 @@ from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
+from api.pages.steps import page_of
 from api.pages.taken import refuse_if_changed, seen_of
 from api.pages.views import pages
 from api.pages.writing import (
@@ -351,10 +352,7 @@ def _shown_at(household: str | None, receipt: Receipt, *, has_warning: bool) -> 
     if household:
         return url_for("pages.household_page", household=household, **more)
     recorded = receipt.recorded
-    if recorded.stream.split("/")[1] == "household":
+    kind = recorded.stream.split("/")[1]
+    if kind == "household":
         return url_for("pages.household_page", household=recorded.id, **more)
-    if recorded.stream.split("/")[1] == "volunteer":
-        return url_for("pages.volunteer_page", volunteer=recorded.id, **more)
-    return url_for(
-        "pages.record_page", kind=recorded.stream.split("/")[1], subject=recorded.id, **more
-    )
+    return page_of(kind, recorded.id, **more)

@@ -24,6 +24,7 @@ from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.messages import coded
 from api.moments import MomentSchema, moment_of, standing_at
+from api.pages.steps import heads_of
 from api.pages.views import Labels, pages
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown
@@ -34,7 +35,7 @@ from domain.code_lists import code_list
 from domain.field_labels import field_label
 from domain.fields import CODE_LIST, DERIVED, PERSON_MARK, PERSONAL, REFERS_TO, marks_of
 from domain.kernel import KINDS, STATION_TIME, stream_id
-from projections.household_status import SORTS, household_heads
+from projections.household_status import SORTS
 from projections.looking_back import STATUS, Page, households_then, records_then
 from projections.monthly_report import station_profile
 
@@ -231,13 +232,8 @@ def _records(query: Mapping[str, Any], limit: int) -> Rows:
 
 
 def _heads(rows: Sequence[Any]) -> dict[str, str]:
-    """The names of the households that records are about, opened for whoever reads them."""
-    station = one_station()
-    ids = sorted({str(row.data["household"]) for row in rows if row.data.get("household")})
-    with services().read_models.engine.connect() as connection:
-        found = household_heads(connection, station, ids)
-    names = rows_shown(list(found.values()), [stream_id(station, HOUSEHOLDS, i) for i in found])
-    return dict(zip(found, names, strict=True))
+    """The names of the households that records are about."""
+    return heads_of(str(row.data["household"]) for row in rows if row.data.get("household"))
 
 
 # ---- page and files ----

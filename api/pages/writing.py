@@ -163,7 +163,9 @@ def state(
     with SaidAtFields(given, asked):
         body = statement_schema(event)().load(body_of(asked, given) | dict(known))
         said = form_context()
-        about = id_of_form(said) if how.is_opening else how.of or subject
+        goes_on = bool(subject) and event in noun.kind.also_opening
+        is_new = how.is_opening and not goes_on
+        about = id_of_form(said) if is_new else how.of or subject
         command = Record(statement=statement_of(event, body))
         instruction = Instruction(noun.kind, about, command, asked=form_asked(topic))
         return noun.carry_out(instruction, said, body)

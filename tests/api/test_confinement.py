@@ -155,7 +155,7 @@ class Question:
 
 
 KIND_OF = {noun.plural: noun.kind.name for noun in NOUNS}
-WHOSE = {"subject", "household", "identity", "position", "account", "token", "permission"}
+WHOSE = {"subject", "household", "case", "group", "identity", "position", "account", "token", "permission"}
 """Arguments of paths that say whose record is asked for."""
 
 

@@ -16,6 +16,7 @@ AXE = PARTS / FOR_TESTS / "axe.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SHOWN = (
     "/", "/households", "/offline", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
+    "/referrals", "/cases", "/groups", "/calendar?month=2024-11",
     "/months", "/months/2024-11", "/months/2024-11/publish", "/task-books", "/dashboards", "/audit",
     "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found",
 )

@@ -1,0 +1,89 @@
+"""Which steps come next of a referral, a case or a group, and where does one see them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+from flask import request, url_for
+
+from api.language import translated
+from api.pages.views import Labels
+from api.pages.writing import may_state
+from api.personal import rows_shown
+from api.problems import WAIT_SECONDS
+from api.queries import one_station
+from api.services import services
+from domain.describing import quantity
+from domain.kernel import Entry, Event, stream_id
+from projections.household_status import household_heads
+
+PAGES: Final = {
+    "referral": ("pages.referral_board", None), "case": ("pages.case_page", "case"),
+    "group": ("pages.group_page", "group"), "volunteer": ("pages.volunteer_page", "volunteer"),
+}
+"""Kinds of record with a page of their own: its endpoint, and what it calls the record."""
+
+
+def page_of(kind: str, subject: str, **more: Any) -> str:
+    """Where a record is seen: on its own page, or in its audit trail."""
+    endpoint, name = PAGES.get(kind, ("pages.record_page", None))
+    if kind not in PAGES:
+        more |= {"kind": kind, "subject": subject}
+    elif name is not None:
+        more[name] = subject
+    return url_for(endpoint, **more)
+
+
+def allowed_steps(steps: Sequence[type[Event]]) -> list[type[Event]]:
+    """Those that the caller may record."""
+    return [step for step in steps if may_state(step.topic)]
+
+
+def heads_of(households: Iterable[str]) -> dict[str, str]:
+    """The names of the heads of some households, opened for whoever reads them."""
+    station, ids = one_station(), sorted(set(households))
+    with services().read_models.engine.connect() as connection:
+        found = household_heads(connection, station, ids)
+    names = rows_shown(list(found.values()), [stream_id(station, "household", i) for i in found])
+    return dict(zip(found, names, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class StepLine:
+    """A step that was taken, as the page of its case or group lists it."""
+
+    label: str
+    on: date
+    actor: str
+    came: str | None
+    minutes: int | None
+    said: str
+
+
+def step_line(entry: Entry) -> StepLine:
+    """What a step says, in a line."""
+    event: Any = entry.statement.event
+    reason, mode = getattr(event, "reason", None), getattr(event, "mode", None)
+    skipped = getattr(event, "skipping_because", None)
+    attendance = getattr(event, "attendance", None)
+    met = getattr(event, "persons_met", None)
+    said = [
+        reason and Labels("closing_reasons")[reason], mode and Labels("visit_modes")[mode],
+        *(getattr(event, name, None) for name in ("theme", "summary", "because")),
+        skipped and f"{translated('跳过原因')}：{skipped}",
+    ]
+    return StepLine(
+        event.label, entry.statement.occurred.on, entry.actor,
+        str(met) if met is not None else attendance and quantity(attendance),
+        getattr(event, "minutes", None), " · ".join(text for text in said if text),
+    )
+
+
+def own_write() -> dict[str, Any]:
+    """Whether something was recorded just now, and whether the page shows it already."""
+    recorded = request.args.get("recorded", type=int)
+    is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
+    return {"recorded": recorded, "is_seen": is_seen}
