@@ -7,6 +7,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
     audit_trail,
     erasures,
     evaluations,
+    evidence,
     household_status,
     indicator_versions,
     monthly_counts,
@@ -24,7 +25,7 @@ PARTS: Final = (
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
         "volunteer_hours", "staff_growth", "publications",
-        "indicator_definitions", "evaluations",
+        "indicator_definitions", "evaluations", "evidence",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""
