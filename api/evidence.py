@@ -116,7 +116,8 @@ def read_upload(upload: FileStorage) -> bytes:
 def may_attach(kind: str) -> bool:
     """Whether the caller may attach to records of a kind: who may record it may."""
     nouns = [noun for noun in NOUNS if noun.kind.name == kind]
-    return evidence_for(kind) and any(allowed(caller().role, RECORD, n.plural) for n in nouns)
+    may = [allowed(caller().role, RECORD, noun.plural) for noun in (EVIDENCE, *nouns)]
+    return evidence_for(kind) and may[0] and any(may[1:])
 
 
 def attach(file: CleanFile, showing: Showing, said: Context) -> Receipt:

@@ -31,6 +31,7 @@ evidence: Final = Table(
     Column("media_type", String(64), nullable=False),
     Column("byte_count", BigInteger, nullable=False),
     Column("file", String(64), nullable=False),
+    Column("file_key", Text, nullable=False),
     Column("owner", Text, nullable=False),
     Column("caption", Text),
     Column("status", String(16), nullable=False),
@@ -39,7 +40,7 @@ evidence: Final = Table(
     Index("ix_evidence_record", "station", "record", "recorded_at"),
     Index("ix_evidence_owner", "owner"),
 )
-"""``owner`` is whose key opens the file; ``caption`` is sealed."""
+"""``owner`` is whose key opens the file; ``file_key`` and ``caption`` are sealed."""
 
 
 class EvidenceOfRecords(FoldProjection):
@@ -61,7 +62,8 @@ class EvidenceOfRecords(FoldProjection):
                 "evidence": stream_subject(stream.id), "record": event.record,
                 "step": event.step, "kind": event.kind.value,
                 "media_type": event.media_type.value, "byte_count": event.byte_count,
-                "file": event.file, "owner": places[0][0] if places else "",
+                "file": event.file,
+                "file_key": event.file_key, "owner": places[0][0] if places else "",
                 "caption": event.caption, "status": "voided" if entry.is_voided else "active",
                 "recorded_at": entry.recorded_at, "actor": entry.actor,
             }
@@ -78,16 +80,25 @@ class EvidenceRow:
     kind: str
     media_type: str
     byte_count: int
+    file_key: str
     caption: str | None
     recorded_at: datetime
     actor: str
 
 
-def evidence_of(connection: Connection, station: str, record: str) -> Sequence[EvidenceRow]:
-    """The files of a record that count, in the order in which they were attached."""
-    query = select(*(evidence.c[n] for n in EvidenceRow.__dataclass_fields__)).where(
-        evidence.c.station == station, evidence.c.record == record, evidence.c.status == "active"
-    )
+def evidence_of(
+    connection: Connection, station: str, *, record: str = "", evidence_id: str = ""
+) -> Sequence[EvidenceRow]:
+    """The files of a record that count, in the order in which they were attached.
+
+    Or one file by its id, also where it was voided.
+    """
+    query = select(*(evidence.c[n] for n in EvidenceRow.__dataclass_fields__))
+    query = query.where(evidence.c.station == station)
+    if evidence_id:
+        query = query.where(evidence.c.evidence == evidence_id)
+    else:
+        query = query.where(evidence.c.record == record, evidence.c.status == "active")
     rows = connection.execute(
         query.order_by(evidence.c.recorded_at, evidence.c.stream).limit(MOST_SHOWN)
     )

@@ -55,7 +55,7 @@ def _too_large() -> EvidenceTooLarge:
 
 
 class EvidenceType(
-    Refused, code="evidence_type", status=415, title="不收这种文件",
+    Refused, code="evidence_type", title="不收这种文件",
     detail="只收 JPEG、PNG 图片和 PDF 文件（看内容，不看文件名）；"
     "请另存为其中一种，或用相机直接拍照。",
 ):

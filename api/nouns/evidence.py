@@ -14,6 +14,8 @@ from domain.record_keeping import Correct
 from domain.vault import NOT_SHOWN, is_sealed
 
 FIXED: Final = ("record", "step", "media_type", "byte_count", "file")
+NOT_ASKED: Final = frozenset({*FIXED, "file_key", "digest"})
+"""What the form of a correction leaves as it is."""
 
 
 class EvidenceFixed(

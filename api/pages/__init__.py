@@ -3,6 +3,7 @@
 from api.pages import (
     account,
     account_staff,
+    attaching,
     audit,
     bundle,
     dashboards,
@@ -24,7 +25,7 @@ from api.pages import (
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "audit", "bundle", "dashboards", "evaluation", "explaining",
-    "households", "keeping", "operating", "pages", "permissions", "preferences", "provider",
+    "account", "account_staff", "attaching", "audit", "bundle", "dashboards", "evaluation",
+    "explaining", "households", "keeping", "operating", "pages", "permissions", "preferences", "provider",
     "publishing", "record", "register", "sign_in", "today", "volunteers",
 ]

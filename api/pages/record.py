@@ -17,14 +17,18 @@ from msgspec.structs import fields as struct_fields
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.bodies import takes_files
+from api.evidence import may_attach
 from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_id, today
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
+from api.pages.attaching import attach_of_form, file_of_form
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
 from api.pages.views import pages
 from api.pages.writing import (
     OCCURRED,
     Given,
+    SaidAtFields,
     filled,
     form_context,
     id_of_form,
@@ -39,9 +43,10 @@ from api.problems import NotAllowed
 from api.queries import one_station
 from api.searching import MARK_LABELS
 from api.services import services
+from domain.evidence import EvidenceKind
 from domain.fields import REFERS_TO, marks_of
 from domain.household import AssistanceAssigned
-from domain.kernel import KINDS, Event, UnknownRecord, stream_id
+from domain.kernel import KIND_OF_TOPIC, KINDS, Event, UnknownRecord, stream_id
 from domain.ledger import Receipt
 from domain.visit import VisitRecorded
 from projections.household_status import HouseholdStatus, household_status
@@ -159,6 +164,7 @@ def record_new(topic: str) -> str:
 
 @pages.route("/record/<topic>", methods=["POST"])
 @action(READ_RECORDS)
+@takes_files
 def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """Record what a form states, and show it where it belongs; or say at the field why not."""
     event, about = _event(topic), _about(request.form)
@@ -170,9 +176,16 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
         return _page(event, about, asked, given, others), 409
     if event is VisitRecorded and given.first("outcome") != "met":
         given.values["persons_met"] = ["0"]  # whoever was not met is nobody
+    file = None
+    with SaidAtFields(given):
+        file = file_of_form()  # refused before anything is recorded
+    if given.refusal is not None:
+        return _page(event, about, asked, given), given.status
     done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
     if done is None:
         return _page(event, about, asked, given), given.status
+    if file is not None:
+        attach_of_form(file, done[0].stream.partition("/")[2], done[0].version)
     return redirect(_shown_at(about, done[0], has_warning=bool(done[1])), 303)
 
 
@@ -294,6 +307,7 @@ def _page(
         "pages/record_form.html", event=event, asked=asked, given=given, household=household,
         subject=about.subject, occurred=OCCURRED, today=today(), others=others, checked=CHECKED,
         form_labels=labels_of(asked, given), marks=MARK_LABELS,
+        evidence_kinds=list(EvidenceKind) if may_attach(KIND_OF_TOPIC[event.topic].name) else [],
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pikepdf
 import pytest
-from callers import VISIT, Api, refusal_of
+from callers import VISIT, Api, form_of, refusal_of
 from PIL import Image
 from werkzeug.test import TestResponse
 
@@ -112,8 +112,8 @@ def test_a_paper_loses_its_author_scripts_and_the_places_of_its_photos(api: Api,
 
 @pytest.mark.parametrize(("content", "status", "code"), [
     (b"", 422, "evidence_empty"),
-    (b"GIF89a" + b"\0" * 20, 415, "evidence_type"),
-    (b"<html>\xff\xd8\xff", 415, "evidence_type"),
+    (b"GIF89a" + b"\0" * 20, 422, "evidence_type"),
+    (b"<html>\xff\xd8\xff", 422, "evidence_type"),
     (a_photo()[:400], 422, "evidence_unreadable"),
     (b"%PDF-1.7\nnothing", 422, "evidence_unreadable"),
 ])
@@ -212,3 +212,56 @@ def test_a_restored_installation_shows_the_photo(api: Api, visit: str, tmp_path:
     restore(there, tmp_path / "b.zip", lambda: None)
     name = answer.get_json()["data"]["file"]
     assert evidence_file(there, name).read_bytes() == stored(api, answer).read_bytes()
+
+
+# ---- on the pages ----
+
+
+def test_a_photo_comes_with_the_quick_form_and_stands_on_the_record_s_page(
+    api: Api, household: str
+) -> None:
+    api.project()
+    browser = api.browser("social_worker")
+    path = f"/record/visit.recorded?household={household}"
+    said = {"occurred_on": "2024-11-05", "mode": "home", "purpose": "follow_up", "outcome": "met",
+            "persons_met": "1", "evidence_caption": "入户"}
+    head = api.head()
+    # a file that is no photo is refused at its field, and nothing is recorded
+    form = form_of(browser.get(path), **said)
+    wrong = browser.post("/record/visit.recorded", data=form | {"evidence_file": (io.BytesIO(b"GIF8"), "a.jpg")})
+    assert wrong.status_code == 422
+    assert 'id="wrong-evidence_file"' in wrong.text
+    assert api.head() == head
+    # with a photo both are recorded, once, however often the form is sent
+    for _ in range(2):
+        photo = {"evidence_photo": (io.BytesIO(a_photo()), "IMG.jpg")}
+        assert browser.post("/record/visit.recorded", data=form | photo).status_code == 303
+    assert api.head() == head + 2
+    api.project()
+    [row] = api.get("evidence").get_json()["items"]
+    [visit] = api.get("visits").get_json()["items"]
+    page = browser.get(f"/records/visit/{visit['id']}")
+    assert f"/api/v1/evidence/{row['id']}/thumbnail" in page.text
+    assert "照片：入户" in page.text
+    assert browser.get(f"/api/v1/evidence/{row['id']}/thumbnail").mimetype == "image/jpeg"
+
+
+def test_a_photo_is_added_to_a_record_and_what_it_is_called_corrected(api: Api, visit: str) -> None:
+    browser = api.browser("social_worker")
+    form = form_of(browser.get(f"/records/{visit}/evidence"))
+    empty = browser.post(f"/records/{visit}/evidence", data=form)
+    assert empty.status_code == 422
+    assert "请先拍照" in empty.text
+    paper = {"evidence_file": (io.BytesIO(a_paper()), "a.pdf"), "evidence_kind": "sign_in_sheet"}
+    done = browser.post(f"/records/{visit}/evidence", data=form | paper)
+    assert done.status_code == 303, done.text
+    api.project()
+    assert "签到表" in browser.get(done.location).text
+    [row] = api.get("evidence").get_json()["items"]
+    page = browser.get(f"/records/evidence/{row['id']}/entries/1/correct")
+    assert "（不显示）" not in page.text
+    again = browser.post(f"/records/evidence/{row['id']}/entries/1/correct", data=form_of(
+        page, caption="十一月签到", reason="补说明",
+    ))
+    assert again.status_code == 303, again.text
+    assert api.get(f"evidence/{row['id']}/file").status_code == 200
