@@ -26,6 +26,6 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "attaching", "audit", "bundle", "dashboards", "evaluation",
-    "explaining", "households", "keeping", "operating", "pages", "permissions", "preferences", "provider",
-    "publishing", "record", "register", "sign_in", "today", "volunteers",
+    "explaining", "households", "keeping", "operating", "pages", "permissions", "preferences",
+    "provider", "publishing", "record", "register", "sign_in", "today", "volunteers",
 ]
