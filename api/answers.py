@@ -18,6 +18,7 @@ from domain.kernel import (
     stream_kind,
     stream_subject,
 )
+from domain.ledger import Receipt
 from domain.record_keeping import fold
 from projections.lateness import days_late, is_late
 from projections.moments import Moment, as_of, known_at_text, position_of
@@ -136,4 +137,15 @@ def record_row(row: RecordRow) -> dict[str, Any]:
         "is_late": row.is_late, "is_imported": row.is_imported,
         "actor": row.actor, "status": row.status, "corrected_times": row.corrected_times,
         "data": row.data,
+    }
+
+
+def receipt_data(receipt: Receipt) -> dict[str, Any]:
+    """What was recorded, as it is told back."""
+    recorded = receipt.recorded
+    return {
+        "id": recorded.id, "version": receipt.version, "position": receipt.position,
+        "recorded_at": local_time(recorded.envelope.recorded_at),
+        "topic": recorded.event.topic, "label": recorded.event.label,
+        "occurred": to_builtins(recorded.occurred), "data": to_builtins(recorded.event),
     }

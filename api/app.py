@@ -30,6 +30,7 @@ from api.difference import differences
 from api.documentation import documentation
 from api.duplicates import duplicates
 from api.evaluations import evaluations
+from api.evidence import evidence_files
 from api.explaining import explaining
 from api.identity import tokens_engine
 from api.indicators import indicators
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         )
     confinement.install()
     confinement.confine(found.ledger)
+    bodies.install_limits(app)
     identity.install(app)
     bodies.install(app)
     moments.install(app)
@@ -103,7 +105,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, explaining,
         differences, task_books, duplicates, evaluations, score_sheets, bundles,
-        persons, audit, signals, security, proofs, operations_routes,
+        persons, audit, signals, security, proofs, operations_routes, evidence_files,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeVar
 
 import flask_smorest
 import msgspec
-from flask import Flask, Request, request
+from flask import Flask, Request, current_app, request
 from marshmallow import Schema
 from webargs import missing
 from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
+from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.exceptions import UnsupportedMediaType
 
 from api.problems import MalformedJson
+from domain.evidence import MOST_BYTES
 from domain.record_keeping import UnreadableText
+
+FORM_BYTES: Final = 1024 * 1024
+"""What a form may hold beside its file."""
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class BodyParser(FlaskParser):
@@ -45,6 +54,11 @@ class BodyParser(FlaskParser):
             raise MalformedJson from None
 
 
+    def load_files(self, req: Request, schema: Schema) -> Any:
+        """The files of a multipart body, and the fields beside them."""
+        return MultiDictProxy(CombinedMultiDict([req.form, req.files]), schema)
+
+
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """A group of routes whose bodies are read strictly."""
 
@@ -54,6 +68,23 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """Read a route's arguments; its schema is made once, and not at every request."""
         made = schema() if isinstance(schema, type) else schema
         return super().arguments(made, **options)
+
+
+def takes_files(view: View) -> View:
+    """Declare that a route takes a file; all others refuse a body of that size unread."""
+    view.takes_files = True  # type: ignore[attr-defined]
+    return view
+
+
+def install_limits(app: Flask) -> None:
+    """Let the body of a route that takes a file be larger; before anybody reads it."""
+    app.before_request(_let_files_in)
+
+
+def _let_files_in() -> None:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if getattr(view, "takes_files", False):
+        request.max_content_length = MOST_BYTES + FORM_BYTES
 
 
 def install(app: Flask) -> None:

@@ -37,10 +37,12 @@ VERB_LABELS: Final = {
     PERMIT_NAMES: "授权评审查看姓名", MANAGE_ACCOUNTS: "管理账号、查看登录与权限记录",
 }
 ALL_NOUNS: Final = "*"
+EVIDENCE: Final = "evidence"
+"""To show by a photo that something took place; of what one may record: ``api/evidence.py``."""
 CASEWORK: Final = frozenset({
     "households", "visits", "surveys", "community-surveys", "needs-assessments", "cases",
     "groups", "activities", "referrals", "resources", "trainings-delivered",
-    "trainings-received", "supervisions", "meetings", "volunteers", "volunteer-teams",
+    "trainings-received", "supervisions", "meetings", "volunteers", "volunteer-teams", EVIDENCE,
 })
 PROGRAMME: Final = frozenset({
     "projects", "competitions", "task-books", "project-reviews", "brands", "months", "reports",

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.answers import (
     RecordedSchema,
     RecordSchema,
-    local_time,
+    receipt_data,
     record_data,
     record_row,
     stated,
@@ -299,7 +299,7 @@ def _recorded(
     kind, subject = instruction.kind, instruction.subject
     said = context(subject if kind.name == "station" else None)
     receipt, warnings = noun.carry_out(instruction, said, body or {})
-    data = _receipt_data(receipt) | {"warnings": warnings}
+    data = receipt_data(receipt) | {"warnings": warnings}
     said_back = reading().said_back(data, receipt.stream, earlier=_earlier(receipt))
     answer = make_response(said_back, 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
@@ -318,16 +318,6 @@ def _earlier(receipt: Receipt) -> list[Any]:
             return [to_builtins(said.event)]
         case _:
             return []
-
-
-def _receipt_data(receipt: Receipt) -> dict[str, Any]:
-    recorded = receipt.recorded
-    return {
-        "id": recorded.id, "version": receipt.version, "position": receipt.position,
-        "recorded_at": local_time(recorded.envelope.recorded_at),
-        "topic": recorded.event.topic, "label": recorded.event.label,
-        "occurred": to_builtins(recorded.occurred), "data": to_builtins(recorded.event),
-    }
 
 
 def _warnings(recorded: Recorded) -> list[dict[str, Any]]:

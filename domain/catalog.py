@@ -17,6 +17,7 @@ from domain import (  # noqa: F401 - loading a module registers its stream and e
     case,
     erasure,
     evaluation,
+    evidence,
     group,
     household,
     indicators,

@@ -25,6 +25,9 @@ TEXT: Final = "text"
 DERIVED: Final = "derived"
 PERSON_MARK: Final = "person"
 ENTRY_MARK: Final = "entry"
+OF_RECORD: Final = "of_record"
+FILE_KEY: Final = "file_key"
+"""What is sealed like a text about persons, and shown to nobody."""
 
 
 ANY_CHARACTER: Final = "[^⟦⟧]"
@@ -77,6 +80,16 @@ PublishedText = _personal("note", ANY_CHARACTER, 0, 20_000)
 
 Reason = _personal("reason", ANY_CHARACTER, 1, 500)
 """Why a record was corrected, voided or reinstated."""
+
+FileKey = _personal(FILE_KEY, ANY_CHARACTER, 1, 64)
+"""The key of a file that is kept outside the log, sealed as the file is."""
+PersonalDigest = _personal("digest", "[0-9a-f]", 64, 64)
+"""The SHA-256 of what a file shows: who has the photo could be told by it that we had it."""
+
+RecordName = Annotated[
+    str, Meta(pattern=r"^[a-z_]{1,40}/[0-9A-Za-z_.-]{1,64}\Z", extra={OF_RECORD: "record"})
+]
+"""A record of the station that something belongs to, by kind and id: ``visit/v1``."""
 
 PersonId = Annotated[str, Meta(pattern=r"^[0-9A-Za-z_.-]{1,64}$", extra={PERSON_MARK: "id"})]
 """A person's own id: the same person keeps it when moving to another household."""

@@ -326,7 +326,7 @@ class StreamKind(Generic[S]):
     is_final: bool = False
     settled_by: tuple[type[Event], ...] = ()
     is_stated: bool = True
-    """Whether people state it; what they do not follows from the log itself."""
+    """Whether a body of fields states it; the others follow from the log, or come with a file."""
 
     def __post_init__(self) -> None:
         """Register the kind, and its events as belonging to it."""

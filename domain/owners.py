@@ -13,7 +13,14 @@ from typing import Any, Final, get_type_hints
 
 import msgspec
 
-from domain.fields import PERSON_MARK, PERSONAL, REFERS_TO, bearing, marked_values
+from domain.fields import (
+    OF_RECORD,
+    PERSON_MARK,
+    PERSONAL,
+    REFERS_TO,
+    bearing,
+    marked_values,
+)
 from domain.kernel import (
     Event,
     Statement,
@@ -81,7 +88,9 @@ def streams_of(owner: str) -> list[str]:
 
 
 def _of_many(event: Event, stream: str, opening: Event | None) -> str:
-    """The household or volunteer that an event or its stream is about, else the record."""
+    """The household or volunteer that an event or its stream is about, else the record:
+    its own, or the one that it belongs to.
+    """
     if stream_kind(stream) in _ABOUT_ITSELF:
         return stream
     for said in (event, opening):
@@ -90,6 +99,8 @@ def _of_many(event: Event, stream: str, opening: Event | None) -> str:
         for kind in _REFERRED:
             if kind in named:
                 return stream_id(stream_station(stream), kind, named[kind])
+    for _path, _mark, record in marked_values(event, OF_RECORD):
+        return f"{stream_station(stream)}/{record}"
     return stream
 
 

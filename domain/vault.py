@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol, TypeVar
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from domain.fields import PERSONAL, marked_values
+from domain.fields import FILE_KEY, PERSONAL, marked_values
 from domain.kernel import Entry, Event, Refused, Stream, stream_kind, stream_subject
 from domain.owners import rewritten_event, texts_of
 
@@ -37,6 +37,8 @@ OF_THE_STATION: Final = frozenset({
 """Kinds of records whose texts are about the station's work: a report is for everybody."""
 UNREADABLE: Final = "（密钥缺失）"
 """Shown where a key is lost: its keyring was restored from a copy older than the log."""
+NOT_SHOWN: Final = "（不显示）"
+"""Shown in place of a file's key: whoever noted it could open a copy that should be forgotten."""
 NONCE_BYTES: Final = 12
 _SEALED: Final = re.compile(r"⟦1:([a-z_]+):([^:⟦⟧]+):([0-9]+):([0-9]+):([0-9A-Za-z_-]+)⟧")
 
@@ -146,18 +148,25 @@ def refuse_sealed(event: Event, *texts: str) -> None:
 def keeping_sealed(after: Event, before: Event, stream: str) -> Event:
     """A restatement in which what was read as erased or locked stays what it was.
 
-    Whoever corrects a record states all of it anew, also what he could not read.
+    Whoever corrects a record states all of it anew, also what he could not read, or was not
+    shown.
     """
     kept: dict[tuple[str, str], list[str]] = {}
     for owner, mark, text in texts_of(before, stream, None):
-        if is_sealed(text):
-            kept.setdefault((owner, mark), []).append(text)
+        if is_sealed(text) or mark == FILE_KEY:
+            kept.setdefault(_kept_by(owner, mark), []).append(text)
 
     def keep(text: str, mark: str, owner: str) -> str:
-        same = kept.get((owner, mark)) if text in {ERASED, LOCKED} else None
+        is_unread = text in {ERASED, LOCKED, NOT_SHOWN}
+        same = kept.get(_kept_by(owner, mark)) if is_unread else None
         return same.pop(0) if same else text
 
     return rewritten_event(after, stream, None, keep)
+
+
+def _kept_by(owner: str, mark: str) -> tuple[str, str]:
+    """By what a text that was not read is known again: a file has one key, whoever owns it."""
+    return ("" if mark == FILE_KEY else owner, mark)
 
 
 def plain_texts(event: Event, stream: str) -> list[tuple[str, str]]:
@@ -263,7 +272,7 @@ class Vault:
             raise TamperedTextError(f"{stream}@{version} {mark}") from None
         if to_show and self.hides_names and stream_kind(owner) not in OF_THE_STATION:
             return HIDDEN.format(tag=self.keys.fingerprint(opened.encode())[:6])
-        return opened
+        return NOT_SHOWN if to_show and mark == FILE_KEY else opened
 
 
 def _instead(key: DataKey | None) -> str:

@@ -8,6 +8,7 @@ from projections import (  # noqa: F401 - loading a module registers its project
     case_progress,
     erasures,
     evaluations,
+    evidence,
     group_progress,
     household_status,
     indicator_versions,
@@ -26,7 +27,7 @@ PARTS: Final = (
     (
         "postings", "monthly_counts", "household_status", "contacts", "needs", "referrals",
         "volunteer_hours", "staff_growth", "case_progress", "group_progress", "publications",
-        "indicator_definitions", "evaluations",
+        "indicator_definitions", "evaluations", "evidence",
     ),
 )
 """What is rebuilt in one pass, each part by a worker of its own: about equal work."""

@@ -30,6 +30,7 @@ from domain.erasure import (
     RefusalGround,
 )
 from domain.evaluation import EvaluationRun, HeadScore
+from domain.evidence import EvidenceAttached, EvidenceKind, MediaType
 from domain.fields import Quantity
 from domain.group import GroupClosed, GroupOpened, GroupSessionHeld
 from domain.household import (
@@ -329,6 +330,11 @@ EXAMPLES: Final[tuple[Event, ...]] = (
         organisers=("示例街道",), venue="活动室", project="pr1", summary="示例",
     ),
     MEETING,
+    EvidenceAttached(
+        record="visit/v1", step=1, kind=EvidenceKind.PHOTO, media_type=MediaType.JPEG,
+        byte_count=48_213, file="0b" * 32, file_key="1c" * 32, digest="2d" * 32,
+        caption="入户合影", household="h1",
+    ),
     HouseholdMergeProposed(merged="h2", survivor="h1", reason="重复建档"),
     PersonMergeProposed(
         merged="p2", merged_household="h2", survivor="p1", survivor_household="h1",

@@ -9,7 +9,7 @@ from domain_examples import EXAMPLES
 from msgspec.structs import replace
 
 from domain.catalog import to_builtins
-from domain.fields import DERIVED, REFERS_TO, marked_values, marks_of
+from domain.fields import DERIVED, OF_RECORD, REFERS_TO, marked_values, marks_of
 from domain.indicators import IndicatorDefined
 from domain.kernel import KINDS, Event
 from domain.record_keeping import without_derived
@@ -28,6 +28,11 @@ def opening(kind: str) -> Event:
 def ensure(desk: Desk, event: Event) -> None:
     """Have on record whatever an event refers to."""
     for _path, kind, subject in marked_values(event, REFERS_TO):
+        if desk.ledger.stream(desk.station, kind, subject) is None:
+            ensure(desk, opening(kind))
+            desk.record(subject, opening(kind), "2024-07-01")
+    for _path, _mark, record in marked_values(event, OF_RECORD):
+        kind, _, subject = record.partition("/")
         if desk.ledger.stream(desk.station, kind, subject) is None:
             ensure(desk, opening(kind))
             desk.record(subject, opening(kind), "2024-07-01")

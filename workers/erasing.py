@@ -7,6 +7,7 @@ restored from an older copy is brought where the log is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -17,6 +18,7 @@ from domain.ledger import Ledger
 from domain.vault import KeyState, plain_texts
 from projections.erasures import TO_CARRY_OUT, erasure_list
 from workers.erased_owners import asked_of, events_of, histories_about, owners_of, sealed_owners
+from workers.evidence_files import drop_of_owners
 from workers.keyring import Keyring
 from workers.runtime import Runtime
 
@@ -81,13 +83,33 @@ def check_sealed(ledger: Ledger, stream: str) -> None:
 # ---- carrying out ----
 
 
-def carry_out(ledger: Ledger, keyring: Keyring, stream: str) -> bool:
-    """Do with the keys what an erasure's latest step says; false where nothing was left to do."""
+def _no_files(_owners: set[str]) -> None:
+    """Where only a log and its keys are: there are no files to take away."""
+
+
+def carry_out(
+    ledger: Ledger, keyring: Keyring, stream: str, drop: Callable[[set[str]], None] = _no_files
+) -> bool:
+    """Do with the keys what an erasure's latest step says; false where nothing was left to do.
+
+    ``drop`` takes away the files that erased keys open, before they are destroyed: whoever
+    dies between both begins again.
+    """
     change = CHANGES.get(asked_of(ledger, stream).status)
     if change is None or (stream, change) in keyring.carried_out():
         return False
     owners = set() if change is KeyState.ACTIVE else owners_of(ledger, keyring, stream)
+    if change is KeyState.ERASED:
+        drop(owners)
     return keyring.carry_out(stream, change, owners)
+
+
+def carried_out_here(here: Runtime, stream: str) -> bool:
+    """The same for the keys and files of an installation."""
+    return carry_out(
+        here.ledger, here.keyring, stream,
+        lambda owners: drop_of_owners(here.settings, here.read_models, owners),
+    )
 
 
 def carry_out_all(here: Runtime) -> int:
@@ -99,7 +121,7 @@ def carry_out_all(here: Runtime) -> int:
     count = 0
     for stream in left:
         try:
-            count += carry_out(here.ledger, here.keyring, stream)
+            count += carried_out_here(here, stream)
         except Exception:  # one that fails stops no other, and is tried again by the next sweep
             log.exception("an erasure could not be carried out", stream=stream)
     if count:

@@ -6,6 +6,7 @@ from typing import Final
 
 from api.nouns.casework import CASEWORK
 from api.nouns.erasures import ERASURES
+from api.nouns.evidence import EVIDENCE
 from api.nouns.households import HOUSEHOLDS
 from api.nouns.merges import MERGES
 from api.nouns.programme import PROGRAMME
@@ -16,5 +17,5 @@ from api.recording import Noun
 
 NOUNS: Final[tuple[Noun, ...]] = (
     STATIONS, HOUSEHOLDS, MERGES, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME,
-    ERASURES,
+    ERASURES, EVIDENCE,
 )

@@ -20,7 +20,7 @@ from domain.erasure import (
 from domain.kernel import Context, Refused, stream_id
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import Record
-from workers.erasing import carry_out, check_proposal, check_sealed
+from workers.erasing import carried_out_here, check_proposal, check_sealed
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ def _carry_out(receipt: Receipt) -> list[dict[str, Any]]:
     """Destroy or lock the keys at once; what fails is done by the next sweep."""
     here = services().runtime
     try:
-        carry_out(here.ledger, here.keyring, receipt.stream)
+        carried_out_here(here, receipt.stream)
     except (SQLAlchemyError, Refused):
         log.exception("an erasure is left to the sweep")
         return [{

@@ -15,8 +15,11 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
+from api.evidence import may_attach
 from api.identity import READ_CASES, READ_RECORDS, RECORD, action, allowed, caller, new_id, today
 from api.nouns import NOUNS
+from api.nouns.evidence import NOT_ASKED
+from api.pages.attaching import evidence_shown
 from api.pages.fields import Around, FormField, form_fields
 from api.pages.record import around_household, labels_of
 from api.pages.views import pages
@@ -31,13 +34,14 @@ from api.pages.writing import (
     said_as,
 )
 from api.personal import reading, shown
-from api.problems import IfMatchRequired, NotAllowed
+from api.problems import WAIT_SECONDS, IfMatchRequired, NotAllowed
 from api.queries import one_station
 from api.recording import Noun, ReasonSchema
 from api.schemas import correction_reason, correction_schema
 from api.services import services
 from api.statements import statement_of
 from domain.catalog import to_builtins
+from domain.evidence import EvidenceAttached
 from domain.fields import DERIVED, marks_of
 from domain.kernel import KINDS, Entry, Event, Statement, Stream, UnknownRecord, stream_id
 from domain.ledger import Instruction, Receipt
@@ -120,10 +124,13 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
     if not history:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label)
     stream = services().ledger.stream(one_station(), kind, subject) if may_keep(kind) else None
+    recorded = request.args.get("recorded", type=int)
+    if recorded is not None:
+        services().read_models.wait_for(recorded, WAIT_SECONDS)
     return render_template(
         "pages/record.html", subject=subject, kind_label=KINDS[kind].label, kind=kind,
         entries=[audit_row(event, reading()) for event in history], stream=stream,
-        recorded=request.args.get("recorded", type=int),
+        recorded=recorded, evidence=evidence_shown(kind, subject), may_attach=may_attach(kind),
     )
 
 
@@ -201,7 +208,8 @@ def _questions(found: Kept) -> list[FormField]:
     asked = form_fields(found.event, Around(
         around.day, around.communities, around.persons, frozenset(KINDS), _with_own(around, event),
     ))
-    return [one for one in asked if one.name != OCCURRED]
+    fixed = NOT_ASKED if found.event is EvidenceAttached else frozenset[str]()
+    return [one for one in asked if one.name not in {OCCURRED} | fixed]
 
 
 def _with_own(around: Around, event: Event) -> Mapping[str, Any]:

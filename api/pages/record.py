@@ -17,9 +17,12 @@ from msgspec.structs import fields as struct_fields
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.bodies import takes_files
+from api.evidence import may_attach
 from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_id, today
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
+from api.pages.attaching import attach_of_form, file_of_form
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
 from api.pages.steps import page_of
 from api.pages.taken import refuse_if_changed, seen_of
@@ -27,6 +30,7 @@ from api.pages.views import pages
 from api.pages.writing import (
     OCCURRED,
     Given,
+    SaidAtFields,
     filled,
     form_context,
     id_of_form,
@@ -42,9 +46,10 @@ from api.problems import OF_STATUS, NotAllowed, is_from_script, problem
 from api.queries import one_station
 from api.searching import MARK_LABELS
 from api.services import services
+from domain.evidence import EvidenceKind
 from domain.fields import REFERS_TO, marks_of
 from domain.household import AssistanceAssigned
-from domain.kernel import KINDS, Event, UnknownRecord, stream_id
+from domain.kernel import KIND_OF_TOPIC, KINDS, Event, UnknownRecord, stream_id
 from domain.ledger import Receipt
 from domain.visit import VisitRecorded
 from projections.household_status import HouseholdStatus, household_status
@@ -167,6 +172,7 @@ def record_new(topic: str) -> str:
 
 @pages.route("/record/<topic>", methods=["POST"])
 @action(READ_RECORDS)
+@takes_files
 def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """Record what a form states, and show it where it belongs; or say at the field why not.
 
@@ -176,6 +182,8 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """
     event = _event(topic)
     if (earlier := recorded_before(topic)) is not None:
+        if (again := file_of_form()) is not None:  # perhaps it was not attached then
+            attach_of_form(again, earlier.stream.partition("/")[2], earlier.version)
         return _recorded(request.form.get("household"), earlier, has_warning=False)
     about = _about(request.form)
     refuse_if_changed(about.household, request.form.get("seen", ""))
@@ -187,11 +195,17 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
         return _page(event, about, asked, given, others), 409
     if event is VisitRecorded and given.first("outcome") != "met":
         given.values["persons_met"] = ["0"]  # whoever was not met is nobody
-    done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
-    if done is None and is_from_script():
-        return _problem(given)
-    if done is None:
+    file = None
+    with SaidAtFields(given):
+        file = file_of_form()  # refused before anything is recorded
+    if given.refusal is not None:
         return _page(event, about, asked, given), given.status
+    done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
+    if done is None:
+        again = _page(event, about, asked, given), given.status
+        return _problem(given) if is_from_script() else again
+    if file is not None:
+        attach_of_form(file, done[0].stream.partition("/")[2], done[0].version)
     return _recorded(about.household_id, done[0], has_warning=bool(done[1]))
 
 
@@ -337,6 +351,7 @@ def _page(
         is_queued=event.topic in QUEUED, seen=about.household and seen_of(about.household),
         subject=about.subject, occurred=OCCURRED, today=today(), others=others, checked=CHECKED,
         form_labels=labels_of(asked, given), marks=MARK_LABELS,
+        evidence_kinds=list(EvidenceKind) if may_attach(KIND_OF_TOPIC[event.topic].name) else [],
     )
 
 

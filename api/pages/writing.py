@@ -42,7 +42,9 @@ FIELD_OF: Final[Mapping[str, str]] = {
     "date_in_future": OCCURRED, "occurrence_missing": OCCURRED, "date_too_early": OCCURRED,
     "persons_met_contradicts_outcome": "persons_met", "more_persons_than_met": "persons",
     "person_not_of_household": "persons", "unknown_community": "community",
-    "need_stated_twice": "needs",
+    "need_stated_twice": "needs", "evidence_empty": "evidence_file",
+    "evidence_type": "evidence_file", "evidence_too_large": "evidence_file",
+    "evidence_unreadable": "evidence_file", "evidence_twice": "evidence_file",
 }
 """The field that a refusal of the rules is about, where it is one."""
 

@@ -26,7 +26,7 @@ from eventsourcing.persistence import (
 )
 
 from domain import catalog
-from domain.fields import REFERS_TO, marked_values
+from domain.fields import OF_RECORD, REFERS_TO, marked_values
 from domain.kernel import (
     KINDS,
     Context,
@@ -540,6 +540,8 @@ def referred_streams(
         names |= merges_asked(statement, station)
         for _path, kind, subject in marked_values(statement.event, REFERS_TO):
             names.add(stream_id(station, kind, subject))
+        for _path, _mark, record in marked_values(statement.event, OF_RECORD):
+            names.add(f"{station}/{record}")
     return names
 
 

@@ -6,6 +6,7 @@ records and with its code, by actors of every role.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from desk import NOW, Desk, a_station
 from domain_examples import TRAININGS
 from flask import url_for
 from msgspec.structs import replace
+from PIL import Image
 from records import BY_TOPIC, body_of, ensure, opening
 from werkzeug.test import TestResponse
 
@@ -79,6 +81,9 @@ class City:
         if method != "GET" and not path.startswith("/api/"):
             form = {"role": "lead", "stations": "first", "login": "newcomer", "actor": "新人"}
             return self.api.call(method, path, role=None, headers=headers, data=form)
+        if body and "file" in body and "record" in body and isinstance(body["file"], bytes):
+            sent = body | {"file": (io.BytesIO(body["file"]), "photo.png")}
+            return self.api.call(method, path, role=None, headers=headers, data=sent)
         return self.api.call(method, path, body, role=None, headers=headers)
 
 
@@ -219,6 +224,15 @@ def _required(app: Any, rule: str, method: str) -> dict[str, str]:
     }
 
 
+def _a_photo() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(out, "PNG")
+    return out.getvalue()
+
+
+A_PHOTO = _a_photo()
+
+
 def _body(endpoint: str) -> dict[str, Any]:
     """A body that the route takes: a statement of its own, or a reason."""
     name = endpoint.rpartition(".")[2]
@@ -228,6 +242,8 @@ def _body(endpoint: str) -> dict[str, Any]:
         if name == f"correct_{topic.replace('.', '_')}":
             reason = {correction_reason(type(event)): "核对后"}
             return body_of(_standing_alone(event)) | reason | {"occurred_on": "2024-11-05"}
+    if name == "attach_evidence":
+        return {"record": "visit/secret-visit", "kind": "photo", "file": A_PHOTO}
     if name == "preview":
         return {"definitions": [to_builtins(TRAININGS)], "period": "2024-11"}
     if endpoint.startswith("evaluations."):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 from web import OpenPage, Site, fits, follow, sign_in
 
@@ -158,3 +160,28 @@ def test_a_page_is_light_enough_for_a_stairwell(site: Site) -> None:
             found = re.findall(rf'(?:src|href)="(/assets/[^"]+\.{kind})"', page)
             assert found
             assert sum(len(client.get(one, headers=packed).data) for one in found) <= most, address
+
+
+def test_a_photo_is_taken_with_a_visit_and_seen_on_its_page(phone: Page, site: Site, tmp_path: Path) -> None:
+    photo = tmp_path / "IMG.jpg"
+    Image.effect_noise((900, 1200), 40).save(photo, "JPEG")
+    phone.goto(f"/record/visit.recorded?mode=home&household={site.household(f'白{next(names)}')}")
+    phone.get_by_role("radio", name="回访").tap()
+    phone.get_by_text("照片或签到表（可不填）").tap()
+    phone.get_by_label("拍照").set_input_files(photo)
+    phone.get_by_label("说明").fill("门前")
+    assert fits(phone)
+    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("status").get_by_text("已登记").wait_for()
+    phone.goto("/ledger?kind=visit")
+    phone.locator("tbody a").first.tap()
+    expect(phone.get_by_role("img", name="照片：门前")).to_have_js_property("naturalWidth", 240)
+    assert fits(phone)
+    # what is no photo is refused where it was chosen
+    phone.get_by_role("link", name="添加照片或文件").tap()
+    text = tmp_path / "a.jpg"
+    text.write_text("no photo")
+    phone.get_by_label("选择照片或 PDF").set_input_files(text)
+    phone.get_by_role("button", name="添加", exact=True).tap()
+    expect(phone.locator("#wrong-evidence_file")).to_contain_text("只收 JPEG、PNG 图片和 PDF 文件")
+    assert fits(phone)

@@ -210,10 +210,10 @@ def test_no_two_events_of_a_stream_read_the_same() -> None:
         assert CHINESE.search(kind.label)
 
 
-def test_every_event_but_record_keeping_belongs_to_a_stream_and_can_be_stated_unless_it_follows_from_the_log() -> None:
+def test_every_event_but_record_keeping_belongs_to_a_stream_and_can_be_stated_unless_it_follows_from_the_log_or_comes_with_a_file() -> None:
     keeping = {cls.topic for cls in RecordKeeping.__args__}
     assert set(KIND_OF_TOPIC) == set(OWN_EVENTS) - keeping
-    follows = {"evaluation.run", "report.published", "report.restated"}
+    follows = {"evaluation.run", "evidence.attached", "report.published", "report.restated"}
     assert {topic for topic, kind in KIND_OF_TOPIC.items() if not kind.is_stated} == follows
     assert set(catalog.stated_topics()) == set(KIND_OF_TOPIC) - follows
 

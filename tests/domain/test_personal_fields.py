@@ -87,9 +87,10 @@ OURS = {
     "plan_item.carried_over": {"item", "to_month"}, "erasure.proposed": {"records"},
     "household.consent_given": {"scope"}, "household.consent_withdrawn": {"scope"},
     "evaluation.run": {"cycle", "indicator_set", "code", "known_at", "task_book", "changed"},
+    "evidence.attached": {"record", "file"},
     "household.moved": {"transferred.category", "transferred.from_community"},
 }
-"""Numbers, names of records, and the scope of a consent, by which it is withdrawn."""
+"""Numbers, names of records and of sealed files, and the scope of a consent, by which it is withdrawn."""
 
 
 def texts_of(struct: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

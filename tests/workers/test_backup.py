@@ -465,7 +465,7 @@ def test_a_file_out_of_its_folder_is_refused(
     backup(installation, file, MADE_AT)
     _rename_member(file, "templates/monthly.docx", name)
 
-    with pytest.raises(BadBackupError, match="不在 templates/ 之内"):
+    with pytest.raises(BadBackupError, match="不在应在的文件夹之内"):
         restore(target, file, lambda: prepare(target))
 
     assert everything(target) == []

@@ -17,7 +17,7 @@ import msgspec
 FORMAT: Final = "taizhang-backup/1"
 MANIFEST: Final = "manifest.json"
 CHUNK_BYTES: Final = 1 << 20
-MOST_MANIFEST_BYTES: Final = 1 << 20
+MOST_MANIFEST_BYTES: Final = 64 << 20
 
 
 class BadBackupError(ValueError):
@@ -56,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True):
     program: str
     databases: tuple[Database, ...]
     files: tuple[Member, ...] = ()
-    """The templates; a backup of an older program has none."""
+    """The templates and the files of evidence; a backup of an older program has none."""
 
     @property
     def head(self) -> int:

@@ -233,7 +233,10 @@ const Outbox = (() => {
   };
 
   const valuesOf = (form, left) =>
-    [...new FormData(form)].filter(([name]) => !left.includes(name)).map(([name, value]) => [name, String(value)]);
+    [...new FormData(form)].filter(([name, value]) => !left.includes(name) && typeof value === "string");
+
+  /** A photo is not kept on the phone: a form with one is sent as without script. */
+  const hasFile = (form) => [...form.querySelectorAll('input[type="file"]')].some((field) => field.files.length);
 
   // ---- a page's form: sent at once, or kept ----
 
@@ -352,7 +355,7 @@ const Outbox = (() => {
   document.addEventListener("submit", (event) => {
     const form = event.target;
     const isReshaped = event.submitter && event.submitter.name; // a row more or less: nothing is recorded
-    const isKept = form.matches("form[data-outbox]") && !isReshaped && owner && owner.account === page.account;
+    const isKept = form.matches("form[data-outbox]") && !isReshaped && !hasFile(form) && owner && owner.account === page.account;
     if (!(isKept || (form.matches("form[data-leave]") && owner))) return;
     event.preventDefault();
     event.stopPropagation();

@@ -1,0 +1,267 @@
+"""Does a photo come to a record clean, sealed and confined, and go when its person goes?"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from typing import Any
+
+import pikepdf
+import pytest
+from callers import VISIT, Api, form_of, refusal_of
+from PIL import Image
+from werkzeug.test import TestResponse
+
+from api.edge import now
+from domain.evidence import MOST_BYTES
+from workers.backup import backup, restore
+from workers.evidence_cleaning import EvidenceTooLarge, cleaned
+from workers.evidence_files import evidence_file
+from workers.settings import settings_for
+
+
+def a_photo(*, turned: int = 6, size: tuple[int, int] = (1200, 800), color: str = "teal") -> bytes:
+    """What a phone's camera writes: held upright, with maker and place."""
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010F] = turned, "Camera-Maker"
+    exif.get_ifd(0x8825)[1] = "N"
+    out = io.BytesIO()
+    Image.new("RGB", size, color).save(out, "JPEG", exif=exif, comment=b"at-home")
+    return out.getvalue()
+
+
+def a_paper() -> bytes:
+    """A scanned sheet with an author, a photo with a place in it, and a script."""
+    out = io.BytesIO()
+    with pikepdf.new() as paper:
+        paper.add_blank_page()
+        paper.docinfo["/Author"] = "Secret-Author"
+        with paper.open_metadata() as metadata:
+            metadata["dc:creator"] = ["Secret-Author"]
+        paper.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
+        photo = paper.make_stream(
+            a_photo(), Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=1200,
+            Height=800, ColorSpace=pikepdf.Name.DeviceRGB, BitsPerComponent=8,
+            Filter=pikepdf.Name.DCTDecode,
+        )
+        paper.pages[0].Resources = pikepdf.Dictionary(XObject=pikepdf.Dictionary(Im0=photo))
+        paper.pages[0].Contents = paper.make_stream(b"q 100 0 0 100 0 0 cm /Im0 Do Q")
+        paper.save(out)
+    return out.getvalue()
+
+
+def attached(
+    api: Api, record: str, content: bytes | None = None, *, name: str = "IMG.jpg", **more: Any
+) -> TestResponse:
+    file = (io.BytesIO(a_photo() if content is None else content), name)
+    said = {"record": record, "kind": "photo", "file": file} | more.pop("said", {})
+    return api.call("POST", "evidence", data=said, **more)
+
+
+@pytest.fixture
+def household(api: Api) -> str:
+    return api.household()
+
+
+@pytest.fixture
+def visit(api: Api, household: str) -> str:
+    return f"visit/{api.recorded('visits', VISIT | {'household': household})['id']}"
+
+
+def stored(api: Api, answer: TestResponse) -> Any:
+    return evidence_file(api.services.settings, answer.get_json()["data"]["file"])
+
+
+# ---- what is kept ----
+
+
+def test_a_photo_is_kept_upright_without_place_and_sealed(api: Api, visit: str) -> None:
+    answer = attached(api, visit, said={"caption": "王秀兰家中"})
+    assert answer.status_code == 201, answer.text
+    said = answer.get_json()
+    # what the log holds names the sealed file by its hash, which tells nothing of the photo
+    box = stored(api, answer).read_bytes()
+    assert hashlib.sha256(box).hexdigest() == said["data"]["file"]
+    assert b"JFIF" not in box
+    # the key is shown to nobody
+    assert said["data"]["file_key"] == "（不显示）"
+    # and what one is given is the photo, turned as it was held, of the digest that is stated
+    shown = api.get(f"evidence/{said['id']}/file")
+    assert (shown.status_code, shown.mimetype) == (200, "image/jpeg")
+    assert hashlib.sha256(shown.data).hexdigest() == said["data"]["digest"]
+    picture = Image.open(io.BytesIO(shown.data))
+    assert picture.size == (800, 1200)
+    assert not picture.getexif()
+    assert all(text not in shown.data for text in (b"Camera-Maker", b"at-home"))
+    small = Image.open(io.BytesIO(api.get(f"evidence/{said['id']}/thumbnail").data))
+    assert max(small.size) == 320
+    # it occurred when the visit did, and is about whom the visit is about
+    assert said["occurred"]["on"] == VISIT["occurred_on"]
+    assert said["data"]["household"]
+
+
+def test_a_paper_loses_its_author_scripts_and_the_places_of_its_photos(api: Api, visit: str) -> None:
+    answer = attached(api, visit, a_paper(), name="sheet.jpg", said={"kind": "sign_in_sheet"})
+    assert answer.get_json()["data"]["media_type"] == "application/pdf"
+    shown = api.get(f"evidence/{answer.get_json()['id']}/file").data
+    assert all(t not in shown for t in (b"Secret-Author", b"Camera-Maker", b"JavaScript"))
+    with pikepdf.open(io.BytesIO(shown)) as paper:
+        photo = pikepdf.PdfImage(paper.pages[0].Resources.XObject.Im0).as_pil_image()
+        assert photo.size == (1200, 800)
+
+
+@pytest.mark.parametrize(("content", "status", "code"), [
+    (b"", 422, "evidence_empty"),
+    (b"GIF89a" + b"\0" * 20, 422, "evidence_type"),
+    (b"<html>\xff\xd8\xff", 422, "evidence_type"),
+    (a_photo()[:400], 422, "evidence_unreadable"),
+    (b"%PDF-1.7\nnothing", 422, "evidence_unreadable"),
+])
+def test_what_is_no_clean_photo_is_refused_and_nothing_kept(
+    api: Api, visit: str, content: bytes, status: int, code: str
+) -> None:
+    head = api.head()
+    refusal_of(attached(api, visit, content), status, code)
+    assert api.head() == head
+    assert not (api.services.settings.home / "evidence").exists()
+
+
+def test_a_file_that_is_too_large_in_bytes_or_pixels_is_refused_unread() -> None:
+    vast = io.BytesIO()
+    Image.new("1", (10_000, 7_000)).save(vast, "PNG")
+    for content in (b"\xff\xd8\xff" + b"\0" * MOST_BYTES, vast.getvalue()):
+        with pytest.raises(EvidenceTooLarge):
+            cleaned(content)
+
+
+def test_a_photo_is_of_a_record_that_is_there_and_takes_it_once(api: Api, visit: str) -> None:
+    refusal_of(attached(api, "visit/none"), 404, "unknown_record")
+    refusal_of(attached(api, visit, said={"step": "2"}), 404, "unknown_entry")
+    refusal_of(attached(api, f"station/{api.station}"), 422, "not_evidenced")
+    key = {"Idempotency-Key": "once"}
+    first, again = (attached(api, visit, headers=key) for _ in range(2))
+    assert first.get_json()["position"] == again.get_json()["position"]
+    refusal_of(attached(api, visit), 409, "evidence_twice")
+
+
+def test_whoever_may_not_record_the_record_may_not_attach_to_it(api: Api, visit: str) -> None:
+    refusal_of(attached(api, visit, role="volunteer_coordinator"), 403, "not_allowed")
+    refusal_of(attached(api, visit, role="reviewer"), 403, "not_allowed")
+
+
+def test_only_what_a_photo_is_called_can_be_corrected(api: Api, visit: str) -> None:
+    said = attached(api, visit).get_json()
+    path, match = f"evidence/{said['id']}/entries/1/attached", {"If-Match": '"1"'}
+    own = {n: v for n, v in said["data"].items() if n not in {"household", "person", "volunteer"}}
+    body = {n: v for n, v in own.items() if v is not None} | {
+        "occurred_on": VISIT["occurred_on"], "reason": "写错了", "caption": "入户",
+    }
+    refusal_of(
+        api.call("PUT", path, body | {"file": "a" * 64}, headers=match), 409, "evidence_fixed"
+    )
+    assert api.call("PUT", path, body, headers=match).status_code == 201
+    assert api.get(f"evidence/{said['id']}/file").status_code == 200
+
+
+# ---- who sees it, and for how long ----
+
+
+def test_who_may_not_see_names_sees_no_photo_and_who_does_is_in_the_log(api: Api, visit: str) -> None:
+    said = attached(api, visit).get_json()
+    file = f"evidence/{said['id']}/file"
+    refusal_of(api.get(file, role="reviewer"), 403, "evidence_closed")
+    api.get(file, role="supervisor")
+    [row] = [r for r in api.get("access-log", role="lead").get_json()["items"]
+             if r["action"] == "export"]
+    assert (row["actor"], row["route"]) == ("supervisor-1", "/api/v1/evidence/<subject>/file")
+    assert said["id"] in {subject["id"] for subject in row["subjects"]}
+
+
+def test_an_erased_person_s_photos_are_gone_from_the_disk_and_for_ever(
+    api: Api, visit: str, household: str
+) -> None:
+    answer = attached(api, visit)
+    api.project()
+    file = stored(api, answer)
+    assert file.exists()
+    asked = {"occurred_on": "2024-11-06", "ground": "request", "household": household, "person": "p1"}
+    erasure = api.recorded("erasures", asked)["id"]
+    agreed = {"occurred_on": "2024-11-06"}
+    api.recorded(f"erasures/{erasure}/approval", agreed, role="lead")
+    assert not file.exists()
+    path = f"evidence/{answer.get_json()['id']}"
+    assert "已删除" in refusal_of(api.get(f"{path}/file"), 403, "evidence_closed")["detail"]
+    assert api.get(path).get_json()["entries"][0]["data"]["digest"] == "（已删除）"
+
+
+def test_a_file_that_was_altered_or_lost_is_said_to_be(api: Api, visit: str) -> None:
+    answer = attached(api, visit)
+    path, file = f"evidence/{answer.get_json()['id']}/file", stored(api, answer)
+    file.write_bytes(file.read_bytes()[:-1] + b"x")
+    refusal_of(api.get(path), 409, "evidence_altered")
+    file.unlink()
+    refusal_of(api.get(path), 404, "evidence_missing")
+
+
+def test_a_restored_installation_shows_the_photo(api: Api, visit: str, tmp_path: Any) -> None:
+    answer = attached(api, visit)
+    own = api.services.settings
+    backup(own, tmp_path / "b.zip", now())
+    there = settings_for(tmp_path / "new", master_key_file=own.master_key_file)
+    there.prepare_home()
+    restore(there, tmp_path / "b.zip", lambda: None)
+    name = answer.get_json()["data"]["file"]
+    assert evidence_file(there, name).read_bytes() == stored(api, answer).read_bytes()
+
+
+# ---- on the pages ----
+
+
+def test_a_photo_comes_with_the_quick_form_and_stands_on_the_record_s_page(
+    api: Api, household: str
+) -> None:
+    api.project()
+    browser = api.browser("social_worker")
+    path = f"/record/visit.recorded?household={household}"
+    said = {"occurred_on": "2024-11-05", "mode": "home", "purpose": "follow_up", "outcome": "met",
+            "persons_met": "1", "evidence_caption": "入户"}
+    head = api.head()
+    # a file that is no photo is refused at its field, and nothing is recorded
+    form = form_of(browser.get(path), **said)
+    wrong = browser.post("/record/visit.recorded", data=form | {"evidence_file": (io.BytesIO(b"GIF8"), "a.jpg")})
+    assert wrong.status_code == 422
+    assert 'id="wrong-evidence_file"' in wrong.text
+    assert api.head() == head
+    # with a photo both are recorded, once, however often the form is sent
+    for _ in range(2):
+        photo = {"evidence_photo": (io.BytesIO(a_photo()), "IMG.jpg")}
+        assert browser.post("/record/visit.recorded", data=form | photo).status_code == 303
+    assert api.head() == head + 2
+    api.project()
+    [row] = api.get("evidence").get_json()["items"]
+    [visit] = api.get("visits").get_json()["items"]
+    page = browser.get(f"/records/visit/{visit['id']}")
+    assert f"/api/v1/evidence/{row['id']}/thumbnail" in page.text
+    assert "照片：入户" in page.text
+    assert browser.get(f"/api/v1/evidence/{row['id']}/thumbnail").mimetype == "image/jpeg"
+
+
+def test_a_photo_is_added_to_a_record_and_what_it_is_called_corrected(api: Api, visit: str) -> None:
+    browser = api.browser("social_worker")
+    form = form_of(browser.get(f"/records/{visit}/evidence"))
+    empty = browser.post(f"/records/{visit}/evidence", data=form)
+    assert empty.status_code == 422
+    assert "请先拍照" in empty.text
+    paper = {"evidence_file": (io.BytesIO(a_paper()), "a.pdf"), "evidence_kind": "sign_in_sheet"}
+    done = browser.post(f"/records/{visit}/evidence", data=form | paper)
+    assert done.status_code == 303, done.text
+    api.project()
+    assert "签到表" in browser.get(done.location).text
+    [row] = api.get("evidence").get_json()["items"]
+    page = browser.get(f"/records/evidence/{row['id']}/entries/1/correct")
+    assert "（不显示）" not in page.text
+    again = browser.post(f"/records/evidence/{row['id']}/entries/1/correct", data=form_of(
+        page, caption="十一月签到", reason="补说明",
+    ))
+    assert again.status_code == 303, again.text
+    assert api.get(f"evidence/{row['id']}/file").status_code == 200

@@ -1,0 +1,113 @@
+"""Where are the files that evidence consists of, and how are they sealed and opened?
+
+In a folder of the home that the API and the workers share, each under the SHA-256 of its
+sealed bytes. The key of a file follows from its contents and record by the keyring's own
+secret, so that the same upload sent again is the same file; it is kept nowhere but in the
+event, sealed. A key seals one text only, so that its nonce need not be random.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from domain.kernel import Refused
+from domain.vault import NONCE_BYTES, Keys
+from projections.engine import ReadModels
+from projections.evidence import files_of_owners
+from workers.settings import Settings
+
+FOLDER: Final = "evidence"
+_PLACE: Final = b"taizhang evidence 1"
+
+
+class EvidenceMissing(
+    Refused, code="evidence_missing", status=404, title="佐证文件不在",
+    detail="台账记有文件 {file}，但存放处没有它；请从备份中恢复 evidence 文件夹，或重新添加。",
+):
+    """The log names a file that is not there."""
+
+
+class EvidenceAltered(
+    Refused, code="evidence_altered", status=409, title="佐证文件已被改动",
+    detail="文件 {file} 与台账所记的校验值不符，不能显示；请从备份中恢复。",
+):
+    """A file that is not what was attached."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A file on its way to the disk: its name, its key, its sealed bytes."""
+
+    name: str
+    key: str
+    content: bytes
+
+
+def sealed_file(keys: Keys, record: str, content: bytes) -> SealedFile:
+    """A file's contents sealed for a record, ``station/kind/id``."""
+    key = keys.fingerprint(b"\x1f".join((_PLACE, record.encode(), content)))
+    box = AESGCM(bytes.fromhex(key)).encrypt(bytes(NONCE_BYTES), content, _PLACE)
+    return SealedFile(hashlib.sha256(box).hexdigest(), key, box)
+
+
+def opened_file(settings: Settings, name: str, key: str) -> bytes:
+    """A file's contents.
+
+    :raises EvidenceMissing: where there is no such file.
+    :raises EvidenceAltered: where it is not what was attached.
+    """
+    try:
+        box = evidence_file(settings, name).read_bytes()
+    except FileNotFoundError as error:
+        raise EvidenceMissing(file=name) from error
+    try:
+        return AESGCM(bytes.fromhex(key)).decrypt(bytes(NONCE_BYTES), box, _PLACE)
+    except (InvalidTag, ValueError) as error:
+        raise EvidenceAltered(file=name) from error
+
+
+def evidence_file(settings: Settings, name: str) -> Path:
+    """Where a file is, or will be."""
+    return settings.home.absolute() / FOLDER / name[:2] / name
+
+
+def keep(settings: Settings, file: SealedFile) -> bool:
+    """Write a file, whole and on the disk when this returns; false where it was there already."""
+    target = evidence_file(settings, file.name)
+    if target.exists():
+        return False
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(file.content)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(name).replace(target)
+    finally:
+        with suppress(FileNotFoundError):
+            Path(name).unlink()
+    return True
+
+
+def drop_of_owners(
+    settings: Settings, read_models: ReadModels, owners: Collection[str]
+) -> None:
+    """Take away the files of owners whose keys are about to be destroyed.
+
+    One that the read models do not know yet stays, and nobody can open it any more.
+    """
+    with read_models.engine.connect() as connection:
+        names = files_of_owners(connection, sorted(owners))
+    for name in names:
+        evidence_file(settings, name).unlink(missing_ok=True)
