@@ -202,8 +202,8 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
         return _page(event, about, asked, given), given.status
     done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
     if done is None:
-        again = _page(event, about, asked, given), given.status
-        return _problem(given) if is_from_script() else again
+        form_again = _page(event, about, asked, given), given.status
+        return _problem(given) if is_from_script() else form_again
     if file is not None:
         attach_of_form(file, done[0].stream.partition("/")[2], done[0].version)
     return _recorded(about.household_id, done[0], has_warning=bool(done[1]))
