@@ -199,7 +199,7 @@ def _opened(subject: str) -> tuple[EvidenceAttached, bytes]:
     assert isinstance(event, EvidenceAttached)
     if (told := shown(event.file_key, stream.id)) != NOT_SHOWN:
         raise EvidenceClosed(why=told.strip("（）").split()[0])
-    opened = services().ledger.vault.opened(event, stream.id)
+    opened = reading().unlocked(event, stream.id)
     assert isinstance(opened, EvidenceAttached)
     return event, opened_file(services().settings, event.file, opened.file_key)
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from api.access_log import Access, AccessAction
-from domain.kernel import Stream, stream_kind, stream_subject
+from domain.kernel import Event, Stream, stream_kind, stream_subject
 from domain.owners import streams_of, texts_of
 from domain.vault import Vault, sealed_places
 
@@ -77,6 +77,11 @@ class Reading:
         if said:
             self.saw([stream.id, *(owner for owner, _version in sealed_places(said))])
         return self.vault.opened_stream(stream, to_show=True)
+
+    def unlocked(self, event: Event, stream: str) -> Event:
+        """What opens a file and is itself shown to nobody; that it was read is remembered."""
+        self.saw([stream])
+        return self.vault.opened(event, stream)
 
     def saw(self, streams: Iterable[str]) -> None:
         """Streams, or owners of texts, of which something personal is read."""
