@@ -11,9 +11,17 @@ from flask import Blueprint, Flask, Response, g, request, url_for
 from sqlalchemy import select
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.identity import ANY_STATION, READ_FIGURES, action, caller, station_of_request
+from api.identity import (
+    ANY_STATION,
+    READ_CASES,
+    READ_FIGURES,
+    action,
+    caller,
+    may,
+    station_of_request,
+)
 from api.live import Listener, TooManyListening, slept
-from api.problems import of_refusal
+from api.problems import NotAllowed, of_refusal
 from api.services import Services, services
 from domain.kernel import KINDS
 from projections.timeline import record_subjects
@@ -31,19 +39,21 @@ def listen() -> BaseResponse:
     found, who = services(), caller()
     station = station_of_request()
     subject = request.args.get("subject", "")
+    if subject and not may(READ_CASES):
+        raise NotAllowed(role=who.role.label, verb=READ_CASES)
     listener = Listener(
         found.newsroom, who.scope.admits if station == ANY_STATION else station.__eq__,
         frozenset(request.args.getlist("kind")) & KINDS.keys(),
         _concerning(found, station, subject) if subject else tuple, _watching(request.environ),
     )
-    name = who.account or who.actor
+    name, after = who.account or who.actor, _after(found)
     try:
         found.newsroom.enter(name)
     except TooManyListening as refusal:
         answer = of_refusal(refusal)
         answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return answer
-    stream = Response(listener.told(_after(found)), mimetype="text/event-stream")
+    stream = Response(listener.told(after), mimetype="text/event-stream")
     stream.call_on_close(lambda: found.newsroom.leave(name))
     stream.headers["X-Accel-Buffering"] = "no"
     return stream

@@ -75,11 +75,11 @@ class Newsroom:
 
         :raises TooManyListening: where none is free.
         """
+        self._look()  # first: where the database does not answer, no place is taken
         with self._counting:
             if self._listeners.total() >= MOST_LISTENERS or self._listeners[who] >= MOST_OF_ONE:
                 raise TooManyListening(own=MOST_OF_ONE, all=MOST_LISTENERS)
             self._listeners[who] += 1
-        self._look()
 
     def leave(self, who: str) -> None:
         """Give the place back."""

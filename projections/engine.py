@@ -194,7 +194,7 @@ class ReadModels:
         """Try a projection's parked events again; answers how many remain parked."""
         projection = catalog.PROJECTIONS[name]
         with store.writing(self.engine) as connection:
-            row: Row[Any] | None = serving(connection, name)
+            row = locked(connection, name)  # nothing advances or is switched meanwhile
             assert row is not None
             mine = (parked.c.projection == name) & (parked.c.generation == row.generation)
             positions = connection.execute(select(parked.c.position).where(mine)).scalars().all()

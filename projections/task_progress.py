@@ -300,7 +300,7 @@ def _progress(
     value = Fraction(actual.value)
     completed = completion(value, wanted, target.direction)
     return replace(
-        row, forecast=_forecast(value, expected, wanted, level) if has_plan else None,
+        row, forecast=_told_forecast(row, _forecast(value, expected, wanted, level)),
         completed_percent=rounded(completed * 100),
         points=points(target.scoring, target.weight, completed),
         light=light_of(completion(value, expected, target.direction)),
@@ -317,7 +317,7 @@ def _has_monthly_plan(target: TaskIndicator, row: Indicator, months: int) -> boo
     """Whether months can be held against their share of a target, and the pace goes on.
 
     Those of a distinct count add up to more than the whole, and what is wanted less than
-    once a month is not done by tenths: neither has a forecast, and what is expected by now
+    once a month is not done by tenths: what is expected of them by now
     is told in whole numbers. A plan of the task book's own always can.
     """
     if target.plan or is_level(row):
@@ -350,6 +350,17 @@ def _planned(target: TaskIndicator, cycle: Period, month: Period, level: bool) -
         planned = dict(zip((m.first for m in cycle.months()), target.plan, strict=False))
         return Fraction(planned[month.first])
     return Fraction(target.target * month.days, cycle.days)
+
+
+def _told_forecast(row: Progress, forecast: Decimal | None) -> Decimal | None:
+    """A forecast as it can be told: whole where the months have no plan, and of what grows only.
+
+    Of a distinct count the pace says nothing, nor of what is wanted once.
+    """
+    if row.has_monthly_plan or forecast is None or row.actual is None:
+        return forecast
+    is_distinct = aggregation_of(row.actual.indicator) is Aggregation.DISTINCT
+    return None if is_distinct or row.target.target < 2 else forecast.quantize(Decimal(1))
 
 
 def _forecast(value: Fraction, expected: Fraction, wanted: Fraction, level: bool) -> Decimal | None:  # noqa: FBT001 - internal

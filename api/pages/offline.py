@@ -23,6 +23,7 @@ from api.identity import (
     READ_NAMES,
     action,
     caller,
+    may,
     today,
 )
 from api.language import translated
@@ -32,6 +33,7 @@ from api.pages.record import QUEUED, About, likely
 from api.pages.taken import HOUSEHOLD, KINDS_TAKEN, VOLUNTEER, household_taken, taken
 from api.pages.views import pages
 from api.pages.writing import OCCURRED, Given, may_state, stated_by
+from api.problems import NotAllowed
 from api.queries import one_station, status_shown
 from api.searching import asked as sought
 from api.services import services
@@ -167,6 +169,9 @@ def offline_find() -> Response:
     one_station()  # refused where it is another's, also for a question about nobody
     if kind not in KINDS_TAKEN or not text:
         return jsonify({"items": []})
+    noun = "volunteers" if kind == VOLUNTEER else "households"
+    if not may(READ_NAMES, noun):
+        raise NotAllowed(role=caller().role.label, verb=noun)
     return jsonify({"items": _volunteers(text) if kind == VOLUNTEER else _households(text)})
 
 

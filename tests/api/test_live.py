@@ -143,3 +143,25 @@ def test_pages_say_where_they_listen_but_for_earlier_moments(api: Api) -> None:
         assert listens.search(client.get(address).text), address
         earlier = client.get(f"{address}{'&' if '?' in address else '?'}as_of=2024-11-01").text
         assert "data-listen" not in earlier, address
+
+
+def test_who_reads_no_cases_is_told_of_no_household(api: Api, windows: Windows) -> None:
+    household = api.household()
+    for role, status in (("volunteer_coordinator", 403), ("hub", 403), ("social_worker", 200)):
+        window = windows.open(f"subject=household:{household}", role)
+        assert window.answer.status_code == status, role
+
+
+def test_a_database_that_does_not_answer_takes_no_place(api: Api) -> None:
+    newsroom, asked = api.services.newsroom, api.services.newsroom.reached
+
+    def away() -> int:
+        raise OSError("the database is away")
+
+    newsroom.reached = away
+    newsroom._looked_at = float("-inf")
+    for _time in range(MOST_OF_ONE + 1):
+        with pytest.raises(OSError, match="away"):
+            newsroom.enter("a")
+    newsroom.reached = asked
+    assert newsroom.listeners == 0

@@ -117,6 +117,9 @@ def test_the_coordinator_sees_volunteers_and_no_case(
         api.post("households/duplicates", {"name": "测试一"}, role="volunteer_coordinator"), 403,
         "not_allowed",
     )
+    for kind, found in (("household", 403), ("volunteer", 200)):
+        asked = {"kind": kind, "sought": "测试一", "form_token": form_of(browser.get("/verify"))["form_token"]}
+        assert browser.post("/offline/find", data=asked).status_code == found
     for path in ("volunteers", "activities"):
         assert api.get(path, role="volunteer_coordinator").status_code == 200
     # and a social worker operates nothing

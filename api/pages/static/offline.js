@@ -220,7 +220,8 @@
 
   const keep = async (form) => {
     const owner = Outbox.owner();
-    if (!owner) return;
+    const present = await Outbox.get("kept", "owner"); // signed out on another page meanwhile?
+    if (!owner || !present || present.account !== owner.account) { await Outbox.signedOut(); return; }
     const names = new Set([...form.elements].map((field) => field.name));
     const unasked = edited ? edited.values.filter(([name]) => !names.has(name)) : [];
     const content = {

@@ -289,11 +289,15 @@ const Outbox = (() => {
 
   // ---- leaving: with what waits, or without it ----
 
+  /** Nothing about anybody stays in the page: the browser may show it again as it was. */
+  const wipe = () => all("[data-waiting], [data-taken], [data-forms]").forEach((part) => part.replaceChildren());
+
   const leave = async (form) => {
     const account = owner ? owner.account : page.account;
     if (account) await discard(account);
     await forget();
     owner = null;
+    wipe();
     form.submit();
   };
 
@@ -368,7 +372,8 @@ const Outbox = (() => {
   });
   window.addEventListener("online", () => { if (owner) upload(true); });
   window.addEventListener("pageshow", async (event) => {
-    if (!event.persisted || isShell) return;
+    if (!event.persisted) return;
+    if (isShell) { wipe(); location.reload(); return; }
     owner = (await get("kept", "owner")) || null;
     if (owner && owner.account === page.account) await refresh(); else location.reload(); // somebody else's by now
   });
