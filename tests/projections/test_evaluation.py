@@ -17,6 +17,7 @@ from domain_spec import refused
 from domain.indicators import Counted, Indicator, IndicatorDefined, IndicatorRevised
 from domain.ledger import Ledger, StoredRow
 from domain.publication import canonical
+from domain.station import StationRevised
 from domain.task_book import (
     Head,
     TaskBookApproved,
@@ -100,6 +101,10 @@ class Cycle:
         with replay(rows, STATION, asked.get("known_at")) as replayed:
             return evaluated(replayed, Question(CYCLE, **asked), LIMITS)
 
+    def sheet_of(self, name: str) -> ScoreSheet:
+        with replay(self.ledger.station_rows(STATION), STATION) as replayed:
+            return evaluated(replayed, Question(name), LIMITS)
+
     def compared(self, sheet: ScoreSheet, **asked: Any) -> ScoreSheet:
         self.read_models.advance(self.ledger)
         with self.read_models.engine.connect() as connection:
@@ -147,6 +152,24 @@ def test_a_task_book_counts_once_it_is_approved(cycle: Cycle) -> None:
     sheet = cycle.sheet()
     assert (sheet.task_book, sheet.rows, sheet.weight) == (None, [], 0)
     assert [len(month.figures) > 10 for month in sheet.months] == [True] * 12
+
+
+def test_a_station_that_counts_by_another_set_later_rewrites_no_sheet(cycle: Cycle) -> None:
+    # given a task book that names no set, and a station that later takes another one
+    cycle.promise()
+    cycle.visit("v1", 8)
+    visit = VisitRecorded(mode="home", purpose="routine", persons_met=1)
+    later = datetime(2025, 9, 3, tzinfo=UTC)
+    cycle.desk.record("v2", visit, "2025-09-02", now=later)
+    at, before = cycle.ledger.head(), cycle.sheet()
+    other = StationRevised(**msgspec.structs.asdict(a_station(indicator_set="casework-2024")))
+    cycle.desk.record(STATION, other, "2025-09-01", role="administrator", now=later)
+    # then its targets stand as they were approved, now as known then
+    for sheet in (cycle.sheet(), cycle.sheet(known_at=at), cycle.sheet(known_at=PUBLISHED_AT)):
+        assert (sheet.indicator_set, sheet.heads) == (before.indicator_set, before.heads)
+    assert before.points == Decimal("60.00")
+    # and a cycle without a book goes by the station, as known at the moment
+    assert cycle.sheet_of("2025-2026").indicator_set == "casework-2024"
 
 
 def test_a_target_defined_for_later_counts_at_mid_term_and_says_by_which_version(
