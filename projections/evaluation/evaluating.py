@@ -147,10 +147,11 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         raise AsOfBeforeCycle(as_of=asked.as_of, first=cycle.first)
     set_code = book.indicator_set.code if book else profile.indicator_set
     found = cycle_figures(connection, station, set_code, cycle, asked)
-    signs = _signals(replayed, cycle.until(asked.as_of), asked, limits)
+    cut = cycle.until(asked.as_of)
+    signs = _signals(replayed, cut, asked, limits)
     return ScoreSheet(
         station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
-        last_on=cycle.last, as_of=cycle.until(asked.as_of).last,
+        last_on=cycle.last, as_of=cut.last,
         known_at=said, position=position,
         events=replayed.events, task_book=book.id if book else None,
         title=book.drafted.title if book else None,
@@ -158,7 +159,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         what_if=tuple(row.code for row in asked.definitions),
         heads=tuple(_heads(connection, book, asked)), months=found.months,
         totals=tuple(map(printed, found.totals)),
-        reports=tuple(compared_reports(replayed, cycle, asked.known_at)),
+        reports=tuple(compared_reports(replayed, cut, asked.known_at)),
         signals=tuple(map(_sign, signs[:MOST_SIGNALS])), signal_count=len(signs),
         unread=tuple(
             UnreadEvent(f.position, f.stream, f.error) for f in replayed.faults

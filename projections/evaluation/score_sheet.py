@@ -16,6 +16,7 @@ import msgspec
 
 from domain.publication import PublishedFigure, RestatedFigure, canonical
 from domain.task_book import Head, TaskIndicator
+from projections.periods import Period
 from projections.task_progress import LaterDefinition
 
 BY_REVIEWERS: Final = "由评审填写"
@@ -285,11 +286,19 @@ class ScoreSheet:
 
     @property
     def unpublished(self) -> tuple[MonthFigures, ...]:
-        """The months with something to publish that have no published report of their own."""
+        """The whole months with something to publish that have no published report.
+
+        A month that the sheet has in part only is not reported in that part.
+        """
         published = {report.period for report in self.reports}
         return tuple(
-            month for month in self.months if month.counted and month.month not in published
+            month for month in self.months
+            if month.counted and month.month not in published and self._has_whole(month)
         )
+
+    def _has_whole(self, month: MonthFigures) -> bool:
+        days = Period.of_month(month.month)
+        return self.first_on <= days.first and days.last <= self.as_of
 
     @property
     def unlisted_signals(self) -> str | None:

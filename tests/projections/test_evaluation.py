@@ -234,6 +234,16 @@ def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> N
     assert row(then, "person_visits").actual == replace_value(visits, 3)
 
 
+def test_a_mid_term_sheet_says_nothing_of_reports_that_end_after_its_day(cycle: Cycle) -> None:
+    cycle.promise()
+    cycle.visit("v1", 3)
+    cycle.publish()
+    cycle.visit("v2", 2, now=AFTER)
+    assert cycle.sheet(as_of=date(2024, 11, 30)).changed == ("2024-11",)
+    middle = cycle.sheet(as_of=date(2024, 11, 29))
+    assert (middle.reports, middle.changed, middle.unpublished) == ((), (), ())
+
+
 def test_signs_are_of_the_cycle_and_not_of_what_came_after_it(cycle: Cycle) -> None:
     cycle.promise()
     cycle.visit("v1", 3, now=AFTER)  # of November, late
