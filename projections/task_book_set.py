@@ -6,9 +6,7 @@ the station counts by later is its own affair and rewrites no score sheet.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from domain.kernel import Recorded, Stream
+from domain.kernel import Stream
 from domain.task_book import TaskBook, TaskBookApproved
 from projections.histories import Histories
 from projections.moments import KnownAt, bounded
@@ -16,10 +14,9 @@ from projections.monthly_report import station_profile
 
 
 def task_book_set(
-    ledger: Histories, station: str, stream: Stream[TaskBook], events: Iterable[Recorded],
-    known_at: KnownAt | None,
+    ledger: Histories, station: str, stream: Stream[TaskBook], known_at: KnownAt | None
 ) -> str:
-    """The code of the set of a task book, whose ``events`` are those known at the moment.
+    """The code of the set of a task book, which is folded as it was known at the moment.
 
     A book that is not approved goes with its station.
     """
@@ -28,6 +25,6 @@ def task_book_set(
         entry.version for entry in stream.active()
         if isinstance(entry.statement.event, TaskBookApproved)
     }
-    positions = [event.position for event in events if event.version in approvals]
+    positions = [e.position for e in ledger.history(stream.id) if e.version in approvals]
     then = bounded(known_at, max(positions)) if positions else known_at
     return named or station_profile(ledger, station, then).indicator_set

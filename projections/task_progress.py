@@ -162,7 +162,7 @@ def task_book_progress(
         raise TaskBookWithoutCycle(id=subject)
     cycle = Period(drafted.first_on, drafted.last_on)
     as_of = min(as_of, cycle.last)
-    set_code = task_book_set(ledger, station, stream, events, known_at)
+    set_code = task_book_set(ledger, station, stream, known_at)
     known = what_if(versions(connection, station, set_code, known_at), definitions)
     codes = [target.indicator for target in book.indicators]
     in_force = set_of(known, cycle.until(as_of))

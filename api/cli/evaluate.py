@@ -34,7 +34,7 @@ from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused
 from domain.vocabulary import Role
-from projections.evaluation.evaluating import Question, cycle_period
+from projections.evaluation.evaluating import Question
 from projections.moments import KnownAt, known_at_text, parse_known_at, refuse_ahead
 from projections.stations import station_codes
 from projections.timeline import records_of_kind
@@ -197,7 +197,7 @@ def _definitions(
     """The definitions of a file, which close with the rows of the station's set."""
     definitions = definitions_in(file)
     with runtime.read_models.engine.connect() as connection:
-        refuse_unfit_at(connection, runtime.ledger, station, cycle_period(cycle), definitions)
+        refuse_unfit_at(connection, runtime.ledger, station, cycle, definitions)
     return definitions
 
 

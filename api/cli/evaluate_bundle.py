@@ -24,7 +24,7 @@ from domain.bundle import Bundle, opened_bundle
 from domain.signed_note import Verifier
 from domain.verdict import Verdict
 from projections.evaluation.beside import Beside, beside
-from projections.evaluation.evaluating import Question, cycle_period, evaluated
+from projections.evaluation.evaluating import Question, evaluated
 from projections.evaluation.from_bundle import (
     known_in,
     replayed_bundle,
@@ -113,9 +113,8 @@ def counted_beside(bundle: Bundle, asked: Asked) -> Beside:
     def opened(until: KnownAt | None) -> Iterator[Replayed]:
         with replayed_bundle(bundle, until) as replayed:
             if until == known_at:
-                period = cycle_period(own.cycle)
                 refuse_unfit_at(
-                    replayed.connection, replayed, replayed.station, period, definitions
+                    replayed.connection, replayed, replayed.station, own.cycle, definitions
                 )
             yield replayed
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 
 from api.cli.common import WIDE, CommandFailedError, results, table_of, wanted
 from domain.publication import short_code
@@ -69,6 +70,7 @@ def print_sheet(sheet: ScoreSheet) -> None:
         f"截至 {sheet.as_of}，台账第 {sheet.position} 条；"
         f"口径 {sheet.indicator_set} 第 {sheet.indicator_version} 版"
         + (f"\n[bold]中期[/bold]：{sheet.mid_term_said}" if sheet.is_mid_term else "")
+        + (f"\n{escape(sheet.other_books_said)}" if sheet.other_books_said else "")
     )
     for head in sheet.heads:
         counted = head.weight - head.judged_weight

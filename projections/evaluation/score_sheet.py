@@ -196,6 +196,23 @@ class SheetSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class UnscoredBook:
+    """An approved task book whose days are partly the sheet's, and which it does not score."""
+
+    id: str
+    title: str
+    cycle: str
+    first_on: date | None
+    last_on: date | None
+
+    @property
+    def said(self) -> str:
+        """Which one it is, in words."""
+        days = f"，{self.first_on} 至 {self.last_on}" if self.first_on else ""
+        return f"《{self.title}》（周期 {self.cycle}{days}，编号 {self.id}）"
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadEvent:
     """An event that this program cannot take in; it is in no figure."""
 
@@ -239,6 +256,7 @@ class ScoreSheet:
     unread: tuple[UnreadEvent, ...] = ()
     projected: tuple[FigureDifference, ...] | None = None
     signal_count: int = 0
+    other_books: tuple[UnscoredBook, ...] = ()
     code_as_recorded: str | None = None
 
     @property
@@ -253,6 +271,14 @@ class ScoreSheet:
             f"周期还没有结束：只计到 {self.as_of}，目标和计分仍按全周期（至 {self.last_on}），"
             "得分只供中期参考。"
         )
+
+    @property
+    def other_books_said(self) -> str | None:
+        """Which approved task books about these days are not scored; ``None`` where all are."""
+        if not self.other_books:
+            return None
+        named = "、".join(book.said for book in self.other_books)
+        return f"另有已审定的任务书与本表日期相交，未在本表计分：{named}。"
 
     @property
     def rows(self) -> list[SheetRow]:

@@ -69,16 +69,16 @@ class Cycle:
         self.press = Press(ledger, read_models, folder, lambda: None)
         self.desk.record(STATION, a_station(), "2024-01-01", role="administrator")
 
-    def promise(self, *, is_approved: bool = True) -> None:
-        drafted = TaskBookDrafted(
-            title="任务书", cycle=CYCLE, indicators=TARGETS, first_on=date(2024, 7, 1),
-            last_on=date(2025, 6, 30),
-        )
-        self.desk.record("b1", drafted, "2024-07-02", now=IN_TIME, role="lead")
-        self.desk.record("b1", TaskBookSubmitted(), "2024-07-03", now=IN_TIME, role="lead")
+    def promise(self, name: str = "b1", *, is_approved: bool = True, **more: Any) -> None:
+        drafted = TaskBookDrafted(**{
+            "title": "任务书", "cycle": CYCLE, "indicators": TARGETS,
+            "first_on": date(2024, 7, 1), "last_on": date(2025, 6, 30),
+        } | more)
+        self.desk.record(name, drafted, "2024-07-02", now=IN_TIME, role="lead")
+        self.desk.record(name, TaskBookSubmitted(), "2024-07-03", now=IN_TIME, role="lead")
         if is_approved:
             self.desk.record(
-                "b1", TaskBookApproved(), "2024-07-05", now=IN_TIME, actor="局", role="reviewer"
+                name, TaskBookApproved(), "2024-07-05", now=IN_TIME, actor="局", role="reviewer"
             )
 
     def visit(self, name: str, persons: int, now: datetime = IN_TIME) -> None:
@@ -170,6 +170,34 @@ def test_a_station_that_counts_by_another_set_later_rewrites_no_sheet(cycle: Cyc
     assert before.points == Decimal("60.00")
     # and a cycle without a book goes by the station, as known at the moment
     assert cycle.sheet_of("2025-2026").indicator_set == "casework-2024"
+
+
+def test_a_task_book_s_own_cycle_is_scored_by_its_name_and_days(cycle: Cycle) -> None:
+    # given books of a calendar year and of two years
+    year = {"first_on": date(2024, 1, 1), "last_on": date(2024, 12, 31)}
+    cycle.promise("y", cycle="2024", **year)
+    cycle.promise("t", cycle="2024-2026", last_on=date(2026, 6, 30))
+    cycle.visit("v1", 8)
+    # then each name has its days, months and points, and names the other book
+    for name, book, other, months in (("2024", "y", "t", 12), ("2024-2026", "t", "y", 24)):
+        sheet = cycle.sheet_of(name)
+        assert (sheet.task_book, sheet.points, len(sheet.months)) == (book, Decimal("60.00"), months)
+        assert [one.id for one in sheet.other_books] == [other]
+    assert cycle.sheet_of("2024").last_on == date(2024, 12, 31)
+    # and the year from July on is nobody's, which names both
+    usual = cycle.sheet_of(CYCLE)
+    assert (usual.task_book, [one.id for one in usual.other_books]) == (None, ["t", "y"])
+    assert "《任务书》（周期 2024，2024-01-01 至 2024-12-31，编号 y）" in str(usual.other_books_said)
+
+
+def test_of_two_approved_task_books_the_last_is_scored_and_the_other_named(cycle: Cycle) -> None:
+    cycle.promise("b1")
+    cycle.promise("b2", cycle="二四年度", indicators=TARGETS[:1])
+    sheet = cycle.sheet()
+    assert (sheet.task_book, [one.id for one in sheet.other_books]) == ("b2", ["b1"])
+    cycle.promise("b3", first_on=date(2025, 7, 1), last_on=date(2026, 6, 30), cycle="2025-2026")
+    again = cycle.sheet()
+    assert (again.heads, again.other_books) == (sheet.heads, sheet.other_books)
 
 
 def test_a_target_defined_for_later_counts_at_mid_term_and_says_by_which_version(
