@@ -84,7 +84,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A target and how it stands; without an indicator to count by it is judged by people."""
+    """A target and how it stands; without an indicator or a value it is judged by people."""
 
     target: TaskIndicator
     is_level: bool = False
@@ -100,6 +100,11 @@ class Progress:
     counted_by: LaterDefinition | None = None
     """Set where the version in force by the day asked for does not have the indicator."""
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether people judge it: nothing counts it, or what counts it has no value."""
+        return self.actual is None or self.actual.value is None
+
 
 @dataclass(frozen=True, slots=True)
 class HeadSum:
@@ -114,7 +119,7 @@ class HeadSum:
     def of(cls, head: Head, rows: list[Progress]) -> HeadSum:
         """The sums over a head's targets."""
         given = sum((row.points for row in rows if row.points is not None), Decimal(0))
-        judged = sum(row.target.weight for row in rows if row.actual is None)
+        judged = sum(row.target.weight for row in rows if row.is_judged)
         return cls(head, sum(row.target.weight for row in rows), given, judged)
 
 

@@ -98,19 +98,16 @@ def print_sheet(sheet: ScoreSheet) -> None:
 
 def _cells(row: SheetRow) -> tuple[str, ...]:
     target = row.target
-    if row.is_judged:
-        return (target.label, wanted(target), "", "", BY_REVIEWERS, str(target.weight), "")
-    assert row.actual is not None
     return (
-        target.label, wanted(target), row.actual.display,
+        target.label, wanted(target), row.actual.display if row.actual else "",
         "" if row.completed_percent is None else f"{decimal_said(row.completed_percent)}%",
-        _points(row.points), str(target.weight),
+        BY_REVIEWERS if row.is_judged else _points(row.points), str(target.weight),
         str(row.late) if row.late else "",
     )
 
 
 def _print_months(console: Console, sheet: ScoreSheet) -> None:
-    rows = [row for row in sheet.rows if not row.is_judged]
+    rows = [row for row in sheet.rows if row.months]
     if not rows:
         return
     count = len(rows[0].months)

@@ -7,6 +7,7 @@ them. So it can be kept, sent, read back and compared as it is.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -83,16 +84,24 @@ class SheetRow:
 
     @property
     def remark(self) -> str | None:
-        """By which other version it is counted, in words; ``None`` where by the sheet's own."""
-        if self.counted_by is None:
-            return None
-        version, since = self.counted_by.version, self.counted_by.valid_from
-        return f"截至日有效的口径没有这一项，按第 {version} 版（{since} 起有效）计"
+        """What is to be said of how it is counted: by another version, or that it has no value."""
+        return "；".join(self._remarks()) or None
+
+    def _remarks(self) -> Iterator[str]:
+        if self.counted_by is not None:
+            version, since = self.counted_by.version, self.counted_by.valid_from
+            yield f"截至日有效的口径没有这一项，按第 {version} 版（{since} 起有效）计"
+        if self.actual is not None and self.is_judged:
+            yield f"台账没有可计分的数（{self.actual.display}），{BY_REVIEWERS}"
 
     @property
     def is_judged(self) -> bool:
-        """Whether no event can tell: people judge it, and its weight is theirs to give."""
-        return self.actual is None
+        """Whether no event can tell: people judge it, and its weight is theirs to give.
+
+        So it is where nothing counts it, and where what counts it has no value: an average
+        of no case, what nobody stated. That is not zero.
+        """
+        return self.actual is None or self.actual.value is None
 
 
 @dataclass(frozen=True, slots=True)

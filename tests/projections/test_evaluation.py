@@ -14,7 +14,7 @@ import pytest
 from desk import STATION, Desk, a_station
 from domain_spec import refused
 
-from domain.indicators import Counted, Indicator, IndicatorDefined, IndicatorRevised
+from domain.indicators import Aggregation, Counted, Indicator, IndicatorDefined, IndicatorRevised
 from domain.ledger import Ledger, StoredRow
 from domain.publication import canonical
 from domain.station import StationRevised
@@ -198,6 +198,29 @@ def test_of_two_approved_task_books_the_last_is_scored_and_the_other_named(cycle
     cycle.promise("b3", first_on=date(2025, 7, 1), last_on=date(2026, 6, 30), cycle="2025-2026")
     again = cycle.sheet()
     assert (again.heads, again.other_books) == (sheet.heads, sheet.other_books)
+
+
+def test_a_figure_without_a_value_is_left_to_reviewers_and_is_not_zero(cycle: Cycle) -> None:
+    # given a target for how long cases take, and no case that was closed
+    average = Indicator(
+        code="case_days", label="x", label_en="x", unit=Unit.DAY, measure="case.days",
+        aggregation=Aggregation.AVERAGE,
+    )
+    defined = IndicatorDefined(
+        indicator_set="lixia-2024", indicator=average, valid_from=date(2024, 7, 1)
+    )
+    cycle.desk.record("case_days", defined, "2024-07-01", now=IN_TIME, role="lead")
+    cycle.promise(indicators=(*TARGETS[:1], target("case_days", 20, 60)))
+    cycle.visit("v1", 8)
+    # then its weight is the reviewers', in the sums as in the row, which says why
+    sheet = cycle.sheet()
+    assert (sheet.points, sheet.weight, sheet.judged_weight) == (Decimal("60.00"), 80, 20)
+    days = row(sheet, "case_days")
+    assert days.actual is not None
+    assert (days.actual.display, days.points, days.is_judged) == ("—", None, True)
+    assert "由评审填写" in str(days.remark)
+    assert [head.judged_weight for head in event_of(sheet).heads] == [0, 0, 20, 0, 0]
+    assert [cells[9] for cells in tables.indicators(sheet)] == [Decimal("60.00"), "由评审填写"]
 
 
 def test_a_target_defined_for_later_counts_at_mid_term_and_says_by_which_version(
