@@ -303,9 +303,8 @@ def counted_beside(
     with services().read_models.engine.connect() as connection:
         refuse_unfit(cycle_set(connection, services().ledger, station, cycle), definitions)
     asked = Question(cycle, moment.as_of, moment.known_at)
-    beside_it = Question(
-        cycle, moment.as_of, other.known_at or moment.known_at, tuple(definitions)
-    )
+    other_known_at = moment.known_at if other.known_at is None else other.known_at
+    beside_it = Question(cycle, moment.as_of, other_known_at, tuple(definitions))
     with turn():
         found = sheets_beside(workshop(), station, asked, beside_it)
     return replace(found, sheet=as_allowed(found.sheet), other=as_allowed(found.other))

@@ -106,7 +106,8 @@ def counted_beside(bundle: Bundle, asked: Asked) -> Beside:
     """The score sheet of a bundle, beside the same by other definitions or known otherwise."""
     definitions = definitions_in(asked.what_if) if asked.what_if else ()
     own = _question(bundle, asked)
-    known_at = known_in(bundle, asked.other_known_at or asked.known_at)
+    other_known_at = asked.other_known_at
+    known_at = known_in(bundle, asked.known_at if other_known_at is None else other_known_at)
     other = replace(own, known_at=known_at, definitions=definitions)
 
     @contextmanager

@@ -171,6 +171,7 @@ def test_another_rule_is_counted_beside_and_nothing_is_stored(evaluated: Api) ->
     [
         ({"cycle": CYCLE}, 422, "nothing_to_compare"),
         ({"cycle": "2024", "definitions": [TRAININGS]}, 400, "bad_cycle"),
+        ({"cycle": CYCLE, "what_if_known_at": "0"}, 404, "unknown_station"),
         ({"cycle": CYCLE, "definitions": [TRAININGS], "known_at": "x"}, 400, "bad_known_at"),
         ({"cycle": CYCLE, "what_if_known_at": "999999"}, 400, "known_at_ahead"),
         (
