@@ -22,7 +22,7 @@ from api.personal import noted
 from api.queries import one_station
 from api.services import services
 from domain.kernel import Refused
-from projections.evaluation.evaluating import cycle_period
+from projections.evaluation.cycles import stated_cycle
 from projections.monthly_report import station_profile
 from workers.kept_bundles import bundle_file
 from workers.queues import JobState, QueueUnavailableError, bundle_job
@@ -116,7 +116,8 @@ def asked_of(cycle: str) -> tuple[str, str]:
     """
     station = one_station()
     station_profile(services().ledger, station)
-    cycle_period(cycle)
+    with services().read_models.engine.connect() as connection:
+        stated_cycle(connection, station, cycle)
     return station, cycle
 
 

@@ -42,10 +42,10 @@ from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused, UnknownRecord
 from projections.evaluation.beside import Beside
-from projections.evaluation.evaluating import Question, cycle_period
+from projections.evaluation.cycles import BadCycle, cycle_set, stated_cycle
+from projections.evaluation.evaluating import Question
 from projections.evaluation.score_sheet import ScoreSheet
 from projections.evaluations import EvaluationRow, evaluations_of
-from projections.indicator_versions import station_set
 from projections.moments import Moment, known_at_text
 from projections.monthly_report import station_profile
 from projections.stations import station_codes
@@ -240,13 +240,31 @@ def start_run(identity: str, cycle: str, moment: Moment, stations: list[str]) ->
     :raises BadCycle: where the cycle is none.
     :raises QueueUnavailableError: where Redis is away.
     """
-    cycle_period(cycle)
+    _refuse_unknown(cycle, stations)
     who, said = caller(), known_at_text(moment.known_at)
     asked = EvaluationAsked(
         identity, cycle, moment.as_of.isoformat() if moment.as_of else None,
         None if said is None else str(said), who.actor, who.role.value,
     )
     services().wakeups.evaluate(asked, stations)
+
+
+def _refuse_unknown(cycle: str, stations: list[str]) -> None:
+    """Refuse what is a cycle at none of the stations; each has cycles of its own.
+
+    :raises BadCycle: where it is none.
+    """
+    refusal: BadCycle | None = None
+    with services().read_models.engine.connect() as connection:
+        for station in stations:
+            try:
+                stated_cycle(connection, station, cycle)
+            except BadCycle as error:
+                refusal = error
+            else:
+                return
+    if refusal is not None:
+        raise refusal
 
 
 def workshop() -> Workshop:
@@ -282,14 +300,11 @@ def counted_beside(
     """
     if not definitions and other.known_at is None:
         raise NothingToCompare
-    period = cycle_period(cycle)
-    set_code = station_profile(services().ledger, station).indicator_set
     with services().read_models.engine.connect() as connection:
-        refuse_unfit(station_set(connection, station, set_code, period), definitions)
+        refuse_unfit(cycle_set(connection, services().ledger, station, cycle), definitions)
     asked = Question(cycle, moment.as_of, moment.known_at)
-    beside_it = Question(
-        cycle, moment.as_of, other.known_at or moment.known_at, tuple(definitions)
-    )
+    other_known_at = moment.known_at if other.known_at is None else other.known_at
+    beside_it = Question(cycle, moment.as_of, other_known_at, tuple(definitions))
     with turn():
         found = sheets_beside(workshop(), station, asked, beside_it)
     return replace(found, sheet=as_allowed(found.sheet), other=as_allowed(found.other))

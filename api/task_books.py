@@ -84,7 +84,7 @@ def progress_data(found: TaskBookProgress) -> dict[str, Any]:
         "heads": [
             {
                 "head": s.head.value, "label": s.head.label, "weight": s.weight,
-                "points": float(s.points),
+                "judged_weight": s.judged_weight, "points": float(s.points),
             }
             for s in found.heads
         ],

@@ -21,7 +21,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from domain.indicators import Aggregation, Indicator, PeriodRule
-from domain.kernel import KINDS, Refused, UnknownRecord, stream_id
+from domain.kernel import KINDS, Refused, Stream, UnknownRecord, stream_id
 from domain.record_keeping import fold
 from domain.scoring import completion, points, rounded
 from domain.task_book import Head, TaskBook, TaskBookDrafted, TaskIndicator
@@ -33,8 +33,8 @@ from projections.indicator_versions import set_of, versions
 from projections.indicators import IndicatorSet
 from projections.moments import KnownAt
 from projections.moments import known as known_events
-from projections.monthly_report import station_profile
 from projections.periods import Period
+from projections.task_book_set import task_book_set
 
 GREEN_FROM: Final = Fraction(95, 100)
 AMBER_FROM: Final = Fraction(75, 100)
@@ -84,7 +84,7 @@ class Month:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A target and how it stands; without an indicator to count by it is judged by people."""
+    """A target and how it stands; without an indicator or a value it is judged by people."""
 
     target: TaskIndicator
     is_level: bool = False
@@ -100,6 +100,11 @@ class Progress:
     counted_by: LaterDefinition | None = None
     """Set where the version in force by the day asked for does not have the indicator."""
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether people judge it: nothing counts it, or what counts it has no value."""
+        return self.actual is None or self.actual.value is None
+
 
 @dataclass(frozen=True, slots=True)
 class HeadSum:
@@ -114,7 +119,7 @@ class HeadSum:
     def of(cls, head: Head, rows: list[Progress]) -> HeadSum:
         """The sums over a head's targets."""
         given = sum((row.points for row in rows if row.points is not None), Decimal(0))
-        judged = sum(row.target.weight for row in rows if row.actual is None)
+        judged = sum(row.target.weight for row in rows if row.is_judged)
         return cls(head, sum(row.target.weight for row in rows), given, judged)
 
 
@@ -153,17 +158,16 @@ def task_book_progress(
     :raises UnknownRecord: where there is, or was then, no such task book.
     :raises TaskBookWithoutCycle: where it does not say from when to when it goes.
     """
-    history = ledger.history(stream_id(station, "task_book", subject))
-    stream = fold(KINDS["task_book"], None, known_events(history, known_at))
-    book: TaskBook | None = stream.state if stream else None
-    if book is None or book.drafted is None:
+    events = known_events(ledger.history(stream_id(station, "task_book", subject)), known_at)
+    stream: Stream[TaskBook] | None = fold(KINDS["task_book"], None, events)
+    if stream is None or stream.state.drafted is None:
         raise UnknownRecord(id=subject, kind=KINDS["task_book"].label)
-    drafted = book.drafted
+    book, drafted = stream.state, stream.state.drafted
     if drafted.first_on is None or drafted.last_on is None:
         raise TaskBookWithoutCycle(id=subject)
     cycle = Period(drafted.first_on, drafted.last_on)
     as_of = min(as_of, cycle.last)
-    set_code = drafted.indicator_set or station_profile(ledger, station).indicator_set
+    set_code = task_book_set(ledger, station, stream, known_at)
     known = what_if(versions(connection, station, set_code, known_at), definitions)
     codes = [target.indicator for target in book.indicators]
     in_force = set_of(known, cycle.until(as_of))

@@ -45,7 +45,7 @@ from domain.multiproof import multi_path
 from domain.publication import canonical
 from domain.signed_note import Signer
 from projections.evaluation.covering import refuse_uncovered
-from projections.evaluation.evaluating import cycle_period
+from projections.evaluation.cycles import cycle_asked
 from projections.evaluation.replaying import replay
 from projections.indicators import indicator_set_codes, indicator_set_file
 from projections.integrity import Thresholds
@@ -135,9 +135,7 @@ class Asked:
         Whoever is on 低保 at the end of a month was registered years before: nothing that
         the station recorded can be left out.
 
-        :raises BadCycle: for what is no project cycle.
         """
-        cycle_period(cycle)
         return cls(station, cycle=cycle, limits=limits)
 
     def includes(self, row: StoredRow) -> bool:
@@ -185,6 +183,7 @@ def write_bundle(
     :raises NothingToBundle: where there is no such event.
     :raises LogAltered: where the log is not what was sealed: a bundle proves of each event
         that it is in the log, and only a log without a hole has all of the station's.
+    :raises BadCycle: for what is no project cycle.
     :raises CycleNotCovered: where there is nothing to evaluate in the cycle.
     """
     sealed = sealed or seals.newest()
@@ -214,7 +213,7 @@ def _refuse_uncovered(ledger: Ledger, station: str, cycle: str, position: int) -
     """Refuse a cycle that would have no score sheet; a station without events is refused later."""
     with replay(ledger.station_rows(station, until=position), station, position) as replayed:
         if replayed.events:
-            refuse_uncovered(replayed, cycle, cycle_period(cycle))
+            refuse_uncovered(replayed, cycle, cycle_asked(replayed, cycle, position).days)
 
 
 def seal_and_write(

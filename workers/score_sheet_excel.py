@@ -82,7 +82,8 @@ def _table(
 def _scores(excel: Excel, place: Any, sheet: ScoreSheet) -> None:
     """The sheet that is looked at first: indicators, then the sums of the heads."""
     title = f"{sheet.name} {sheet.cycle} 项目周期评估得分表"
-    says = "　".join(filter(None, (tables.warning(sheet), tables.imprint(sheet))))
+    said = tables.warning(sheet), sheet.other_books_said, tables.imprint(sheet)
+    says = "　".join(filter(None, said))
     row = excel.table(
         place, _table(title, says, tables.INDICATORS, list(tables.indicators(sheet)))
     )

@@ -83,12 +83,13 @@ def fillings(sheet: ScoreSheet, proof: Proof, document: DocxTemplate) -> dict[st
 
 def summary(sheet: ScoreSheet) -> str:
     """The result in a sentence."""
+    others = sheet.other_books_said or ""
     if sheet.task_book is None:
-        return "本周期没有已审定的任务书，只列数字，不计分。"
+        return f"本周期没有已审定的任务书，只列数字，不计分。{others}"
     counted = sheet.weight - sheet.judged_weight
     return (sheet.mid_term_said if sheet.is_mid_term else "") + (
         f"任务书《{sheet.title}》共 {sheet.weight} 分。按台账记录可计 {counted} 分，"
-        f"得 {said(sheet.points)} 分；另有 {sheet.judged_weight} 分由评审评定。"
+        f"得 {said(sheet.points)} 分；另有 {sheet.judged_weight} 分由评审评定。{others}"
     )
 
 

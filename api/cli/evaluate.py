@@ -34,7 +34,7 @@ from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused
 from domain.vocabulary import Role
-from projections.evaluation.evaluating import Question, cycle_period
+from projections.evaluation.evaluating import Question
 from projections.moments import KnownAt, known_at_text, parse_known_at, refuse_ahead
 from projections.stations import station_codes
 from projections.timeline import records_of_kind
@@ -63,7 +63,10 @@ PAUSE_SECONDS: Final = 0.2
 @click.option("--key", "key_text", metavar="公钥", help="公钥，或存有公钥的文件（复算导出包用）。")
 @click.option("--station", help="社工站编号（只有一个站时可省略）。")
 @click.option("--all", "is_all", is_flag=True, help="全部社工站。")
-@click.option("--cycle", metavar="周期", help="如 2024-2025；省略为最近一份任务书的周期。")
+@click.option(
+    "--cycle", metavar="周期",
+    help="如 2024-2025；省略为最近一份任务书的周期（各站不同时须写明）。",
+)
 @click.option("--as-of", type=A_DAY, metavar="日期", help="截至哪一天的服务（中期评估）。")
 @click.option("--known-at", type=parse_known_at, metavar="时刻", help=f"{KNOWN_AT_HELP}。")
 @click.option(
@@ -89,7 +92,8 @@ def evaluate_command(
     复算导出包只需要该文件和公钥（--key），不读取任何设置和数据库。
     """
     files = Files(docx, xlsx)
-    if files and (is_all or file or other_known_at):
+    is_beside = file is not None or other_known_at is not None
+    if files and (is_all or is_beside):
         raise click.UsageError("--docx、--xlsx 不能与 --all、--what-if 或 --what-if-known-at 同用")
     if bundle is not None:
         if station or is_all or actor:
@@ -100,7 +104,7 @@ def evaluate_command(
         return
     settings = read_settings()
     needs_ledger(settings)
-    if is_all and (station or file or other_known_at):
+    if is_all and (station or is_beside):
         raise click.UsageError("--all 不能与 --station、--what-if 或 --what-if-known-at 同用")
     runtime = Runtime(settings)
     try:
@@ -109,11 +113,11 @@ def evaluate_command(
         runtime.read_models.advance(runtime.ledger)
         stations = _stations(runtime, station, is_all=is_all)
         asked = Question(
-            cycle or _newest_cycle(runtime, stations[0]), as_of.date() if as_of else None, known_at
+            cycle or _newest_cycle(runtime, stations), as_of.date() if as_of else None, known_at
         )
         if is_all:
             _all(runtime, stations, asked, actor, as_json=as_json)
-        elif file or other_known_at:
+        elif is_beside:
             given = _definitions(runtime, stations[0], asked.cycle, file) if file else ()
             _beside(runtime, stations[0], asked, given, other_known_at, as_json=as_json)
         else:
@@ -130,13 +134,22 @@ def _stations(runtime: Runtime, station: str | None, *, is_all: bool) -> list[st
     return [station or only_station(codes)]
 
 
-def _newest_cycle(runtime: Runtime, station: str) -> str:
-    """The cycle of the task book that was drafted last."""
+def _newest_cycle(runtime: Runtime, stations: list[str]) -> str:
+    """The cycle of the task book that was drafted last, where it is the same at all stations."""
     with runtime.read_models.engine.connect() as connection:
-        drafted = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
-    if not drafted:
-        raise click.UsageError(f"社工站 {station} 还没有任务书，请用 --cycle 指明项目周期")
-    return str(drafted[0].data["cycle"])
+        newest = [
+            records_of_kind(connection, station, "task_book", topic="task_book.drafted", limit=1)
+            for station in stations
+        ]
+    cycles = sorted({str(book.data["cycle"]) for drafted in newest for book in drafted})
+    if not cycles:
+        where = f"社工站 {stations[0]}" if len(stations) == 1 else "各社工站"
+        raise click.UsageError(f"{where}还没有任务书，请用 --cycle 指明项目周期")
+    if len(cycles) > 1:
+        raise click.UsageError(
+            f"各社工站最近的任务书不是同一周期（{'、'.join(cycles)}），请用 --cycle 指明项目周期"
+        )
+    return cycles[0]
 
 
 def workshop_of(runtime: Runtime) -> Workshop:
@@ -182,7 +195,8 @@ def _beside(
     other_known_at: KnownAt | None, *, as_json: bool,
 ) -> None:
     other = Question(
-        asked.cycle, asked.as_of, other_known_at or asked.known_at, tuple(definitions)
+        asked.cycle, asked.as_of, asked.known_at if other_known_at is None else other_known_at,
+        tuple(definitions),
     )
     found = what_if(workshop_of(runtime), station, asked, other)
     if as_json:
@@ -197,7 +211,7 @@ def _definitions(
     """The definitions of a file, which close with the rows of the station's set."""
     definitions = definitions_in(file)
     with runtime.read_models.engine.connect() as connection:
-        refuse_unfit_at(connection, runtime.ledger, station, cycle_period(cycle), definitions)
+        refuse_unfit_at(connection, runtime.ledger, station, cycle, definitions)
     return definitions
 
 

@@ -24,7 +24,7 @@ from domain.bundle import Bundle, opened_bundle
 from domain.signed_note import Verifier
 from domain.verdict import Verdict
 from projections.evaluation.beside import Beside, beside
-from projections.evaluation.evaluating import Question, cycle_period, evaluated
+from projections.evaluation.evaluating import Question, evaluated
 from projections.evaluation.from_bundle import (
     known_in,
     replayed_bundle,
@@ -106,16 +106,16 @@ def counted_beside(bundle: Bundle, asked: Asked) -> Beside:
     """The score sheet of a bundle, beside the same by other definitions or known otherwise."""
     definitions = definitions_in(asked.what_if) if asked.what_if else ()
     own = _question(bundle, asked)
-    known_at = known_in(bundle, asked.other_known_at or asked.known_at)
+    other_known_at = asked.other_known_at
+    known_at = known_in(bundle, asked.known_at if other_known_at is None else other_known_at)
     other = replace(own, known_at=known_at, definitions=definitions)
 
     @contextmanager
     def opened(until: KnownAt | None) -> Iterator[Replayed]:
         with replayed_bundle(bundle, until) as replayed:
             if until == known_at:
-                period = cycle_period(own.cycle)
                 refuse_unfit_at(
-                    replayed.connection, replayed, replayed.station, period, definitions
+                    replayed.connection, replayed, replayed.station, own.cycle, definitions
                 )
             yield replayed
 

@@ -104,9 +104,11 @@ def _print(found: TaskBookProgress) -> None:
             console.print(f"  {row.target.label}：按第 {version} 版口径（{since} 起有效）计")
     console.print(f"口径 {found.indicator_set.code} 第 {found.indicator_set.version} 版")
     for head in found.heads:
-        is_counted = any(row.actual for row in found.under(head.head))
-        given = f"{_said(head.points)} / {head.weight} 分"
-        console.print(f"{head.head.label}：{given if is_counted else f'{head.weight} 分人工评定'}")
+        counted = head.weight - head.judged_weight
+        given = [f"{_said(head.points)} / {counted} 分"] if counted else []
+        if head.judged_weight or not counted:
+            given.append(f"{'另 ' if given else ''}{head.judged_weight} 分人工评定")
+        console.print(f"{head.head.label}：{'，'.join(given)}")
 
 
 def _said(value: Decimal | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
+from rich.markup import escape
 
 from api.cli.common import WIDE, CommandFailedError, results, table_of, wanted
 from domain.publication import short_code
@@ -69,6 +70,7 @@ def print_sheet(sheet: ScoreSheet) -> None:
         f"截至 {sheet.as_of}，台账第 {sheet.position} 条；"
         f"口径 {sheet.indicator_set} 第 {sheet.indicator_version} 版"
         + (f"\n[bold]中期[/bold]：{sheet.mid_term_said}" if sheet.is_mid_term else "")
+        + (f"\n{escape(sheet.other_books_said)}" if sheet.other_books_said else "")
     )
     for head in sheet.heads:
         counted = head.weight - head.judged_weight
@@ -96,19 +98,16 @@ def print_sheet(sheet: ScoreSheet) -> None:
 
 def _cells(row: SheetRow) -> tuple[str, ...]:
     target = row.target
-    if row.is_judged:
-        return (target.label, wanted(target), "", "", BY_REVIEWERS, str(target.weight), "")
-    assert row.actual is not None
     return (
-        target.label, wanted(target), row.actual.display,
+        target.label, wanted(target), row.actual.display if row.actual else "",
         "" if row.completed_percent is None else f"{decimal_said(row.completed_percent)}%",
-        _points(row.points), str(target.weight),
+        BY_REVIEWERS if row.is_judged else _points(row.points), str(target.weight),
         str(row.late) if row.late else "",
     )
 
 
 def _print_months(console: Console, sheet: ScoreSheet) -> None:
-    rows = [row for row in sheet.rows if not row.is_judged]
+    rows = [row for row in sheet.rows if row.months]
     if not rows:
         return
     count = len(rows[0].months)

@@ -10,11 +10,9 @@ from sqlalchemy import Connection
 
 from api.cli.common import CommandFailedError
 from domain.indicators import Indicator, refuse_faults
+from projections.evaluation.cycles import cycle_set
 from projections.histories import Histories
 from projections.indicator_checks import faults_of, set_faults
-from projections.indicator_versions import station_set
-from projections.monthly_report import station_profile
-from projections.periods import Period
 
 MOST_BYTES: Final = 1024 * 1024
 
@@ -39,14 +37,13 @@ def definitions_in(file: Path) -> tuple[Indicator, ...]:
 
 
 def refuse_unfit_at(
-    connection: Connection, histories: Histories, station: str, cycle: Period,
+    connection: Connection, histories: Histories, station: str, cycle: str,
     definitions: tuple[Indicator, ...],
 ) -> None:
-    """Refuse definitions that do not close with the other rows of a station's set.
+    """Refuse definitions that do not close with the other rows of a cycle's set.
 
     :raises BadIndicator: for the first such definition.
     """
     if definitions:
-        set_code = station_profile(histories, station).indicator_set
-        chosen = station_set(connection, station, set_code, cycle)
+        chosen = cycle_set(connection, histories, station, cycle)
         refuse_faults(set_faults(chosen.defining(definitions).indicators), "/definitions")

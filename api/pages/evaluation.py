@@ -42,11 +42,10 @@ from domain.catalog import to_builtins
 from domain.indicators import BadIndicator, Indicator
 from domain.kernel import KINDS, STATION_TIME, Refused, stream_kind, stream_subject
 from projections.evaluation.beside import Beside
-from projections.evaluation.evaluating import Question, cycle_period
+from projections.evaluation.cycles import cycle_set
+from projections.evaluation.evaluating import Question
 from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet
-from projections.indicator_versions import station_set
 from projections.indicators import IndicatorSet
-from projections.monthly_report import station_profile
 from projections.timeline import records_of_kind
 from workers.evaluating import looked_at
 
@@ -205,6 +204,5 @@ def _what_if_page(cycle: str, found: Beside | None, problem: Refused | None) -> 
 
 def _set(cycle: str) -> IndicatorSet:
     station = one_station()
-    set_code = station_profile(services().ledger, station).indicator_set
     with services().read_models.engine.connect() as connection:
-        return station_set(connection, station, set_code, cycle_period(cycle))
+        return cycle_set(connection, services().ledger, station, cycle)

@@ -17,7 +17,11 @@ from projections.report_differences import restated_figures
 def compared_reports(
     replayed: Replayed, cycle: Period, known_at: KnownAt | None
 ) -> Iterator[ComparedReport]:
-    """Each period within a cycle that has a published report, by the days that it begins."""
+    """Each period within a cycle that has a published report, by the days that it begins.
+
+    The cycle ends with the day as of which it is asked: what was published of later days
+    says nothing of it.
+    """
     chains = [
         publications_in(known(replayed.history(stream.id), known_at))
         for stream in replayed.of_kind("report")

@@ -7,7 +7,6 @@ indicator counts is left to the reviewers, with its weight.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -16,11 +15,11 @@ from typing import Final
 from sqlalchemy import Connection
 
 from domain.indicators import Indicator
-from domain.kernel import KINDS, STATION_TIME, Refused, Stream
-from domain.record_keeping import fold
-from domain.task_book import Head, TaskBook, TaskBookApproved, TaskBookStatus
+from domain.kernel import STATION_TIME, Refused
+from domain.task_book import Head
 from projections.evaluation.comparing import compared_reports
 from projections.evaluation.covering import refuse_uncovered
+from projections.evaluation.cycles import cycle_asked
 from projections.evaluation.replaying import Replayed
 from projections.evaluation.score_sheet import (
     LateEntry,
@@ -42,7 +41,6 @@ from projections.moments import KnownAt, bounded, known, known_at_text, position
 from projections.monthly_report import station_profile
 from projections.periods import Period
 from projections.published_reports import printed
-from projections.report_periods import report_period
 from projections.task_progress import Progress, TaskBookProgress, task_book_progress, what_if
 
 MOST_LATE: Final = 100
@@ -52,14 +50,6 @@ MOST_OF_SIGNAL: Final = 50
 """How many records a sign names."""
 OPENING: Final = frozenset({SignalKind.SAME_TEXT})
 """What compares personal texts, which a replay leaves sealed."""
-_CYCLE: Final = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
-
-
-class BadCycle(
-    Refused, code="bad_cycle", status=400, title="项目周期写法不正确",
-    detail="“{got}”不是项目周期，应写作 2024-2025（7 月至次年 6 月）。",
-):
-    """A project cycle that is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +69,6 @@ class CycleFigures:
     indicator_set: IndicatorSet
     months: tuple[MonthFigures, ...]
     totals: tuple[Figure, ...]
-
-
-def cycle_period(name: str) -> Period:
-    """The days of a project cycle, like ``2024-2025``.
-
-    :raises BadCycle: where it is none.
-    """
-    form = _CYCLE.fullmatch(name)
-    if form is None or form[1] == "0000" or int(form[2]) != int(form[1]) + 1:
-        raise BadCycle(got=name[:20])
-    return report_period(name).period
 
 
 def cycle_figures(
@@ -131,34 +110,33 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
     :raises AsOfBeforeCycle: where the cycle has not begun by the day asked for.
     :raises TaskBookWithoutCycle: where its task book does not say from when to when it goes.
     """
-    cycle = cycle_period(asked.cycle)
     station, connection = replayed.station, replayed.connection
     heard = bounded(asked.known_at, replayed.position)
     position, said = position_of(heard) or 0, known_at_text(asked.known_at)
     if heard == replayed.position:  # all that was read is known: the monthly sums will do
         asked = replace(asked, known_at=None)
     profile = station_profile(replayed, station, heard)
-    book = _progress(replayed, asked, cycle)
+    meant = cycle_asked(replayed, asked.cycle, asked.known_at)
+    cycle, book = meant.days, _progress(replayed, asked, meant.book)
     if book is None:
         refuse_uncovered(replayed, asked.cycle, cycle)
-    else:
-        cycle = book.cycle
     if asked.as_of is not None and asked.as_of < cycle.first:
         raise AsOfBeforeCycle(as_of=asked.as_of, first=cycle.first)
     set_code = book.indicator_set.code if book else profile.indicator_set
     found = cycle_figures(connection, station, set_code, cycle, asked)
-    signs = _signals(replayed, cycle.until(asked.as_of), asked, limits)
+    cut = cycle.until(asked.as_of)
+    signs = _signals(replayed, cut, asked, limits)
     return ScoreSheet(
         station=station, name=profile.name, cycle=asked.cycle, first_on=cycle.first,
-        last_on=cycle.last, as_of=cycle.until(asked.as_of).last,
+        last_on=cycle.last, as_of=cut.last,
         known_at=said, position=position,
         events=replayed.events, task_book=book.id if book else None,
-        title=book.drafted.title if book else None,
+        title=book.drafted.title if book else None, other_books=meant.others,
         indicator_set=found.indicator_set.code, indicator_version=found.indicator_set.version,
         what_if=tuple(row.code for row in asked.definitions),
         heads=tuple(_heads(connection, book, asked)), months=found.months,
         totals=tuple(map(printed, found.totals)),
-        reports=tuple(compared_reports(replayed, cycle, asked.known_at)),
+        reports=tuple(compared_reports(replayed, cut, asked.known_at)),
         signals=tuple(map(_sign, signs[:MOST_SIGNALS])), signal_count=len(signs),
         unread=tuple(
             UnreadEvent(f.position, f.stream, f.error) for f in replayed.faults
@@ -170,38 +148,14 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
 # ---- the task book ----
 
 
-def _progress(replayed: Replayed, asked: Question, cycle: Period) -> TaskBookProgress | None:
-    """How the approved task book of a cycle stands; ``None`` where there is none."""
-    name = _approved(replayed, asked, cycle)
-    if name is None:
+def _progress(replayed: Replayed, asked: Question, book: str | None) -> TaskBookProgress | None:
+    """How the task book that is scored stands; ``None`` where there is none."""
+    if book is None:
         return None
     return task_book_progress(
-        replayed.connection, replayed, replayed.station, name,
+        replayed.connection, replayed, replayed.station, book,
         as_of=asked.as_of or date.max, known_at=asked.known_at, definitions=asked.definitions,
     )
-
-
-def _approved(replayed: Replayed, asked: Question, cycle: Period) -> str | None:
-    """The task book of a cycle that was approved last, as known then."""
-    found: list[tuple[datetime, str]] = []
-    for stream in replayed.of_kind("task_book"):
-        as_known = known(replayed.history(stream.id), asked.known_at)
-        then: Stream[TaskBook] | None = fold(KINDS["task_book"], None, as_known)
-        if then is not None and _is_of(then.state, asked.cycle, cycle):
-            approved = [
-                entry.recorded_at for entry in then.active()
-                if isinstance(entry.statement.event, TaskBookApproved)
-            ]
-            found.append((max(approved), then.id))
-    return max(found)[1].rpartition("/")[2] if found else None
-
-
-def _is_of(book: TaskBook, name: str, cycle: Period) -> bool:
-    """Whether an approved task book is a cycle's: by its name, or by its days."""
-    if book.status is not TaskBookStatus.APPROVED or book.drafted is None:
-        return False
-    days = book.drafted.first_on, book.drafted.last_on
-    return book.drafted.cycle == name or days == (cycle.first, cycle.last)
 
 
 def _heads(

@@ -7,6 +7,7 @@ them. So it can be kept, sent, read back and compared as it is.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,6 +17,7 @@ import msgspec
 
 from domain.publication import PublishedFigure, RestatedFigure, canonical
 from domain.task_book import Head, TaskIndicator
+from projections.periods import Period
 from projections.task_progress import LaterDefinition
 
 BY_REVIEWERS: Final = "由评审填写"
@@ -82,16 +84,24 @@ class SheetRow:
 
     @property
     def remark(self) -> str | None:
-        """By which other version it is counted, in words; ``None`` where by the sheet's own."""
-        if self.counted_by is None:
-            return None
-        version, since = self.counted_by.version, self.counted_by.valid_from
-        return f"截至日有效的口径没有这一项，按第 {version} 版（{since} 起有效）计"
+        """What is to be said of how it is counted: by another version, or that it has no value."""
+        return "；".join(self._remarks()) or None
+
+    def _remarks(self) -> Iterator[str]:
+        if self.counted_by is not None:
+            version, since = self.counted_by.version, self.counted_by.valid_from
+            yield f"截至日有效的口径没有这一项，按第 {version} 版（{since} 起有效）计"
+        if self.actual is not None and self.is_judged:
+            yield f"台账没有可计分的数（{self.actual.display}），{BY_REVIEWERS}"
 
     @property
     def is_judged(self) -> bool:
-        """Whether no event can tell: people judge it, and its weight is theirs to give."""
-        return self.actual is None
+        """Whether no event can tell: people judge it, and its weight is theirs to give.
+
+        So it is where nothing counts it, and where what counts it has no value: an average
+        of no case, what nobody stated. That is not zero.
+        """
+        return self.actual is None or self.actual.value is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +205,23 @@ class SheetSignal:
 
 
 @dataclass(frozen=True, slots=True)
+class UnscoredBook:
+    """An approved task book whose days are partly the sheet's, and which it does not score."""
+
+    id: str
+    title: str
+    cycle: str
+    first_on: date | None
+    last_on: date | None
+
+    @property
+    def said(self) -> str:
+        """Which one it is, in words."""
+        days = f"，{self.first_on} 至 {self.last_on}" if self.first_on else ""
+        return f"《{self.title}》（周期 {self.cycle}{days}，编号 {self.id}）"
+
+
+@dataclass(frozen=True, slots=True)
 class UnreadEvent:
     """An event that this program cannot take in; it is in no figure."""
 
@@ -238,6 +265,7 @@ class ScoreSheet:
     unread: tuple[UnreadEvent, ...] = ()
     projected: tuple[FigureDifference, ...] | None = None
     signal_count: int = 0
+    other_books: tuple[UnscoredBook, ...] = ()
     code_as_recorded: str | None = None
 
     @property
@@ -252,6 +280,14 @@ class ScoreSheet:
             f"周期还没有结束：只计到 {self.as_of}，目标和计分仍按全周期（至 {self.last_on}），"
             "得分只供中期参考。"
         )
+
+    @property
+    def other_books_said(self) -> str | None:
+        """Which approved task books about these days are not scored; ``None`` where all are."""
+        if not self.other_books:
+            return None
+        named = "、".join(book.said for book in self.other_books)
+        return f"另有已审定的任务书与本表日期相交，未在本表计分：{named}。"
 
     @property
     def rows(self) -> list[SheetRow]:
@@ -285,11 +321,19 @@ class ScoreSheet:
 
     @property
     def unpublished(self) -> tuple[MonthFigures, ...]:
-        """The months with something to publish that have no published report of their own."""
+        """The whole months with something to publish that have no published report.
+
+        A month that the sheet has in part only is not reported in that part.
+        """
         published = {report.period for report in self.reports}
         return tuple(
-            month for month in self.months if month.counted and month.month not in published
+            month for month in self.months
+            if month.counted and month.month not in published and self._has_whole(month)
         )
+
+    def _has_whole(self, month: MonthFigures) -> bool:
+        days = Period.of_month(month.month)
+        return self.first_on <= days.first and days.last <= self.as_of
 
     @property
     def unlisted_signals(self) -> str | None:

@@ -237,6 +237,24 @@ def test_a_cycle_is_evaluated_and_counted_otherwise_in_one_command(run: Run, tmp
     found = json.loads(run(*cycle, "--what-if", str(file)).stdout)
     assert {figure["code"] for figure in found["figures"]} == {"meetings"}
     assert found["what_if"]["what_if"] == ["meetings"]
+    # position 0 is a moment of knowing too: the station was not there yet
+    unknown = run(*cycle, "--what-if-known-at", "0")
+    assert (unknown.exit_code, "社工站" in unknown.stderr) == (1, True)
+    _stations_have_cycles_of_their_own(run, tmp_path)
+
+
+def _stations_have_cycles_of_their_own(run: Run, folder: Path) -> None:
+    """All stations are not evaluated for a cycle that only the first of them has."""
+    run("station", "add", "zz", *STATION[3:])
+    drafted = next(line for line in demo_history() if b'"task_book.drafted"' in line)
+    for station, year in (("st", b"2024-2025"), ("zz", b"2025-2026")):
+        file = folder / f"{station}.jsonl"
+        file.write_bytes(drafted.replace(b'"cycle":"2024-2025"', b'"cycle":"' + year + b'"'))
+        assert run("import", "history", str(file), "--station", station).exit_code == 0
+    every = run("evaluate", "--all")
+    assert (every.exit_code, "2024-2025、2025-2026" in every.stderr) == (2, True)
+    own = json.loads(run("evaluate", "--station", "zz", "--json").stdout)
+    assert (own["cycle"], own["task_book"]) == ("2025-2026", None)
 
 
 def test_help_is_in_chinese_for_every_command(run: Run) -> None:

@@ -171,6 +171,7 @@ def test_another_rule_is_counted_beside_and_nothing_is_stored(evaluated: Api) ->
     [
         ({"cycle": CYCLE}, 422, "nothing_to_compare"),
         ({"cycle": "2024", "definitions": [TRAININGS]}, 400, "bad_cycle"),
+        ({"cycle": CYCLE, "what_if_known_at": "0"}, 404, "unknown_station"),
         ({"cycle": CYCLE, "definitions": [TRAININGS], "known_at": "x"}, 400, "bad_known_at"),
         ({"cycle": CYCLE, "what_if_known_at": "999999"}, 400, "known_at_ahead"),
         (
@@ -210,19 +211,41 @@ def test_a_sheet_that_was_made_again_says_what_was_found_when_it_was_recorded(
     assert "登记时与统计逐月逐项比对：完全一致" in page
 
 
-def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:
-    desk = Desk(evaluated.services.ledger)
+def approve(api: Api, cycle: str, first: date, last: date) -> None:
+    """Have a task book of a cycle approved."""
+    desk = Desk(api.services.ledger)
     visits = TaskIndicator(
         indicator="person_visits", label="走访", unit=Unit.PERSON_TIMES, target=8, weight=60
     )
     drafted = TaskBookDrafted(
-        title="任务书", cycle=CYCLE, indicators=(visits,), first_on=date(2024, 7, 1),
-        last_on=date(2025, 6, 30),
+        title="任务书", cycle=cycle, indicators=(visits,), first_on=first, last_on=last
     )
     desk.record("b1", drafted, "2024-07-02", role="lead")
     desk.record("b1", TaskBookSubmitted(), "2024-07-03", role="lead")
     desk.record("b1", TaskBookApproved(), "2024-07-05", actor="局", role="reviewer")
-    evaluated.project()
+    api.project()
+
+
+def test_a_task_book_s_own_cycle_is_asked_for_by_its_name(evaluated: Api) -> None:
+    what_if = {"cycle": "2024", "definitions": [TRAININGS]}
+    refusal_of(evaluated.post("evaluations/what-if", what_if, role="reviewer"), 400, "bad_cycle")
+    approve(evaluated, "2024", date(2024, 1, 1), date(2024, 12, 31))
+    found = evaluated.post("evaluations/what-if", what_if, role="reviewer").get_json()
+    assert [row["code"] for row in found["rows"]] == ["person_visits"]
+    assert "周期 2024-01-01 至 2024-12-31" in evaluated.get("/evaluations/2024", role="lead").text
+    form = evaluated.get("/evaluations/2024/what-if", role="lead")
+    assert form.status_code == 200
+    # what the sheet of another cycle does not score stands on it, wherever it is read
+    other = f"/evaluations/{CYCLE}"
+    assert "周期 2024，" in evaluated.get(other, role="lead").text
+    for file in ("docx", "xlsx"):
+        with zipfile.ZipFile(io.BytesIO(evaluated.get(f"{other}/{file}", role="lead").data)) as z:
+            text = b"".join(z.read(name) for name in z.namelist() if name.endswith(".xml"))
+        assert "未在本表计分：《任务书》" in text.decode(errors="replace")
+
+
+def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: Api) -> None:
+    approve(evaluated, CYCLE, date(2024, 7, 1), date(2025, 6, 30))
     page = evaluated.get(f"/evaluations/{CYCLE}?as_of=2024-12-31", role="hub").text
     by_month = page.partition("<h2>分月</h2>")[2].partition("</table>")[0]
     assert by_month.count('<th scope="col" class="number">') == 12

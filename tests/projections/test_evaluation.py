@@ -14,9 +14,10 @@ import pytest
 from desk import STATION, Desk, a_station
 from domain_spec import refused
 
-from domain.indicators import Counted, Indicator, IndicatorDefined, IndicatorRevised
+from domain.indicators import Aggregation, Counted, Indicator, IndicatorDefined, IndicatorRevised
 from domain.ledger import Ledger, StoredRow
 from domain.publication import canonical
+from domain.station import StationRevised
 from domain.task_book import (
     Head,
     TaskBookApproved,
@@ -68,16 +69,16 @@ class Cycle:
         self.press = Press(ledger, read_models, folder, lambda: None)
         self.desk.record(STATION, a_station(), "2024-01-01", role="administrator")
 
-    def promise(self, *, is_approved: bool = True) -> None:
-        drafted = TaskBookDrafted(
-            title="任务书", cycle=CYCLE, indicators=TARGETS, first_on=date(2024, 7, 1),
-            last_on=date(2025, 6, 30),
-        )
-        self.desk.record("b1", drafted, "2024-07-02", now=IN_TIME, role="lead")
-        self.desk.record("b1", TaskBookSubmitted(), "2024-07-03", now=IN_TIME, role="lead")
+    def promise(self, name: str = "b1", *, is_approved: bool = True, **more: Any) -> None:
+        drafted = TaskBookDrafted(**{
+            "title": "任务书", "cycle": CYCLE, "indicators": TARGETS,
+            "first_on": date(2024, 7, 1), "last_on": date(2025, 6, 30),
+        } | more)
+        self.desk.record(name, drafted, "2024-07-02", now=IN_TIME, role="lead")
+        self.desk.record(name, TaskBookSubmitted(), "2024-07-03", now=IN_TIME, role="lead")
         if is_approved:
             self.desk.record(
-                "b1", TaskBookApproved(), "2024-07-05", now=IN_TIME, actor="局", role="reviewer"
+                name, TaskBookApproved(), "2024-07-05", now=IN_TIME, actor="局", role="reviewer"
             )
 
     def visit(self, name: str, persons: int, now: datetime = IN_TIME) -> None:
@@ -99,6 +100,10 @@ class Cycle:
         rows = rows or self.ledger.station_rows(STATION)
         with replay(rows, STATION, asked.get("known_at")) as replayed:
             return evaluated(replayed, Question(CYCLE, **asked), LIMITS)
+
+    def sheet_of(self, name: str) -> ScoreSheet:
+        with replay(self.ledger.station_rows(STATION), STATION) as replayed:
+            return evaluated(replayed, Question(name), LIMITS)
 
     def compared(self, sheet: ScoreSheet, **asked: Any) -> ScoreSheet:
         self.read_models.advance(self.ledger)
@@ -147,6 +152,75 @@ def test_a_task_book_counts_once_it_is_approved(cycle: Cycle) -> None:
     sheet = cycle.sheet()
     assert (sheet.task_book, sheet.rows, sheet.weight) == (None, [], 0)
     assert [len(month.figures) > 10 for month in sheet.months] == [True] * 12
+
+
+def test_a_station_that_counts_by_another_set_later_rewrites_no_sheet(cycle: Cycle) -> None:
+    # given a task book that names no set, and a station that later takes another one
+    cycle.promise()
+    cycle.visit("v1", 8)
+    visit = VisitRecorded(mode="home", purpose="routine", persons_met=1)
+    later = datetime(2025, 9, 3, tzinfo=UTC)
+    cycle.desk.record("v2", visit, "2025-09-02", now=later)
+    at, before = cycle.ledger.head(), cycle.sheet()
+    other = StationRevised(**msgspec.structs.asdict(a_station(indicator_set="casework-2024")))
+    cycle.desk.record(STATION, other, "2025-09-01", role="administrator", now=later)
+    # then its targets stand as they were approved, now as known then
+    for sheet in (cycle.sheet(), cycle.sheet(known_at=at), cycle.sheet(known_at=PUBLISHED_AT)):
+        assert (sheet.indicator_set, sheet.heads) == (before.indicator_set, before.heads)
+    assert before.points == Decimal("60.00")
+    # and a cycle without a book goes by the station, as known at the moment
+    assert cycle.sheet_of("2025-2026").indicator_set == "casework-2024"
+
+
+def test_a_task_book_s_own_cycle_is_scored_by_its_name_and_days(cycle: Cycle) -> None:
+    # given books of a calendar year and of two years
+    year = {"first_on": date(2024, 1, 1), "last_on": date(2024, 12, 31)}
+    cycle.promise("y", cycle="2024", **year)
+    cycle.promise("t", cycle="2024-2026", last_on=date(2026, 6, 30))
+    cycle.visit("v1", 8)
+    # then each name has its days, months and points, and names the other book
+    for name, book, other, months in (("2024", "y", "t", 12), ("2024-2026", "t", "y", 24)):
+        sheet = cycle.sheet_of(name)
+        assert (sheet.task_book, sheet.points, len(sheet.months)) == (book, Decimal("60.00"), months)
+        assert [one.id for one in sheet.other_books] == [other]
+    assert cycle.sheet_of("2024").last_on == date(2024, 12, 31)
+    # and the year from July on is nobody's, which names both
+    usual = cycle.sheet_of(CYCLE)
+    assert (usual.task_book, [one.id for one in usual.other_books]) == (None, ["t", "y"])
+    assert "《任务书》（周期 2024，2024-01-01 至 2024-12-31，编号 y）" in str(usual.other_books_said)
+
+
+def test_of_two_approved_task_books_the_last_is_scored_and_the_other_named(cycle: Cycle) -> None:
+    cycle.promise("b1")
+    cycle.promise("b2", cycle="二四年度", indicators=TARGETS[:1])
+    sheet = cycle.sheet()
+    assert (sheet.task_book, [one.id for one in sheet.other_books]) == ("b2", ["b1"])
+    cycle.promise("b3", first_on=date(2025, 7, 1), last_on=date(2026, 6, 30), cycle="2025-2026")
+    again = cycle.sheet()
+    assert (again.heads, again.other_books) == (sheet.heads, sheet.other_books)
+
+
+def test_a_figure_without_a_value_is_left_to_reviewers_and_is_not_zero(cycle: Cycle) -> None:
+    # given a target for how long cases take, and no case that was closed
+    average = Indicator(
+        code="case_days", label="x", label_en="x", unit=Unit.DAY, measure="case.days",
+        aggregation=Aggregation.AVERAGE,
+    )
+    defined = IndicatorDefined(
+        indicator_set="lixia-2024", indicator=average, valid_from=date(2024, 7, 1)
+    )
+    cycle.desk.record("case_days", defined, "2024-07-01", now=IN_TIME, role="lead")
+    cycle.promise(indicators=(*TARGETS[:1], target("case_days", 20, 60)))
+    cycle.visit("v1", 8)
+    # then its weight is the reviewers', in the sums as in the row, which says why
+    sheet = cycle.sheet()
+    assert (sheet.points, sheet.weight, sheet.judged_weight) == (Decimal("60.00"), 80, 20)
+    days = row(sheet, "case_days")
+    assert days.actual is not None
+    assert (days.actual.display, days.points, days.is_judged) == ("—", None, True)
+    assert "由评审填写" in str(days.remark)
+    assert [head.judged_weight for head in event_of(sheet).heads] == [0, 0, 20, 0, 0]
+    assert [cells[9] for cells in tables.indicators(sheet)] == [Decimal("60.00"), "由评审填写"]
 
 
 def test_a_target_defined_for_later_counts_at_mid_term_and_says_by_which_version(
@@ -209,6 +283,16 @@ def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> N
     # and as known at its publication it was as published
     then = cycle.sheet(known_at=report.position)
     assert row(then, "person_visits").actual == replace_value(visits, 3)
+
+
+def test_a_mid_term_sheet_says_nothing_of_reports_that_end_after_its_day(cycle: Cycle) -> None:
+    cycle.promise()
+    cycle.visit("v1", 3)
+    cycle.publish()
+    cycle.visit("v2", 2, now=AFTER)
+    assert cycle.sheet(as_of=date(2024, 11, 30)).changed == ("2024-11",)
+    middle = cycle.sheet(as_of=date(2024, 11, 29))
+    assert (middle.reports, middle.changed, middle.unpublished) == ((), (), ())
 
 
 def test_signs_are_of_the_cycle_and_not_of_what_came_after_it(cycle: Cycle) -> None:
