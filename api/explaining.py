@@ -53,7 +53,9 @@ class ExplanationQuerySchema(ExplainedSchema, PageSchema):
 class WhyNotQuerySchema(ExplainedSchema):
     """About whom, or about which record: exactly one."""
 
-    household = fields.String(metadata={"description": "户的编号"})
+    household = fields.String(
+        metadata={"description": "户的编号（household/编号 必为编号），或档案号"}
+    )
     person = fields.String(metadata={"description": "个人的编号"})
     volunteer = fields.String(metadata={"description": "志愿者的编号"})
     record = fields.String(

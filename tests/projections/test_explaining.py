@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,14 +13,23 @@ from sqlalchemy.event import listen
 
 from domain.activity import ActivityHeld
 from domain.case import CaseAssessed, CaseIntaken
+from domain.erasure import ErasureApproved, ErasureGround, ErasureProposed
 from domain.fields import Quantity
-from domain.household import AssistanceAssigned, AssistanceChanged, HouseholdInfoUpdated
+from domain.household import (
+    AssistanceAssigned,
+    AssistanceChanged,
+    HouseholdInfoUpdated,
+    HouseholdRegistered,
+    Member,
+)
 from domain.indicators import Aggregation, Indicator, PeriodRule, Without
 from domain.kernel import UnknownRecord, stream_id
 from domain.ledger import NewEntry
 from domain.meeting import MeetingHeld
+from domain.merging import MergeApproved, MergeEnded, PersonMergeProposed
 from domain.visit import VisitRecorded
 from domain.vocabulary import Unit
+from domain.volunteer import VolunteerRegistered
 from projections.engine import ReadModels
 from projections.explaining import (
     Answer,
@@ -248,3 +258,60 @@ def test_of_hundreds_of_stations_it_is_asked_in_portions_that_a_statement_holds(
         with pytest.raises(UnknownRecord):
             about_subject(ask, "household", "nobody", sees_all=True)
     assert 0 < max(bound) < LEAST_VARIABLES
+
+
+def erase(desk: Desk, name: str, at: datetime, **whom: str) -> None:
+    proposed = ErasureProposed(ground=ErasureGround.REQUEST, **whom)
+    desk.record(name, proposed, "2024-12-03", role="lead", now=at)
+    desk.record(name, ErasureApproved(), "2024-12-03", actor="b", role="reviewer", now=at)
+
+
+def test_of_who_was_erased_nothing_is_told_by_another_name(asking: Asking, desk: Desk) -> None:
+    def day(number: int) -> datetime:
+        return datetime(2025, 1, number, tzinfo=UTC)
+
+    desk.household("ha", "p1")
+    desk.household("hb", "p2", "p3")
+    desk.record("v1", visit("ha", persons=("p1",)), "2024-11-05")
+    desk.record("v2", visit("hb", persons=("p2",)), "2024-11-06")
+    merge = PersonMergeProposed(
+        merged="p1", merged_household="ha", survivor="p2", survivor_household="hb", reason="同一人"
+    )
+    entry = desk.record("persons", merge, "2024-12-02", now=day(1)).version
+    reviewer: dict[str, Any] = {"actor": "lead-1", "role": "reviewer"}
+    desk.record("persons", MergeApproved(entry=entry), "2024-12-02", now=day(2), **reviewer)
+    erase(desk, "e1", day(3), household="hb", person="p2")
+    persons = row("visit.distinct_persons", unit=Unit.PERSON)
+    for who, when in (("p2", None), ("p1", None), ("p1", day(1))):
+        with refused("told_of_nobody"):
+            asking.why(persons, who, "person", known_at=when)
+    ended = MergeEnded(entry=entry, reason="弄错了")
+    desk.record("persons", ended, "2024-12-04", now=day(4), **reviewer)
+    with refused("told_of_nobody"):
+        asking.why(persons, "p1", "person")
+    assert asking.why(persons, "p3", "person").verdict is Verdict.NOT_COUNTED
+    desk.record("w1", VolunteerRegistered(name="测试丙", phone="13700000000"), "2024-07-01")
+    volunteers = row("volunteer.registered", unit=Unit.PERSON)
+    assert asking.why(volunteers, "volunteer/w1", "record").verdict is Verdict.COUNTED
+    erase(desk, "e2", day(5), volunteer="w1")
+    for kind, who in (("volunteer", "w1"), ("record", "volunteer/w1"), ("record", "w1")):
+        with refused("told_of_nobody"):
+            asking.why(volunteers, who, kind)
+
+
+def test_an_id_answers_for_no_other_household_that_has_it_as_its_file_number(
+    asking: Asking, desk: Desk
+) -> None:
+    head = Member(person="q", name="测试丁", relation="head")
+    filed = HouseholdRegistered(community="东路社区", members=(head,), file_number="0012")
+    desk.record("filed", filed, "2024-07-01")
+    desk.record("filed", HouseholdInfoUpdated(fields=("care",)), "2024-11-04")
+    updated = row("household.updated", unit=Unit.HOUSEHOLD)
+    assert asking.why(updated, "0012").about.id == "filed"
+    desk.household("0012")
+    with refused("ambiguous_household") as refusal:
+        asking.why(updated, "0012")
+    assert "filed" in str(refusal.value)
+    own = asking.why(updated, "household/0012")
+    assert (own.about.id, own.amount) == ("0012", 0)
+    assert asking.why(updated, "filed").amount == 1
