@@ -125,7 +125,7 @@ def answer_data(found: Answer, opened: Opened) -> dict[str, Any]:
         "indicator": found.row.code, "label": found.row.label,
         "verdict": found.verdict.value, "verdict_label": found.verdict.label,
         "is_in": found.verdict.is_in,
-        "amount": plain_number(divided(found.amount, found.row.divide_by)),
+        "amount": plain_number(divided(found.share, 1)),
         "lines": [_line(line) for line in found.lines],
         "reasons": [_reason(reason, opened) for reason in found.reasons],
         "parts": [

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -44,7 +46,7 @@ from projections.explaining import (
     tested,
     why_not,
 )
-from projections.indicators import alone
+from projections.indicators import IndicatorSet, alone, indicator_set
 from projections.periods import Period
 
 NOVEMBER = Period.of("2024-11")
@@ -60,12 +62,12 @@ class Asking:
 
     def why(
         self, row: Indicator, named: str, kind: str = "household", period: Period = NOVEMBER,
-        **when: Any,
+        of: IndicatorSet | None = None, **when: Any,
     ) -> Answer:
         self.read_models.advance(self.desk.ledger)
         with self.read_models.engine.connect() as connection:
             ask = Question(
-                connection, self.desk.ledger, STATION, alone(row), row, period, **when
+                connection, self.desk.ledger, STATION, of or alone(row), row, period, **when
             )
             if kind == "record":
                 return why_not(ask, about_record(ask, named))
@@ -315,3 +317,31 @@ def test_an_id_answers_for_no_other_household_that_has_it_as_its_file_number(
     own = asking.why(updated, "household/0012")
     assert (own.about.id, own.amount) == ("0012", 0)
     assert asking.why(updated, "filed").amount == 1
+
+
+def test_what_records_add_adds_up_to_the_figure(asking: Asking, desk: Desk) -> None:
+    # of a remainder, by the records of one household: the first that counts it adds 1
+    for day in (4, 5, 6):
+        desk.record("h1", HouseholdInfoUpdated(fields=("care",)), f"2024-11-0{day}")
+    chosen = indicator_set("lixia-2024")
+    for code in ("households_updated", "other_households"):
+        found = chosen.row(code)
+        assert found is not None
+        told_of = [
+            asking.why(found, f"household/h1/{entry}", "record", of=chosen) for entry in (2, 3, 4)
+        ]
+        assert [(a.verdict.value, a.amount) for a in told_of] == [
+            ("counted", 1), ("counted_already", 0), ("counted_already", 0),
+        ]
+    # of a mean of months, the mean of what was there
+    kept = row("household.kept", unit=Unit.HOUSEHOLD, aggregation=Aggregation.MONTHLY_MEAN)
+    assert asking.explained(kept, Period.of("2024-06..2024-09")).figure.value == Decimal("1.5")
+    assert asking.why(kept, "h1", period=Period.of("2024-06..2024-09")).amount == Fraction(3, 4)
+    # of households, each once, by whomever the visits name
+    for day in (4, 5, 6):
+        met = visit(persons_met=3, persons=("h1-1",))
+        desk.record(f"v{day}", met, f"2024-11-0{day}")
+    for measure in ("visit.distinct_households", "contact.households"):
+        assert asking.why(row(measure, unit=Unit.HOUSEHOLD), "h1-1", "person").amount == 1
+    times = row("visit.persons", aggregation=Aggregation.COUNT)
+    assert asking.explained(times).figure.value == asking.why(times, "h1").amount == 3
