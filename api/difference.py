@@ -8,8 +8,8 @@ from marshmallow import fields
 
 from api.answers import stated
 from api.bodies import Blueprint
-from api.difference_data import Shown, difference_data, without_reason
-from api.identity import READ_CASES, READ_FIGURES, action, allowed, caller
+from api.difference_data import difference_data, without_reason, without_records
+from api.identity import READ_CASES, READ_FIGURES, action, may
 from api.moments import BadKnownAt, moment_of, summed_at
 from api.paging import ReadSchema
 from api.personal import shown
@@ -54,13 +54,9 @@ def get_difference(query: dict[str, Any], set_code: str) -> dict[str, Any]:
             then.connection, station, chosen, period, since=since, until=then.known_at,
             as_of=then.as_of,
         )
-    answer = stated(moment, then.position)
+    answer, reads = stated(moment, then.position), may(READ_CASES)
+    told = difference_data(found, services().ledger, shown if reads else without_reason)
     return {
         "station": station, "month": query["month"], "indicator_set": chosen.code,
         "from_known_at": known_at_text(since), "to_known_at": answer.pop("known_at"), **answer,
-    } | difference_data(found, services().ledger, reasons_shown())
-
-
-def reasons_shown() -> Shown:
-    """How a caller reads reasons: only who may read cases reads them."""
-    return shown if allowed(caller().role, READ_CASES, "") else without_reason
+    } | (told if reads else without_records(told))

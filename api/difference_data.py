@@ -6,7 +6,7 @@ when, and for which reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,20 @@ def difference_data(found: Difference, ledger: Ledger, shown: Shown) -> dict[str
         "merges": [told.merge(change) for change in found.merges],
         "is_cut": found.is_cut,
     }
+
+
+def without_records(told: dict[str, Any]) -> dict[str, Any]:
+    """The same for who reads no cases: how many records and merges there are, and not which."""
+    return told | {
+        "records": [_unnamed(record, ("id", "entry")) for record in told["records"]],
+        "merges": [_unnamed(one, ("merged", "survivor", "entry")) for one in told["merges"]],
+    }
+
+
+def _unnamed(told: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    of_event = ("recorded_at", "actor")
+    events = [event | dict.fromkeys(of_event) for event in told["events"]]
+    return told | dict.fromkeys(names) | {"events": events}
 
 
 def _figure(change: FigureChange) -> dict[str, Any]:

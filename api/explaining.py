@@ -9,18 +9,27 @@ from typing import Any, Final
 from flask import Response
 from marshmallow import fields, validate
 
+from api.answers import local_time, stated
 from api.bodies import Blueprint
-from api.explaining_data import answer_data, explanation_data, question_data
+from api.explaining_data import (
+    answer_data,
+    as_read,
+    explanation_data,
+    question_data,
+    reads_records,
+)
 from api.explaining_questions import ABOUT, Named, Posed, about_of, posed, within_of
 from api.identity import READ_CASES, READ_FIGURES, action, caller
 from api.messages import coded
-from api.moments import MomentSchema, moment_of
+from api.moments import MomentSchema, moment_of, summed_at
 from api.paging import MOST_ROWS, PageSchema, page_of, read_cursor, rows_answer
 from api.personal import noted, shown
-from api.queries import one_station
+from api.queries import FigureQuerySchema, one_station
 from api.services import services
-from projections.explaining import Answer, Explanation, explained, why_not
-from projections.figures import Evidence
+from domain.kernel import KINDS, stream_kind, stream_subject
+from projections.explaining import Answer, Explanation, explained, row_of, why_not
+from projections.figures import Evidence, Period, evidence
+from projections.indicator_versions import station_set
 
 explaining = Blueprint("explaining", __name__, url_prefix="/api/v1", description="数字溯源")
 
@@ -53,7 +62,9 @@ class ExplanationQuerySchema(ExplainedSchema, PageSchema):
 class WhyNotQuerySchema(ExplainedSchema):
     """About whom, or about which record: exactly one."""
 
-    household = fields.String(metadata={"description": "户的编号"})
+    household = fields.String(
+        metadata={"description": "户的编号（household/编号 必为编号），或档案号"}
+    )
     person = fields.String(metadata={"description": "个人的编号"})
     volunteer = fields.String(metadata={"description": "志愿者的编号"})
     record = fields.String(
@@ -66,10 +77,10 @@ class WhyNotQuerySchema(ExplainedSchema):
 @explaining.arguments(ExplanationQuerySchema, location="query")
 @explaining.response(200)
 def get_explanation(query: dict[str, Any], set_code: str, code: str) -> Response:
-    """一个数字由哪些入账明细得出，各自通向记录、历史和存证证明。"""
+    """一个数字由哪些入账明细得出，各自通向记录、历史和存证证明；不能查看个案的看不到是哪条记录。"""
     with asked_of(named_in(query, code, set_code)) as found:
         told, cursor = explanation_page(found, query)
-        data = explanation_data(found, told)
+        data = explanation_data(found, told, reads_records)
     return rows_answer(data.pop("items"), cursor, data)
 
 
@@ -103,6 +114,46 @@ def explanation_page(
 
 def _key(line: Evidence) -> tuple[str, int]:
     return str(line.position), line.number
+
+
+class EvidenceQuerySchema(FigureQuerySchema):
+    """Which page of the evidence."""
+
+    after = fields.Integer(load_default=0, metadata={"description": "从这个台账位置之后"})
+
+
+@explaining.route("/indicators/<set_code>/<code>/evidence")
+@action(READ_FIGURES)
+@explaining.arguments(EvidenceQuerySchema, location="query")
+@explaining.response(200)
+def get_evidence(query: dict[str, Any], set_code: str, code: str) -> dict[str, Any]:
+    """一个数字由哪些分录得出；不能查看个案的看不到是哪条记录。"""
+    station, moment = one_station(), moment_of(query)
+    period, version = Period.of_month(query["month"]), query.get("version")
+    with summed_at(moment) as then:
+        chosen = station_set(
+            then.connection, station, set_code, period, known_at=then.known_at, version=version
+        )
+        rows = evidence(
+            then.connection, station, row_of(chosen, code), period, as_of=then.as_of,
+            known_at=then.known_at, after=query["after"], indicators=chosen,
+        )
+    items = [as_read(evidence_row(row), reads_records) for row in rows]
+    return stated(moment, then.position) | {"items": items}
+
+
+def evidence_row(row: Evidence) -> dict[str, Any]:
+    """A posting as the API gives it, with the way to its record."""
+    kind = stream_kind(row.stream)
+    return {
+        "position": row.position, "kind": kind, "kind_label": KINDS[kind].label,
+        "id": stream_subject(row.stream), "entry": row.entry,
+        "effective_on": row.effective_on.isoformat(),
+        "recorded_at": local_time(row.recorded_at), "amount": row.amount,
+        "approximation": row.approximation, "entity": row.entity,
+        "community": row.community, "actor": row.actor, "is_late": row.is_late,
+        "days_late": row.days_late, "is_imported": row.is_imported,
+    } | ({"counts_as": row.counts_as} if row.counts_as else {})
 
 
 @explaining.route("/indicators/<set_code>/<code>/why-not")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from api.answers import local_time, stated
 from api.explaining_questions import Posed
+from api.identity import READ_CASES, may
 from api.nouns import NOUNS
 from api.report_data import plain_number, summed_data
 from domain.kernel import EVENTS, KINDS, stream_kind, stream_subject
@@ -20,6 +21,13 @@ from projections.postings import DIMENSIONS
 
 Opened = Callable[[str, str], str]
 """Opens a sealed cause, given the stream that it was sealed for."""
+Reads = Callable[[str], bool]
+"""Whether who is asking reads the records of a kind."""
+OF_RECORD: Final = (
+    "record", "history", "proof", "id", "entry", "entity", "counts_as", "actor", "recorded_at",
+    "is_late", "days_late", "is_imported",
+)
+"""What is said of a posting's record, and not of the figure: ``null`` for who reads none."""
 
 
 def question_data(posed: Posed) -> dict[str, Any]:
@@ -38,7 +46,9 @@ def question_data(posed: Posed) -> dict[str, Any]:
     }
 
 
-def explanation_data(posed: Posed, found: Explanation) -> dict[str, Any]:
+def explanation_data(
+    posed: Posed, found: Explanation, reads: Reads = lambda _kind: True
+) -> dict[str, Any]:
     """A figure and what makes it."""
     aggregation = aggregation_of(found.question.row)
     return question_data(posed) | {
@@ -57,7 +67,7 @@ def explanation_data(posed: Posed, found: Explanation) -> dict[str, Any]:
         ],
         "postings": found.posting_count, "records": found.record_count,
         "durations": found.timed or None, "days": found.days if found.timed else None,
-        "items": [line_data(line) for line in found.lines],
+        "items": [line_data(line, reads) for line in found.lines],
     }
 
 
@@ -78,10 +88,23 @@ def _without(found: Explanation) -> dict[str, Any] | None:
     return _term(absent) | {"days": without.days}
 
 
-def line_data(line: Evidence) -> dict[str, Any]:
+def as_read(line: dict[str, Any], reads: Reads) -> dict[str, Any]:
+    """A posting as somebody reads it: who reads no such records reads what the figure needs."""
+    if reads(line["kind"]):
+        return line
+    return {name: None if name in OF_RECORD else value for name, value in line.items()}
+
+
+def reads_records(kind: str) -> bool:
+    """Whether the caller of a route reads the records of a kind."""
+    noun = _plurals().get(kind, "")
+    return may(READ_CASES, noun)
+
+
+def line_data(line: Evidence, reads: Reads) -> dict[str, Any]:
     """A posting: which measure, how much, on which day, where, of whom; and the ways on."""
     kind = stream_kind(line.stream)
-    return record_links(line.stream, line.position) | {
+    return as_read(record_links(line.stream, line.position) | {
         "position": line.position, "number": line.number, "measure": line.measure,
         "measure_label": MEASURES[line.measure].label, "amount": line.amount,
         "effective_on": line.effective_on.isoformat(), "recorded_at": local_time(line.recorded_at),
@@ -90,7 +113,7 @@ def line_data(line: Evidence) -> dict[str, Any]:
         "label": EVENTS[line.topic].label, "id": stream_subject(line.stream), "entry": line.entry,
         "is_late": line.is_late, "days_late": line.days_late, "is_imported": line.is_imported,
         "values": {name: getattr(line, name) for name in DIMENSIONS}, "told": told_values(line),
-    }
+    }, reads)
 
 
 def told_values(line: Evidence) -> str:
@@ -125,7 +148,7 @@ def answer_data(found: Answer, opened: Opened) -> dict[str, Any]:
         "indicator": found.row.code, "label": found.row.label,
         "verdict": found.verdict.value, "verdict_label": found.verdict.label,
         "is_in": found.verdict.is_in,
-        "amount": plain_number(divided(found.amount, found.row.divide_by)),
+        "amount": plain_number(divided(found.share, 1)),
         "lines": [_line(line) for line in found.lines],
         "reasons": [_reason(reason, opened) for reason in found.reasons],
         "parts": [

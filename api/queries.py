@@ -13,7 +13,7 @@ from flask import Response, send_file
 from marshmallow import Schema, fields, validate
 
 from api.access_log import AccessAction
-from api.answers import flat, local_time, record_row, stated
+from api.answers import flat, record_row, stated
 from api.bodies import Blueprint
 from api.confinement import unconfined
 from api.identity import (
@@ -37,10 +37,9 @@ from api.personal import noted, reading, rows_shown, shown
 from api.problems import OtherStation, StationMissing
 from api.report_data import area_data, as_data, figure_data
 from api.services import services
-from domain.kernel import KINDS, UnknownRecord, stream_id, stream_kind, stream_subject
+from domain.kernel import KINDS, UnknownRecord, stream_id
 from projections.area_reports import Scope, area_report
-from projections.explaining import row_of
-from projections.figures import Evidence, Period, evidence, figures
+from projections.figures import Period, figures
 from projections.household_status import SORTS, HouseholdStatus
 from projections.indicator_versions import station_set
 from projections.indicators import indicator_set, indicator_set_codes
@@ -204,45 +203,6 @@ def get_indicators(query: dict[str, Any], set_code: str) -> dict[str, Any]:
         "indicator_set": chosen.code, "indicator_set_version": chosen.version,
         "indicators": [figure_data(figure, late) for figure in found],
     }
-
-
-class EvidenceQuerySchema(FigureQuerySchema):
-    """Which page of the evidence."""
-
-    after = fields.Integer(load_default=0, metadata={"description": "从这个台账位置之后"})
-
-
-@queries.route("/indicators/<set_code>/<code>/evidence")
-@action(READ_FIGURES)
-@queries.arguments(EvidenceQuerySchema, location="query")
-@queries.response(200)
-def get_evidence(query: dict[str, Any], set_code: str, code: str) -> dict[str, Any]:
-    """一个数字由哪些分录得出。"""
-    station, moment = one_station(), moment_of(query)
-    period, version = Period.of_month(query["month"]), query.get("version")
-    with summed_at(moment) as then:
-        chosen = station_set(
-            then.connection, station, set_code, period, known_at=then.known_at, version=version
-        )
-        rows = evidence(
-            then.connection, station, row_of(chosen, code), period, as_of=then.as_of,
-            known_at=then.known_at, after=query["after"], indicators=chosen,
-        )
-    return stated(moment, then.position) | {"items": [evidence_row(row) for row in rows]}
-
-
-def evidence_row(row: Evidence) -> dict[str, Any]:
-    """A posting as the API gives it, with the way to its record."""
-    kind = stream_kind(row.stream)
-    return {
-        "position": row.position, "kind": kind, "kind_label": KINDS[kind].label,
-        "id": stream_subject(row.stream), "entry": row.entry,
-        "effective_on": row.effective_on.isoformat(),
-        "recorded_at": local_time(row.recorded_at), "amount": row.amount,
-        "approximation": row.approximation, "entity": row.entity,
-        "community": row.community, "actor": row.actor, "is_late": row.is_late,
-        "days_late": row.days_late, "is_imported": row.is_imported,
-    } | ({"counts_as": row.counts_as} if row.counts_as else {})
 
 
 # ---- reports ----

@@ -12,7 +12,9 @@ the thresholds, as the station's files had them.
 from __future__ import annotations
 
 import hashlib
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,7 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 
@@ -32,6 +34,7 @@ from domain.multiproof import Leaf, root_from_leaves
 from domain.signed_note import BadNote, Verifier
 from domain.verdict import Verdict
 
+_Read = TypeVar("_Read")
 FORMAT: Final = "taizhang-bundle"
 VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -55,6 +58,11 @@ MOST_BYTES: Final = 64 * 1024**3
 MOST_RATIO: Final = 200
 """How many times larger than in the file a member may be: more is a bomb, not a ledger."""
 CHUNK: Final = 64 * 1024
+UNREADABLE: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError,
+    NotImplementedError,
+)
+"""What reading a damaged file fails with, whichever way its members are packed."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*")
 
 
@@ -135,11 +143,13 @@ class Bundle:
 
     def events(self) -> Iterator[EventLine]:
         """The events of the bundle, one in memory at a time."""
-        with self.archive.open(EVENTS) as file:
+        number = 0
+        with _member(self.name, self.archive, EVENTS) as file:
             while line := file.readline(MOST_LINE_BYTES + 1):
+                number += 1
                 if len(line) > MOST_LINE_BYTES:
                     raise BadBundle(file=self.name, problem="有一条记录过长")
-                yield msgspec.json.decode(line, type=EventLine)
+                yield _decoded(self.name, f"{EVENTS} 第 {number} 行", line, EventLine)
 
     def leaves(self) -> Iterator[Leaf]:
         """Which leaves of the log the events are, and their hashes."""
@@ -180,7 +190,7 @@ class Bundle:
         return verdict
 
     def _records(self, name: str, length: int) -> Iterator[bytes]:
-        with self.archive.open(name) as file:
+        with _member(self.name, self.archive, name) as file:
             while record := file.read(length):
                 if len(record) != length:
                     raise BadBundle(file=self.name, problem=f"{name} 的长度不对")
@@ -200,15 +210,12 @@ def opened_bundle(file: Path, verifier: Verifier) -> Iterator[Bundle]:
             _check_members(name, archive)
             manifest = _manifest(name, archive, verifier)
             checkpoint = Checkpoint.opened(
-                _small(name, archive, CHECKPOINT).decode(), verifier, "包中的检查点"
+                _text(name, archive, CHECKPOINT), verifier, "包中的检查点"
             )
             if checkpoint.size != manifest.size:
                 raise BadNote(name="包中的检查点", problem="与清单不符")
             yield Bundle(name, archive, manifest, checkpoint)
-    except (
-        zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError,
-        UnicodeDecodeError, msgspec.DecodeError,
-    ) as error:
+    except UNREADABLE as error:
         raise BadBundle(file=name, problem=f"文件已损坏（{error}）") from error
 
 
@@ -265,7 +272,7 @@ def _check_digests(bundle: Bundle, verdict: Verdict) -> None:
     """Every member, also one that this version does not know, is as it was written."""
     for member in bundle.manifest.members:
         digest = hashlib.sha256()
-        with bundle.archive.open(member.name) as file:
+        with _member(bundle.name, bundle.archive, member.name) as file:
             while chunk := file.read(CHUNK):
                 digest.update(chunk)
         if digest.hexdigest() != member.sha256:
@@ -293,10 +300,10 @@ def _check_members(name: str, archive: zipfile.ZipFile) -> None:
 def _manifest(name: str, archive: zipfile.ZipFile, verifier: Verifier) -> Manifest:
     """The manifest, signed, and naming every file of the bundle."""
     text = _small(name, archive, MANIFEST)
-    signed = verifier.opened(_small(name, archive, SIGNATURE).decode(), "清单")
+    signed = verifier.opened(_text(name, archive, SIGNATURE), "清单")
     if signed != manifest_text(text):
         raise BadNote(name="清单", problem="签名与内容不符")
-    manifest = msgspec.json.decode(text, type=Manifest)
+    manifest = _decoded(name, MANIFEST, text, Manifest)
     if (manifest.format, manifest.version) != (FORMAT, VERSION):
         raise BadBundle(file=name, problem=f"不认识的格式 {manifest.format} {manifest.version}")
     named: dict[str, Any] = {member.name: member.bytes for member in manifest.members}
@@ -311,5 +318,34 @@ def _manifest(name: str, archive: zipfile.ZipFile, verifier: Verifier) -> Manife
 def _small(name: str, archive: zipfile.ZipFile, member: str) -> bytes:
     if archive.getinfo(member).file_size > MOST_SMALL_BYTES:
         raise BadBundle(file=name, problem=f"{member} 过大")
-    with archive.open(member) as file:
+    with _member(name, archive, member) as file:
         return file.read(MOST_SMALL_BYTES)
+
+
+def _text(name: str, archive: zipfile.ZipFile, member: str) -> str:
+    content = _small(name, archive, member)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise BadBundle(file=name, problem=f"{member} 不是 UTF-8 文本（{error}）") from error
+
+
+def _decoded(name: str, where: str, content: bytes, kind: type[_Read]) -> _Read:
+    """What a member says, or a line of one."""
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        problem = f"{where} 的 JSON 不合格式，读不出（{error}）"
+        raise BadBundle(file=name, problem=problem) from error
+
+
+@contextmanager
+def _member(name: str, archive: zipfile.ZipFile, member: str) -> Iterator[IO[bytes]]:
+    """A member that is being read; each way of packing fails in its own way."""
+    try:
+        with archive.open(member) as file:
+            yield file
+    except UNREADABLE as error:
+        said = f"：{error}" if str(error) else ""
+        problem = f"{member} 已损坏，无法展开（{type(error).__name__}{said}）"
+        raise BadBundle(file=name, problem=problem) from error

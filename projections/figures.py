@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from dataclasses import replace as as_counted
 from datetime import date, datetime
 from decimal import Decimal
+from fractions import Fraction
 from typing import Final
 
 from msgspec.structs import replace
 from sqlalchemy import ColumnElement, Connection, select
 
 from domain.indicators import Aggregation, Indicator
+from domain.scoring import rounded
 from domain.vocabulary import UNSTATED as UNSTATED_LABEL
 from domain.vocabulary import Approximation
 from projections.aliases import aliases_at, roots
@@ -128,11 +130,7 @@ def _monthly_means(
 
 
 def _mean(values: Sequence[int | Decimal]) -> int | Decimal | None:
-    if not values:
-        return None
-    mean = sum(map(Decimal, values), Decimal(0)) / len(values)
-    whole = int(mean)
-    return whole if mean == whole else round(mean, 2)
+    return divided(sum(map(Fraction, values), Fraction()), len(values)) if values else None
 
 
 def _counted(row: Indicator, amounts: dict[str, int]) -> Figure:
@@ -163,10 +161,13 @@ def _summed(indicator: Indicator, amounts: dict[str, int]) -> Figure:
     return Figure(indicator, divided(total, indicator.divide_by), meant, unstated)
 
 
-def divided(total: int, divide_by: int) -> int | Decimal:
-    """The amount in the indicator's unit: whole where it comes out even, else 2 places."""
-    whole, rest = divmod(total, divide_by)
-    return whole if not rest else round(Decimal(total) / divide_by, 2)
+def divided(total: int | Fraction, divide_by: int) -> int | Decimal:
+    """The amount in the indicator's unit: whole where it comes out even, else 2 places.
+
+    It is rounded half up, as points are.
+    """
+    exact = Fraction(total) / divide_by
+    return int(exact) if exact.denominator == 1 else rounded(exact)
 
 
 def _with_remainders(row: Indicator, indicators: IndicatorSet, found: dict[str, Figure]) -> Figure:

@@ -8,7 +8,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.explaining import answered, asked_of, explanation_page
-from api.explaining_data import answer_data, line_data
+from api.explaining_data import answer_data, line_data, reads_records
 from api.explaining_questions import ABOUT, Named, within_of
 from api.forms import FIELD
 from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, allowed, caller
@@ -80,7 +80,8 @@ def explanation_view(month: str, code: str) -> str:
         told, cursor = explanation_page(found, query)
         return render_template(
             "pages/explanation.html", found=found, told=told,
-            lines=[line_data(line) for line in told.lines], next_url=cursor and next_url(cursor),
+            lines=[line_data(line, reads_records) for line in told.lines],
+            next_url=cursor and next_url(cursor),
             terms=[(term, term_said(term)) for term in told.terms],
             absent=found.question.sought.absent and term_said(found.question.sought.absent)
             if found.question.row.measure else None,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from domain.bundle import BadBundle, Bundle
+from domain.bundle import DEFINITIONS, BadBundle, Bundle
 from domain.kernel import Refused
 from projections.evaluation.replaying import Replayed, replay
 from projections.indicators import IndicatorSet, counting_by, parsed_set
@@ -75,8 +75,11 @@ def thresholds_in(bundle: Bundle) -> Thresholds:
 
 
 def _sets(bundle: Bundle) -> dict[str, IndicatorSet]:
-    with _of_this_program(bundle, "口径"):
-        return {code: parsed_set(content) for code, content in bundle.definitions().items()}
+    found: dict[str, IndicatorSet] = {}
+    for code, content in bundle.definitions().items():
+        with _of_this_program(bundle, f"口径 {DEFINITIONS}/{code}.json "):
+            found[code] = parsed_set(content)
+    return found
 
 
 @contextmanager
@@ -84,6 +87,6 @@ def _of_this_program(bundle: Bundle, what: str) -> Iterator[None]:
     """Say of what is signed, and still cannot be read, that another program wrote it."""
     try:
         yield
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         problem = f"{what}不是本程序能读的，可能由另一版台账写出（{error}）"
         raise BadBundle(file=bundle.name, problem=problem) from error

@@ -8,6 +8,7 @@ which is then named. Nothing here decides anew what counts.
 from projections.counting import Term
 from projections.explaining.answers import Answer, Line, Verdict
 from projections.explaining.composition import Explanation, explained
+from projections.explaining.erased_subjects import ToldOfNobody
 from projections.explaining.question import (
     Question,
     UnknownIndicator,
@@ -19,7 +20,6 @@ from projections.explaining.sought_records import (
     About,
     AmbiguousRecord,
     OfOtherStation,
-    ToldOfNobody,
     about_record,
     about_subject,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from fractions import Fraction
 from typing import Final
 
 from sqlalchemy import select
@@ -56,7 +57,8 @@ class Line:
 class Answer:
     """Whether something is in a figure, by which records, or why not.
 
-    ``amount`` is what it adds, in the measure's unit; an entity that is counted adds 1.
+    ``amount`` is what it adds, in the measure's unit; an entity that is counted adds 1, by the
+    first record that counts it. To a mean of months it adds the mean of what it adds to each.
     ``parts`` are the figures that a remainder is the difference of, or the ends of the months
     of a mean, each with its name and sign.
     """
@@ -64,11 +66,17 @@ class Answer:
     about: About
     row: Indicator
     verdict: Verdict
-    amount: int
+    amount: int | Fraction
     lines: tuple[Line, ...] = ()
     reasons: tuple[Reason, ...] = ()
     parts: tuple[tuple[str, int, Answer], ...] = ()
     is_cut: bool = False
+
+    @property
+    def share(self) -> Fraction:
+        """What it adds to the figure, in the figure's unit and not rounded."""
+        is_divided = self.row.measure is not None  # a remainder is of figures divided already
+        return Fraction(self.amount) / (self.row.divide_by if is_divided else 1)
 
 
 def counted(rows: Iterable[Tested]) -> list[Tested]:

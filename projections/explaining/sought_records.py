@@ -13,9 +13,8 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, Select, exists, select
 
-from domain.erasure import ErasureStatus
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_station
-from projections.erasures import erasures
+from projections.explaining.erased_subjects import refuse_erased
 from projections.explaining.question import Question
 from projections.household_status import households
 from projections.postings import postings
@@ -24,11 +23,12 @@ from projections.timeline import record_subjects, records
 
 SUBJECTS: Final = {"household": "户", "person": "个人", "volunteer": "志愿者"}
 """About whom it can be asked."""
+HOUSEHOLD: Final = "household/"
+"""Before what is meant as a household's id."""
 MOST_NAMES: Final = 500
 """How many streams or stations one statement asks for."""
 MOST_OF_NUMBER: Final = 5
 """How many households of one file number are named."""
-ERASED: Final = (ErasureStatus.APPROVED.value, ErasureStatus.LOCKED.value)
 
 
 class AmbiguousRecord(
@@ -52,11 +52,12 @@ class OfOtherStation(
     """A record of another station is in none of this station's figures."""
 
 
-class ToldOfNobody(
-    Refused, code="told_of_nobody", status=409, title="此人的信息已删除或封存",
-    detail="{kind} {id} 的个人信息已依申请删除或封存，不再逐人说明；已有的数字不变。",
+class AmbiguousHousehold(
+    Refused, code="ambiguous_household", status=409, title="编号与档案号是两户",
+    detail="“{named}”既是一户的编号，也是另一户 {ids} 的档案号。请写另一户的编号，"
+    "或写 household/{named} 指编号。",
 ):
-    """Of whom was erased or locked nothing is told one by one any more."""
+    """What is the id of one household and the file number of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +116,14 @@ class About:
 def about_subject(
     question: Question, kind: str, subject: str, *, sees_all: bool = False
 ) -> About:
-    """A household, person or volunteer of the question's station; a household by its file
-    number as well, as people know it.
+    """A household, person or volunteer of the question's station.
+
+    A household is named by its id (``household/ID`` is one in any case), or by the number of
+    its file, as people know it, where no household has that as its id.
 
     :raises UnknownRecord: where no record of the station names it.
     :raises OfOtherStation: where those of another do, for who ``sees_all`` stations.
-    :raises ToldOfNobody: where it was erased or locked.
+    :raises ToldOfNobody: where it, or who counts as the same, was erased or locked.
     """
     if kind == "household":
         subject = _of_file_number(question, subject)
@@ -136,19 +139,25 @@ def about_subject(
             )
         raise UnknownRecord(id=subject, kind=SUBJECTS[kind])
     family = question.merged.family(kind, subject)
-    _refuse_erased(question, kind, subject)
+    refuse_erased(question, kind, subject)
     return About(kind, subject, family)
 
 
 def _of_file_number(question: Question, named: str) -> str:
-    """The household that has a file number; what is none is taken for an id.
+    """The household of an id, or else the one that has a file number.
 
-    :raises AmbiguousFileNumber: where several have it.
+    :raises AmbiguousHousehold: where one has it for its id, and another for its file number.
+    :raises AmbiguousFileNumber: where several have the file number.
     """
+    if (only := named.removeprefix(HOUSEHOLD)) != named:
+        return only
     query = select(households.c.household).where(
-        households.c.station == question.station, households.c.file_number == named
+        households.c.station == question.station, households.c.file_number == named,
+        households.c.household != named,
     )
     found = sorted(question.connection.execute(query.limit(MOST_OF_NUMBER)).scalars())
+    if found and _named_at(question, f"household:{named}", [question.station]):
+        raise AmbiguousHousehold(named=named, ids="、".join(found))
     if len(found) > 1:
         raise AmbiguousFileNumber(number=named, ids="、".join(found))
     return found[0] if found else named
@@ -166,24 +175,13 @@ def _named_at(question: Question, subject: str, stations: Sequence[str]) -> list
     return sorted(found)
 
 
-def _refuse_erased(question: Question, kind: str, subject: str) -> None:
-    """Households are not erased: their persons are."""
-    if kind == "household":
-        return
-    query = select(erasures.c.status).where(
-        erasures.c.station == question.station, erasures.c[kind] == subject,
-        erasures.c.status.in_(ERASED),
-    )
-    if question.connection.execute(query.limit(1)).first():
-        raise ToldOfNobody(kind=SUBJECTS[kind], id=subject)
-
-
 def about_record(question: Question, named: str, *, sees_all: bool = False) -> About:
     """A record named ``ID``, ``kind/ID`` or ``kind/ID/entry``.
 
     :raises UnknownRecord: where the station has none such.
     :raises AmbiguousRecord: where several have the id.
     :raises OfOtherStation: where another has it, for who ``sees_all`` stations.
+    :raises ToldOfNobody: where it is the file of somebody who was erased or locked.
     """
     kinds, subject, entry = _read(named)
     found = _streams(question, [question.station], kinds, subject, entry)
@@ -199,6 +197,7 @@ def about_record(question: Question, named: str, *, sees_all: bool = False) -> A
         labels = "、".join(KINDS[stream_kind(name)].label for name in found)
         example = f"{stream_kind(found[0])}/{subject}"
         raise AmbiguousRecord(id=subject, kinds=labels, example=example)
+    refuse_erased(question, stream_kind(found[0]), subject)
     return About(stream_kind(found[0]), subject, (subject,), found[0], entry)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sqlalchemy import select
 
+from domain.indicators import Aggregation
 from projections.explaining.answers import (
     Answer,
     Verdict,
@@ -20,6 +21,7 @@ from projections.explaining.reasons import Because, Reason, of_posting
 from projections.explaining.sought_records import About
 from projections.explaining.standing_units import covers, is_of_units
 from projections.explaining.tested import Tested, by_record, net, tested
+from projections.indicator_checks import aggregation_of
 from projections.measures import MEASURES, TIMED, Kind
 from projections.postings import postings
 from projections.timeline import record_subjects, records
@@ -36,15 +38,30 @@ def of_sum(question: Question, about: About) -> Answer:
         return not_counted(question, about, rows, [*_ended(rows), *gone])
     if about.is_record and (taken := _taken_back(question, rows)):
         return not_counted(question, about, rows, taken)
-    amount = sum(n for (_entity, approximation), n in totals.items() if approximation != TIMED)
-    return Answer(
-        about, question.row, Verdict.COUNTED, amount, lines_of(question, rows), tuple(gone)
-    )
+    amount, lines = _amount(question, rows), lines_of(question, rows)
+    if question.counts_entities and not amount:
+        return not_counted(question, about, rows, [*_ended(rows), *gone])
+    return Answer(about, question.row, Verdict.COUNTED, amount, lines, tuple(gone))
 
 
-def _is_stock(question: Question) -> bool:
+def _amount(question: Question, rows: Sequence[Tested]) -> int:
+    """What records add: each entity once where that is counted, or themselves, or amounts."""
+    own, is_times = counted(rows), aggregation_of(question.row) is Aggregation.COUNT
+    if question.counts_entities:
+        return len(as_roots(question, (one for (one, _a), n in net(own).items() if n > 0)))
+    if is_times and not _is_of(question, Kind.DURATION):
+        return sum((row.amount > 0) - (row.amount < 0) for row in own)
+    return sum(row.amount for row in own if (row.approximation == TIMED) == is_times)
+
+
+def as_roots(question: Question, entities: Iterable[str]) -> set[str]:
+    """What some count as: those that are merged once."""
+    return {question.merged.root(question.entities, entity) for entity in entities}
+
+
+def _is_of(question: Question, kind: Kind) -> bool:
     measure = question.row.measure
-    return measure is not None and MEASURES[measure].kind is Kind.STOCK
+    return measure is not None and MEASURES[measure].kind is kind
 
 
 def _own(question: Question, about: About) -> tuple[list[Tested], list[Reason]]:
@@ -55,7 +72,7 @@ def _own(question: Question, about: About) -> tuple[list[Tested], list[Reason]]:
     rows = tested(question, about.postings_of())
     if about.is_record:
         return rows, []
-    if _is_stock(question):
+    if _is_of(question, Kind.STOCK):
         return _of_streams(question, rows), []
     doubtful = _doubtful(question, about)
     own: list[Tested] = []
@@ -78,7 +95,8 @@ def _of_streams(question: Question, rows: Sequence[Tested]) -> list[Tested]:
 
 def _taken_back(question: Question, rows: Sequence[Tested]) -> list[Reason]:
     """What later took away again all that a record adds to a stock."""
-    if not _is_stock(question) or any(amount < 0 for amount in net(counted(rows)).values()):
+    is_taking = any(amount < 0 for amount in net(counted(rows)).values())
+    if is_taking or not _is_of(question, Kind.STOCK):
         return []
     added = [row.values for row in counted(rows)]
     alike = [row for row in _of_streams(question, rows) if row.values in added]

@@ -7,6 +7,7 @@ by the conditions that its postings fail (``tested.py``) and by what its history
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 
 from projections.aliases import merge_of
 from projections.explaining.answers import (
@@ -21,7 +22,7 @@ from projections.explaining.answers import (
 from projections.explaining.question import Question, is_mean
 from projections.explaining.reasons import Because, Reason, instant_said, of_posting, term_said
 from projections.explaining.sought_records import About
-from projections.explaining.sums import of_sum
+from projections.explaining.sums import as_roots, of_sum
 from projections.explaining.tested import net, tested, tested_seen
 from projections.postings import postings
 
@@ -46,7 +47,11 @@ def why_not(question: Question, about: About) -> Answer:
 
 
 def _of_remainder(question: Question, about: About) -> Answer:
-    """A remainder is a difference of figures: what each of them has of it is subtracted."""
+    """A remainder is a difference of figures: what each of them has of it is subtracted.
+
+    Where the total has counted it by another record, and no listed part has it, so has the
+    remainder.
+    """
     row = question.row
     assert row.remainder_of is not None
     parts = [
@@ -54,8 +59,11 @@ def _of_remainder(question: Question, about: About) -> Answer:
         for code, sign in ((row.remainder_of, 1), *((code, -1) for code in row.minus))
         if (part := question.about(code))
     ]
-    amount = sum(sign * answer.amount for _label, sign, answer in parts)
+    amount = sum((sign * answer.share for _label, sign, answer in parts), Fraction())
+    total, *others = [answer.verdict for _label, _sign, answer in parts]
     verdict = Verdict.COUNTED if amount else Verdict.NOT_COUNTED
+    if not amount and total is Verdict.COUNTED_ALREADY and not any(v.is_in for v in others):
+        verdict = Verdict.COUNTED_ALREADY
     return Answer(about, row, verdict, amount, parts=tuple(parts))
 
 
@@ -65,8 +73,9 @@ def _of_mean(question: Question, about: About) -> Answer:
         (f"{month.period.first:%Y-%m}", 1, why_not(month, about))
         for month in question.month_ends()
     ]
-    amount = sum(answer.amount for _label, _sign, answer in parts)
-    verdict = Verdict.COUNTED if amount else Verdict.NOT_COUNTED
+    every = sum((Fraction(answer.amount) for _label, _sign, answer in parts), Fraction())
+    verdict = Verdict.COUNTED if every else Verdict.NOT_COUNTED
+    amount = every / max(len(parts), 1)
     return Answer(about, question.row, verdict, amount, parts=tuple(parts))
 
 
@@ -93,6 +102,7 @@ def _of_record(question: Question, about: About) -> Answer:
     if not entities:
         return not_counted(question, about, rows, [])
     earlier: list[Reason] = []
+    already: set[str] = set()
     for entity in sorted(entities):
         found = replace(about, kind=question.entities, id=entity, stream=None,
                         family=question.merged.family(question.entities, entity))
@@ -100,11 +110,12 @@ def _of_record(question: Question, about: About) -> Answer:
         first = next(iter(lines_of(question, family)))
         earlier += _merges(question, found)
         if first.row.stream != about.stream or about.entry not in {None, first.row.entry}:
+            already.add(first.counts_as)
             earlier.append(_counted_already(first))
-    is_first = sum(reason.because is Because.COUNTED_ALREADY for reason in earlier) < len(entities)
-    verdict = Verdict.COUNTED if is_first else Verdict.COUNTED_ALREADY
+    amount = len(as_roots(question, entities) - already)
+    verdict = Verdict.COUNTED if amount else Verdict.COUNTED_ALREADY
     return Answer(
-        about, question.row, verdict, len(entities), lines_of(question, rows), tuple(earlier)
+        about, question.row, verdict, amount, lines_of(question, rows), tuple(earlier)
     )
 
 
@@ -171,8 +182,9 @@ def _of_absent_named(question: Question, about: About) -> Answer:
     """The entities that somebody else's records, or a record, are about."""
     where = about.postings_of()
     rows = [*tested(question, where), *tested_seen(question, where)]
-    named = sorted({row.entity for row in rows if row.entity})
     kind = question.entities
+    each = {question.merged.root(kind, row.entity): row.entity for row in rows if row.entity}
+    named = sorted(each.values())
     answers = [
         _of_absence(question, About(kind, entity, question.merged.family(kind, entity)))
         for entity in named

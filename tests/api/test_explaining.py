@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -168,9 +169,26 @@ def test_only_who_reads_cases_asks_why_and_the_asking_is_logged(
     hub: dict[str, Any] = {"role": "hub", "station": "*"}
     path = f"indicators/lixia-2024/person_visits/why-not?{MONTH}&station={api.station}"
     refusal_of(api.get(f"{path}&household={november['home']}", **hub), 403, "not_allowed")
-    assert explanation(api, "person_visits", and_=f"&station={api.station}", **hub)["records"] == 2
+    # to a hub a figure's postings say what it needs, and not of which records they are
+    own = f"&station={api.station}"
+    found, whole = (explanation(api, "person_visits", and_=own, **who) for who in (hub, {}))
+    assert (found["records"], found["figure"]) == (whole["records"], whole["figure"])
+    of_records = ("id", "entry", "entity", "counts_as", "actor", "recorded_at", "is_late", "record")
+    evidence = f"indicators/lixia-2024/person_visits/evidence?{MONTH}{own}"
+    for mine, theirs in (
+        (found["items"], whole["items"]),
+        (api.get(evidence, **hub).get_json()["items"], api.get(evidence).get_json()["items"]),
+    ):
+        for line, told in zip(mine, theirs, strict=True):
+            assert not any(line.get(name) for name in of_records)
+            assert told["actor"]
+            for name in ("amount", "effective_on", "kind", "position"):
+                assert line[name] == told[name]
+        assert not {november["kept"], november["home"]} & set(re.findall(r"[\w-]+", repr(mine)))
     page = api.get(f"/months/2024-11/figures/person_visits?station={api.station}", **hub).text
     assert "/records/" not in page
+    assert november["kept"] not in page
+    assert "social_worker-1" not in page
     why_not(api, "person_visits", f"household={november['home']}")
     rows = api.get(f"access-log?household={november['home']}", role="reviewer").get_json()["items"]
     assert any(row["route"].endswith("/why-not") for row in rows)

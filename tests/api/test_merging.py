@@ -204,10 +204,17 @@ def test_what_changed_between_two_moments_names_records_and_reasons(api: Api) ->
     (merged,) = found["merges"]
     assert (merged["merged"], merged["survivor"], merged["is_ended"]) == (two, one, False)
     assert merged["events"][0]["reason"] == "重复建档"
-    # a hub sees the figures and the records, and no reason
+    # a hub, which reads no cases, sees the figures and that records changed: of whom and by
+    # whom is in the records
     hub = api.get(f"{path}&station={api.station}", role="hub", station="*").get_json()
     assert hub["indicators"] == found["indicators"]
-    assert {e["reason"] for r in hub["records"] for e in r["events"]} == {None}
+    assert [(r["kind"], r["amounts"]) for r in hub["records"]] == [
+        (r["kind"], r["amounts"]) for r in found["records"]
+    ]
+    changed_by = [*hub["records"], *hub["merges"]]
+    assert len(changed_by) == 2
+    assert {e[name] for r in changed_by for e in r["events"] for name in ("reason", "actor")} == {None}
+    assert not any(name in repr(hub["records"] + hub["merges"]) for name in (visit["id"], one, two))
     # nothing lies between a moment and itself
     same = api.get(f"{path}&to_known_at={since}").get_json()
     assert (same["indicators"], same["records"], same["merges"]) == ([], [], [])

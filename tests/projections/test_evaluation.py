@@ -272,6 +272,10 @@ def test_late_entries_and_changes_since_publication_are_named(cycle: Cycle) -> N
     (changed,) = [figure for figure in report.changed if figure.code == "person_visits"]
     assert (changed.before, changed.after) == ("3", "2")
     assert [(r.change.value, r.amount) for r in changed.records] == [("late", 2), ("voided", -3)]
+    # where there are more records than are named, paper says so
+    cut = replace(report, changed=(msgspec.structs.replace(changed, is_cut=True),))
+    *named, said = tables.changes(replace(sheet, reports=(cut,)))
+    assert (len(named), said[8]) == (2, "还有更多记录没有列出")
     assert sheet.changed == ("2024-11",)
     # and to who may read no record it tells how many there are
     counted = sheet.without_records()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -12,14 +15,23 @@ from sqlalchemy.event import listen
 
 from domain.activity import ActivityHeld
 from domain.case import CaseAssessed, CaseIntaken
+from domain.erasure import ErasureApproved, ErasureGround, ErasureProposed
 from domain.fields import Quantity
-from domain.household import AssistanceAssigned, AssistanceChanged, HouseholdInfoUpdated
+from domain.household import (
+    AssistanceAssigned,
+    AssistanceChanged,
+    HouseholdInfoUpdated,
+    HouseholdRegistered,
+    Member,
+)
 from domain.indicators import Aggregation, Indicator, PeriodRule, Without
 from domain.kernel import UnknownRecord, stream_id
 from domain.ledger import NewEntry
 from domain.meeting import MeetingHeld
+from domain.merging import MergeApproved, MergeEnded, PersonMergeProposed
 from domain.visit import VisitRecorded
 from domain.vocabulary import Unit
+from domain.volunteer import VolunteerRegistered
 from projections.engine import ReadModels
 from projections.explaining import (
     Answer,
@@ -34,7 +46,7 @@ from projections.explaining import (
     tested,
     why_not,
 )
-from projections.indicators import alone
+from projections.indicators import IndicatorSet, alone, indicator_set
 from projections.periods import Period
 
 NOVEMBER = Period.of("2024-11")
@@ -50,12 +62,12 @@ class Asking:
 
     def why(
         self, row: Indicator, named: str, kind: str = "household", period: Period = NOVEMBER,
-        **when: Any,
+        of: IndicatorSet | None = None, **when: Any,
     ) -> Answer:
         self.read_models.advance(self.desk.ledger)
         with self.read_models.engine.connect() as connection:
             ask = Question(
-                connection, self.desk.ledger, STATION, alone(row), row, period, **when
+                connection, self.desk.ledger, STATION, of or alone(row), row, period, **when
             )
             if kind == "record":
                 return why_not(ask, about_record(ask, named))
@@ -248,3 +260,88 @@ def test_of_hundreds_of_stations_it_is_asked_in_portions_that_a_statement_holds(
         with pytest.raises(UnknownRecord):
             about_subject(ask, "household", "nobody", sees_all=True)
     assert 0 < max(bound) < LEAST_VARIABLES
+
+
+def erase(desk: Desk, name: str, at: datetime, **whom: str) -> None:
+    proposed = ErasureProposed(ground=ErasureGround.REQUEST, **whom)
+    desk.record(name, proposed, "2024-12-03", role="lead", now=at)
+    desk.record(name, ErasureApproved(), "2024-12-03", actor="b", role="reviewer", now=at)
+
+
+def test_of_who_was_erased_nothing_is_told_by_another_name(asking: Asking, desk: Desk) -> None:
+    def day(number: int) -> datetime:
+        return datetime(2025, 1, number, tzinfo=UTC)
+
+    desk.household("ha", "p1")
+    desk.household("hb", "p2", "p3")
+    desk.record("v1", visit("ha", persons=("p1",)), "2024-11-05")
+    desk.record("v2", visit("hb", persons=("p2",)), "2024-11-06")
+    merge = PersonMergeProposed(
+        merged="p1", merged_household="ha", survivor="p2", survivor_household="hb", reason="同一人"
+    )
+    entry = desk.record("persons", merge, "2024-12-02", now=day(1)).version
+    reviewer: dict[str, Any] = {"actor": "lead-1", "role": "reviewer"}
+    desk.record("persons", MergeApproved(entry=entry), "2024-12-02", now=day(2), **reviewer)
+    erase(desk, "e1", day(3), household="hb", person="p2")
+    persons = row("visit.distinct_persons", unit=Unit.PERSON)
+    for who, when in (("p2", None), ("p1", None), ("p1", day(1))):
+        with refused("told_of_nobody"):
+            asking.why(persons, who, "person", known_at=when)
+    ended = MergeEnded(entry=entry, reason="弄错了")
+    desk.record("persons", ended, "2024-12-04", now=day(4), **reviewer)
+    with refused("told_of_nobody"):
+        asking.why(persons, "p1", "person")
+    assert asking.why(persons, "p3", "person").verdict is Verdict.NOT_COUNTED
+    desk.record("w1", VolunteerRegistered(name="测试丙", phone="13700000000"), "2024-07-01")
+    volunteers = row("volunteer.registered", unit=Unit.PERSON)
+    assert asking.why(volunteers, "volunteer/w1", "record").verdict is Verdict.COUNTED
+    erase(desk, "e2", day(5), volunteer="w1")
+    for kind, who in (("volunteer", "w1"), ("record", "volunteer/w1"), ("record", "w1")):
+        with refused("told_of_nobody"):
+            asking.why(volunteers, who, kind)
+
+
+def test_an_id_answers_for_no_other_household_that_has_it_as_its_file_number(
+    asking: Asking, desk: Desk
+) -> None:
+    head = Member(person="q", name="测试丁", relation="head")
+    filed = HouseholdRegistered(community="东路社区", members=(head,), file_number="0012")
+    desk.record("filed", filed, "2024-07-01")
+    desk.record("filed", HouseholdInfoUpdated(fields=("care",)), "2024-11-04")
+    updated = row("household.updated", unit=Unit.HOUSEHOLD)
+    assert asking.why(updated, "0012").about.id == "filed"
+    desk.household("0012")
+    with refused("ambiguous_household") as refusal:
+        asking.why(updated, "0012")
+    assert "filed" in str(refusal.value)
+    own = asking.why(updated, "household/0012")
+    assert (own.about.id, own.amount) == ("0012", 0)
+    assert asking.why(updated, "filed").amount == 1
+
+
+def test_what_records_add_adds_up_to_the_figure(asking: Asking, desk: Desk) -> None:
+    # of a remainder, by the records of one household: the first that counts it adds 1
+    for day in (4, 5, 6):
+        desk.record("h1", HouseholdInfoUpdated(fields=("care",)), f"2024-11-0{day}")
+    chosen = indicator_set("lixia-2024")
+    for code in ("households_updated", "other_households"):
+        found = chosen.row(code)
+        assert found is not None
+        told_of = [
+            asking.why(found, f"household/h1/{entry}", "record", of=chosen) for entry in (2, 3, 4)
+        ]
+        assert [(a.verdict.value, a.amount) for a in told_of] == [
+            ("counted", 1), ("counted_already", 0), ("counted_already", 0),
+        ]
+    # of a mean of months, the mean of what was there
+    kept = row("household.kept", unit=Unit.HOUSEHOLD, aggregation=Aggregation.MONTHLY_MEAN)
+    assert asking.explained(kept, Period.of("2024-06..2024-09")).figure.value == Decimal("1.5")
+    assert asking.why(kept, "h1", period=Period.of("2024-06..2024-09")).amount == Fraction(3, 4)
+    # of households, each once, by whomever the visits name
+    for day in (4, 5, 6):
+        met = visit(persons_met=3, persons=("h1-1",))
+        desk.record(f"v{day}", met, f"2024-11-0{day}")
+    for measure in ("visit.distinct_households", "contact.households"):
+        assert asking.why(row(measure, unit=Unit.HOUSEHOLD), "h1-1", "person").amount == 1
+    times = row("visit.persons", aggregation=Aggregation.COUNT)
+    assert asking.explained(times).figure.value == asking.why(times, "h1").amount == 3

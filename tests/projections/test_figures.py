@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -27,7 +28,7 @@ from domain.resource import ResourceDelivered, ResourceLinked
 from domain.visit import VISIT, VisitRecorded
 from domain.vocabulary import Approximation
 from projections.engine import ReadModels
-from projections.figures import Figure, Period, evidence, figures
+from projections.figures import Figure, Period, divided, evidence, figures
 from projections.indicators import alone, check_indicators, indicator_set, indicator_set_codes
 
 NOVEMBER = Period.of_month("2024-11")
@@ -335,3 +336,9 @@ def test_what_a_visit_is_counted_by_is_what_was_true_on_its_day(desk: Desk, book
     assert [event.category for event in events] == ["dibao", None]
     assert desk.ledger.stream(STATION, "visit", "v1").state.category == "dibao"
     assert book.value("person_visits") == 3
+
+
+def test_figures_are_rounded_half_up_as_points_are() -> None:
+    assert (divided(501, 8), divided(-501, 8)) == (Decimal("62.63"), Decimal("-62.63"))
+    assert (divided(500, 4), divided(5, 2)) == (125, Decimal("2.50"))
+    assert str(divided(1, 2)) == "0.50"

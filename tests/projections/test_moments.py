@@ -56,7 +56,7 @@ from projections import looking_back, standing
 from projections.engine import ReadModels
 from projections.figures import Period, evidence, figures
 from projections.indicators import indicator_set
-from projections.late_entries import lateness
+from projections.late_entries import late_records, lateness
 from projections.looking_back import (
     STATUS,
     Page,
@@ -559,6 +559,29 @@ def test_a_late_entry_lands_in_the_month_it_is_about_and_is_marked(
         rows = {r.id: r for r in records_then(then, STATION, "visit", Page())}
     assert (rows["v1"].is_late, rows["v1"].days_late) == (late, days)
     assert not rows["v2"].is_late
+
+
+def test_late_behind_a_remainder_is_what_is_late_in_the_total_and_in_no_listed_part(
+    desk: Desk, read_models: ReadModels
+) -> None:
+    later = datetime(2024, 12, 9, tzinfo=UTC)
+    for name in ("h1", "h2", "h3"):
+        desk.household(name)
+        assigned = AssistanceAssigned(unit="u", category="dibao", covered=(f"{name}-1",))
+        if name == "h2":
+            desk.record(name, assigned, "2024-09-01")
+        when = datetime(2024, 11, 9, tzinfo=UTC) if name == "h3" else later
+        desk.record(name, HouseholdInfoUpdated(fields=("care",)), "2024-11-08", now=when)
+    read_models.advance(desk.ledger)
+    chosen = indicator_set("lixia-2024")
+    rest = next(row for row in chosen.indicators if row.code == "other_households")
+    with standing.summed(read_models, Moment()) as then:
+        asked = (then.connection, STATION, chosen, NOVEMBER)
+        counts = lateness(*asked)
+        named = late_records(then.connection, STATION, rest, chosen, NOVEMBER)
+    late = {code: counts[code].late for code in ("households_updated", rest.code)}
+    assert late == {"households_updated": 2, rest.code: 1}
+    assert [(r.stream, r.days_late) for r in named] == [(f"{STATION}/household/h1", 31)]
 
 
 def test_record_keeping_events_are_those_that_this_file_s_work_makes(

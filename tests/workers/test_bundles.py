@@ -313,6 +313,35 @@ def test_a_damaged_file_is_refused_or_named(write: Write, tmp_path: Path) -> Non
         assert not verdict.is_ok or content == same, place
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_member_is_named_however_it_is_packed(
+    write: Write, tmp_path: Path, packing: int
+) -> None:
+    whole, packed = members(write()), tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w", packing) as archive:
+        for name, content in whole.items():
+            archive.writestr(name, content)
+    assert faults(packed) == []
+    content = bytearray(packed.read_bytes())
+    with zipfile.ZipFile(packed) as archive:
+        info = archive.getinfo(EVENTS)
+    begin = info.header_offset + 30 + len(EVENTS)
+    for start in (0, 4, 9, info.compress_size // 2):
+        damaged = bytearray(content)
+        for at in range(begin + start, begin + start + 40):
+            damaged[at] ^= 0x5A
+        packed.write_bytes(damaged)
+        refused(packed, EVENTS)
+
+
+def test_a_line_that_is_no_json_is_named(write: Write) -> None:
+    file = write()
+    lines = members(file)[EVENTS].splitlines(keepends=True)
+    lines[41] = lines[41][:-3] + b"\n"
+    refused(rewritten(file, events__jsonl=b"".join(lines)), f"{EVENTS} 第 42 行 的 JSON 不合格式")
+    refused(rewritten(file, checkpoint=b"\xff\xfe"), f"{CHECKPOINT} 不是 UTF-8")
+
+
 def test_a_bomb_is_refused_before_it_is_unpacked(write: Write) -> None:
     refused(rewritten(write(), leaves=bytes(300 * 1024 * 1024)), "过大")
 
