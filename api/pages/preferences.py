@@ -33,7 +33,7 @@ def preference(name: str) -> str:
 
 @pages.app_context_processor
 def _chosen() -> dict[str, object]:
-    return {"choices": CHOICES, "chosen": {name: preference(name) for name in CHOICES}}
+    return {"choices": CHOICES, "prefers": {name: preference(name) for name in CHOICES}}
 
 
 @pages.route("/preferences", methods=["POST"])

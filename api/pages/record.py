@@ -91,8 +91,8 @@ QUEUED: Final = (
     "volunteer.service_recorded",
 )
 """What may wait on a phone for a signal: facts that only add, and that no later one overtakes."""
-REPEATED: Final = frozenset({"mode", "purpose", "contents", "workers", "minutes"})
-"""What is likely to be as it was the last time."""
+REPEATED: Final = frozenset({"mode", "purpose", "contents"})
+"""What is likely to be as it was the last time: not who came, nor for how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +193,9 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     given.close_up(asked)
     if others := alike(event, asked, given, about.household_id or id_of_form(form_context())):
         return _page(event, about, asked, given, others), 409
-    if event is VisitRecorded and given.first("outcome") != "met":
-        given.values["persons_met"] = ["0"]  # whoever was not met is nobody
+    is_untouched = given.first("persons_met") in {"", "1"} and not given.values.get("persons")
+    if event is VisitRecorded and given.first("outcome") != "met" and is_untouched:
+        given.values["persons_met"] = ["0"]  # what the form began with; anything else is refused
     file = None
     with SaidAtFields(given):
         file = file_of_form()  # refused before anything is recorded
@@ -319,7 +320,7 @@ def likely(
     values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}
     values |= {"members.0.relation": "head", "member.relation": "other"}
     values |= {one.name: one.choices[0][0] for one in asked if one.name == "unit" and one.choices}
-    values |= usual | _last_time(event, about) | request.args.to_dict()
+    values = usual | values | _last_time(event, about) | request.args.to_dict()
     for one in asked:
         if one.kind == "texts" and isinstance(said := values.get(one.name), list | tuple):
             values[one.name] = SEPARATOR.join(said)
@@ -349,10 +350,18 @@ def _page(
     return render_template(
         "pages/record_form.html", event=event, asked=asked, given=given, household=household,
         is_queued=event.topic in QUEUED, seen=about.household and seen_of(about.household),
+        back=_back(event, about), back_label=KIND_OF_TOPIC[event.topic].label,
         subject=about.subject, occurred=OCCURRED, today=today(), others=others, checked=CHECKED,
         form_labels=labels_of(asked, given), marks=MARK_LABELS,
         evidence_kinds=list(EvidenceKind) if may_attach(KIND_OF_TOPIC[event.topic].name) else [],
     )
+
+
+def _back(event: type[Event], about: About) -> str | None:
+    """The page of the record that a next step is about."""
+    if about.household is not None or not about.subject:
+        return None
+    return page_of(KIND_OF_TOPIC[event.topic].name, about.subject)
 
 
 def labels_of(asked: Sequence[FormField], given: Given) -> dict[str, str]:

@@ -107,8 +107,9 @@ def _unconfirmed(request_id: str, done: int, failed: list[Failed]) -> str:
     rows = _waiting(MOST_CONFIRMED)
     rows = rows_shown(rows, [_stream(row.volunteer) for row in rows])
     return render_template(
-        "pages/volunteers_unconfirmed.html", rows=rows, request_id=request_id, done=done,
-        failed=failed, may_confirm=allowed(caller().role, RECORD, NOUN), most=MOST_CONFIRMED,
+        "pages/volunteers_unconfirmed.html", rows=rows, is_all="all" in request.args,
+        request_id=request_id, done=done, failed=failed, most=MOST_CONFIRMED,
+        may_confirm=allowed(caller().role, RECORD, NOUN),
     )
 
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from werkzeug.datastructures import MultiDict
 
 from api.identity import RECORD as TO_RECORD
-from api.identity import allowed, caller, context, new_id
+from api.identity import allowed, caller, context, new_id, today
 from api.nouns import NOUNS
 from api.pages.fields import SEPARATOR, FormField
 from api.problems import MARK, NotAllowed
@@ -29,6 +29,7 @@ from api.recording import Noun, Statable
 from api.schemas import statement_schema
 from api.services import services
 from api.statements import statement_of
+from domain.identity_number import BadIdNumber, check_id_number
 from domain.kernel import Context, Event, Refused
 from domain.ledger import Instruction, KeyReused, Receipt
 from domain.record_keeping import Record
@@ -190,7 +191,7 @@ class SaidAtFields:
             case ValidationError():
                 self.given.errors = _said(error.messages_dict, self.asked)
             case Refused():
-                _refused(self.given, error)
+                _refused(self.given, error, self.asked)
             case _:
                 return False
         return True
@@ -203,13 +204,26 @@ def id_of_form(said: Context) -> str:
     return uuid5(NAMESPACE_URL, f"{said.station}/{said.actor}/{said.idempotency_key}").hex
 
 
-def _refused(given: Given, refusal: Refused) -> None:
+def _refused(given: Given, refusal: Refused, asked: Sequence[FormField]) -> None:
     """Say a refusal at its field; a form that was sent before gets an id anew."""
     given.refusal = refusal
+    if isinstance(refusal, BadIdNumber):
+        given.errors |= {
+            one.name: str(refusal) for one in questions_of(asked, given)
+            if one.name.rpartition(".")[2] == "id_number" and _is_wrong(given.first(one.name))
+        }
     if (name := FIELD_OF.get(refusal.code)) is not None:
         given.errors[name] = str(refusal)
     if isinstance(refusal, KeyReused):
         given.request_id = new_id()
+
+
+def _is_wrong(number: str) -> bool:
+    try:
+        check_id_number(number.strip(), today())
+    except BadIdNumber:
+        return bool(number.strip())
+    return False
 
 
 # ---- from what was typed to a body ----

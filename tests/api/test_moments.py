@@ -223,6 +223,8 @@ ANSWERS_OF_TODAY = {
     "checklist", "publication", "publications", "restatement", "differences",
     # what was asked as of a day and as known at a moment when it was run
     "evaluations", "bundles",
+    # a file of evidence, which is never changed
+    "file", "thumbnail",
 }
 
 

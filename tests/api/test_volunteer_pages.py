@@ -38,7 +38,7 @@ def minutes_of(api: Api) -> tuple[int, int]:
 def test_what_is_ticked_is_confirmed_once_and_of_the_rest_is_told_why_not(
     api: Api, browser: FlaskClient, volunteer: str
 ) -> None:
-    page = browser.get("/volunteers/unconfirmed")
+    page = browser.get("/volunteers/unconfirmed?all=1")
     form = form_of(page)
     assert form["service"] == [f"{volunteer}/{entry}" for entry in (2, 3, 4)]
     # given that somebody else confirms one of them meanwhile
@@ -59,13 +59,13 @@ def test_what_is_ticked_is_confirmed_once_and_of_the_rest_is_told_why_not(
     assert api.head() == head
     api.project()
     assert minutes_of(api) == (195, 105)
-    assert form_of(browser.get("/volunteers/unconfirmed"))["service"] == [f"{volunteer}/2"]
+    assert form_of(browser.get("/volunteers/unconfirmed?all=1"))["service"] == [f"{volunteer}/2"]
 
 
 def test_a_certificate_says_confirmed_minutes_and_that_they_have_changed_since(
     api: Api, browser: FlaskClient, volunteer: str
 ) -> None:
-    browser.post("/volunteers/confirm", data=form_of(browser.get("/volunteers/unconfirmed")))
+    browser.post("/volunteers/confirm", data=form_of(browser.get("/volunteers/unconfirmed?all=1")))
     page = browser.get(f"/volunteers/{volunteer}")
     assert "2024-11" in page.text
     [link] = re.findall(r'href="(/record/volunteer.certificate_issued[^"]+)"', page.text)
