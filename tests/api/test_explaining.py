@@ -189,6 +189,8 @@ def test_only_who_reads_cases_asks_why_and_the_asking_is_logged(
     assert "/records/" not in page
     assert november["kept"] not in page
     assert "social_worker-1" not in page
+    assert "录入</th>" not in page
+    assert "录入</th>" in api.get("/months/2024-11/figures/person_visits").text
     why_not(api, "person_visits", f"household={november['home']}")
     rows = api.get(f"access-log?household={november['home']}", role="reviewer").get_json()["items"]
     assert any(row["route"].endswith("/why-not") for row in rows)
