@@ -40,7 +40,7 @@ from domain.ledger import Instruction, Receipt
 from domain.record_keeping import AlreadyRegistered, Record, UnknownEntry
 from domain.vault import NOT_SHOWN
 from workers.evidence_cleaning import CleanFile, cleaned, thumbnail
-from workers.evidence_files import evidence_file, keep, opened_file, sealed_file
+from workers.evidence_files import keep, opened_file, sealed_file
 
 evidence_files = Blueprint(
     "evidence_files", __name__, url_prefix=f"/api/v1/{EVIDENCE.plural}", description=KIND.label
@@ -134,16 +134,14 @@ def attach(file: CleanFile, showing: Showing, said: Context) -> Receipt:
         byte_count=len(file.content), file=sealed.name, file_key=sealed.key,
         digest=file.digest, caption=showing.caption,
     )
-    identity, is_new = sealed.name[:32], keep(settings, sealed)
+    identity = sealed.name[:32]
+    keep(settings, sealed)  # first: an event whose file is not there shows nothing
     instruction = Instruction(KIND, identity, Record(statement=Statement(event, occurred)))
     try:
         receipt, _warnings = EVIDENCE.carry_out(instruction, said, {})
     except AlreadyRegistered as error:
         raise EvidenceTwice(id=identity) from error
-    except Refused:
-        if is_new:
-            evidence_file(settings, sealed.name).unlink(missing_ok=True)
-        raise
+    keep(settings, sealed)  # where it was taken away meanwhile as one that nothing names
     return receipt
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from datetime import timedelta
 from typing import Any
 
 import pikepdf
@@ -16,7 +17,7 @@ from api.edge import now
 from domain.evidence import MOST_BYTES
 from workers.backup import backup, restore
 from workers.evidence_cleaning import EvidenceTooLarge, cleaned
-from workers.evidence_files import evidence_file
+from workers.evidence_files import drop_unnamed, evidence_file
 from workers.settings import settings_for
 
 
@@ -175,6 +176,43 @@ def test_who_may_not_see_names_sees_no_photo_and_who_does_is_in_the_log(api: Api
              if r["action"] == "export"]
     assert (row["actor"], row["route"]) == ("supervisor-1", "/api/v1/evidence/<subject>/file")
     assert said["id"] in {subject["id"] for subject in row["subjects"]}
+
+
+def test_who_may_not_see_names_sees_no_sign_in_sheet_of_the_station_either(api: Api) -> None:
+    meeting = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
+    record = f"meeting/{api.recorded('meetings', meeting)['id']}"
+    path = f"evidence/{attached(api, record, said={'caption': '例会签到'}).get_json()['id']}"
+    for part in ("file", "thumbnail"):
+        refusal_of(api.get(f"{path}/{part}", role="reviewer"), 403, "evidence_closed")
+        assert api.get(f"{path}/{part}", role="supervisor").status_code == 200
+    # that there is one, and what it is called, is about the station's work
+    [entry] = api.get(path, role="reviewer").get_json()["entries"]
+    assert entry["data"]["caption"] == "例会签到"
+    assert "已隐去" in entry["data"]["file_key"]
+
+
+def test_a_file_that_no_event_names_is_gone_after_a_day(api: Api, visit: str) -> None:
+    kept = stored(api, attached(api, visit))  # which the read models do not know yet
+    unnamed = kept.parent.parent / "ff" / ("f" * 64)
+    unnamed.parent.mkdir()
+    unnamed.write_bytes(b"sealed")
+    half = kept.parent / ".half"
+    half.write_bytes(b"sea")
+    own = api.services
+
+    def dropped(days: int) -> int:
+        then = now() + timedelta(days=days)
+        return drop_unnamed(own.settings, own.ledger, own.read_models, then)
+
+    assert dropped(0) == 0
+    assert unnamed.exists()
+    assert dropped(2) == 2
+    assert kept.exists()
+    assert not unnamed.exists()
+    # and the read models know it as well
+    api.project()
+    assert dropped(2) == 0
+    assert kept.exists()
 
 
 def test_an_erased_person_s_photos_are_gone_from_the_disk_and_for_ever(
