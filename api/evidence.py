@@ -39,7 +39,8 @@ from domain.kernel import KINDS, Context, Refused, Statement, UnknownRecord
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import AlreadyRegistered, Record, UnknownEntry
 from domain.vault import NOT_SHOWN
-from workers.evidence_cleaning import CleanFile, cleaned, thumbnail
+from workers.evidence_apart import cleaned
+from workers.evidence_cleaning import CleanFile, thumbnail
 from workers.evidence_files import keep, opened_file, sealed_file
 
 evidence_files = Blueprint(
@@ -100,7 +101,10 @@ class Showing:
 @evidence_files.response(201, RecordedSchema)
 def attach_evidence(said: dict[str, Any]) -> Response:
     """给一条记录添加照片、签到表或其他材料；拍摄地点、时间、设备等信息会去掉。"""
-    receipt = attach(cleaned(read_upload(said.pop("file"))), Showing(**said), context())
+    upload, who = said.pop("file"), context()
+    showing = Showing(**said)
+    _shown_by(showing, who.station)  # refused before anything is opened
+    receipt = attach(cleaned(read_upload(upload)), showing, who)
     told = receipt_data(receipt) | {"warnings": []}
     answer = make_response(reading().said_back(told, receipt.stream), 201)
     answer.headers["ETag"] = f'"{receipt.version}"'

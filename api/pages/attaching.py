@@ -23,7 +23,8 @@ from domain.kernel import KINDS, Entry, UnknownRecord
 from domain.ledger import Receipt
 from domain.vault import NOT_SHOWN
 from projections.evidence import EvidenceRow, evidence_of
-from workers.evidence_cleaning import CleanFile, cleaned
+from workers.evidence_apart import cleaned
+from workers.evidence_cleaning import CleanFile
 
 CAMERA, FOLDER, KIND, CAPTION, STEP = (
     "evidence_photo", "evidence_file", "evidence_kind", "evidence_caption", "step",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import resource
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +18,8 @@ from werkzeug.test import TestResponse
 from api.edge import now
 from domain.evidence import MOST_BYTES
 from workers.backup import backup, restore
-from workers.evidence_cleaning import EvidenceTooLarge, cleaned
+from workers.evidence_apart import cleaned
+from workers.evidence_cleaning import EvidenceTooLarge, EvidenceUnreadable
 from workers.evidence_files import drop_unnamed, evidence_file
 from workers.settings import settings_for
 
@@ -127,12 +130,82 @@ def test_what_is_no_clean_photo_is_refused_and_nothing_kept(
     assert not (api.services.settings.home / "evidence").exists()
 
 
-def test_a_file_that_is_too_large_in_bytes_or_pixels_is_refused_unread() -> None:
+def a_bomb(megabytes: int) -> bytes:
+    """A PDF with an object stream that unpacks to a thousand times its size."""
+    packed = zlib.compressobj(9)
+    held = packed.compress(b"2 0 <</Type/Catalog/Pages<</Type/Pages/Kids[]/Count 0>>>>")
+    held += b"".join(packed.compress(b" " * (1 << 20)) for _ in range(megabytes)) + packed.flush()
+    head = (b"%%PDF-1.5\n1 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n"
+            % len(held))
+    table = head + held + b"\nendstream endobj\n"
+    where = b"".join((b"\0\0\0\0\0\0", b"\1\0\0\0\x09\0", b"\2\0\0\0\1\0"))
+    return table + (
+        b"3 0 obj\n<</Type/XRef/Size 3/W[1 4 1]/Root 2 0 R/Length %d>>stream\n%s\nendstream endobj\n"
+        b"startxref\n%d\n%%%%EOF" % (len(where), where, len(table))
+    )
+
+
+def test_a_file_that_is_or_unpacks_too_large_is_refused_and_harms_nobody() -> None:
     vast = io.BytesIO()
-    Image.new("1", (10_000, 7_000)).save(vast, "PNG")
-    for content in (b"\xff\xd8\xff" + b"\0" * MOST_BYTES, vast.getvalue()):
-        with pytest.raises(EvidenceTooLarge):
+    Image.new("P", (7_740, 7_740)).save(vast, "PNG")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for content in (b"\xff\xd8\xff" + b"\0" * MOST_BYTES, vast.getvalue(), a_bomb(300)):
+        with pytest.raises((EvidenceTooLarge, EvidenceUnreadable)):
             cleaned(content)
+    assert cleaned(a_bomb(1)).content.startswith(b"%PDF-")  # which is not refused for its form
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+
+
+PHOTO, PACKED = pikepdf.Name.DCTDecode, pikepdf.Name.FlateDecode
+
+
+def a_paper_with(photo: bytes, *packing: pikepdf.Name) -> bytes:
+    """A paper with a packed photo, and everything that a click or a reader may set off."""
+    out = io.BytesIO()
+    with pikepdf.new() as paper:
+        paper.add_blank_page()
+        script = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="Secret-Script")
+        file = pikepdf.Dictionary(F=paper.make_stream(b"Secret-File"))
+        opens = pikepdf.Dictionary(S=pikepdf.Name.Launch, F=pikepdf.Dictionary(EF=file))
+        mark = pikepdf.Dictionary(Title="Secret-Title", A=script)
+        paper.Root.Outlines = pikepdf.Dictionary(First=paper.make_indirect(mark))
+        paper.Root.StructTreeRoot = pikepdf.Dictionary(K=pikepdf.Dictionary(Alt="Secret-Text"))
+        letter = pikepdf.Dictionary(A=paper.make_stream(b"500 0 d0 0 0 9 9 re f"))
+        held = paper.make_stream(
+            photo, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=1200, Height=800,
+            ColorSpace=pikepdf.Name.DeviceRGB, BitsPerComponent=8, Filter=pikepdf.Array(packing),
+        )
+        held.DecodeParms = pikepdf.Array([None] * (len(packing) - 1) + [{"/ColorTransform": 1}])
+        paper.pages[0].Resources = pikepdf.Dictionary(
+            XObject=pikepdf.Dictionary(Im0=held), Letters=letter,
+            Within=pikepdf.Dictionary(A=opens),
+        )
+        paper.save(out, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("packing", [(PHOTO,), (PACKED, PHOTO)])
+def test_a_photo_in_a_paper_is_cleaned_however_it_is_packed(packing: Any) -> None:
+    photo = a_photo() + b"Secret-Trailer"
+    packed = zlib.compress(photo) if PACKED in packing else photo
+    clean = cleaned(a_paper_with(packed, *packing)).content
+    with pikepdf.open(io.BytesIO(clean)) as paper:
+        own = paper.pages[0].Resources
+        held = own.XObject.Im0.read_raw_bytes()
+        assert pikepdf.PdfImage(own.XObject.Im0).as_pil_image().size == (1200, 800)
+        assert own.XObject.Im0.DecodeParms.ColorTransform == 1
+        assert own.Letters.A.read_bytes().startswith(b"500 0 d0")
+        told = held + b"".join(part.unparse(resolved=True) for part in paper.objects)
+    for text in (b"Camera-Maker", b"at-home", b"Secret", b"/JavaScript", b"/Launch", b"/EF"):
+        assert text not in told
+
+
+@pytest.mark.parametrize("packing", [
+    (pikepdf.Name.JPXDecode,), (pikepdf.Name.ASCIIHexDecode, PHOTO), (PACKED, PACKED, PHOTO),
+])
+def test_a_photo_in_a_paper_that_cannot_be_looked_into_is_refused(packing: Any) -> None:
+    with pytest.raises(EvidenceUnreadable):
+        cleaned(a_paper_with(a_photo(), *packing))
 
 
 def test_a_photo_is_of_a_record_that_is_there_and_takes_it_once(api: Api, visit: str) -> None:
@@ -147,7 +220,8 @@ def test_a_photo_is_of_a_record_that_is_there_and_takes_it_once(api: Api, visit:
 
 def test_whoever_may_not_record_the_record_may_not_attach_to_it(api: Api, visit: str) -> None:
     refusal_of(attached(api, visit, role="volunteer_coordinator"), 403, "not_allowed")
-    refusal_of(attached(api, visit, role="reviewer"), 403, "not_allowed")
+    # nothing is opened of what he sent, either
+    refusal_of(attached(api, visit, b"%PDF-broken", role="reviewer"), 403, "not_allowed")
 
 
 def test_only_what_a_photo_is_called_can_be_corrected(api: Api, visit: str) -> None:
