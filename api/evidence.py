@@ -33,9 +33,11 @@ from domain.evidence import (
     EvidenceAttached,
     EvidenceKind,
     MediaType,
+    NotEvidenced,
     evidence_for,
+    owner_shown,
 )
-from domain.kernel import KINDS, Context, Refused, Statement, UnknownRecord
+from domain.kernel import KINDS, Context, Entry, Refused, Statement, Stream, UnknownRecord
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import AlreadyRegistered, Record, UnknownEntry
 from domain.vault import NOT_SHOWN
@@ -54,6 +56,13 @@ class EvidenceTwice(
     detail="这份文件已经添加在这条记录上（佐证材料 {id}）；如果已作废，请在它的页面恢复。",
 ):
     """One file of a record is one piece of evidence."""
+
+
+class EvidenceOfVoided(
+    Refused, code="evidence_of_voided", status=409, title="该记录已作废",
+    detail="第 {entry} 条记录已经作废，不能添加佐证材料；如作废有误，请先恢复该条。",
+):
+    """What does not count needs nothing that shows it."""
 
 
 class EvidenceClosed(
@@ -130,17 +139,20 @@ def attach(file: CleanFile, showing: Showing, said: Context) -> Receipt:
     :raises NotAllowed: for who may not record what it shows.
     :raises EvidenceTwice: where it was attached before.
     """
-    occurred = _shown_by(showing, said.station).occurred
-    settings, record = services().settings, f"{said.station}/{showing.record}"
-    sealed = sealed_file(services().ledger.vault.keys, record, file.content)
+    stream, entry = _shown_by(showing, said.station)
+    settings, keys = services().settings, services().ledger.vault.keys
+    sealed = sealed_file(keys, stream.id, owner_shown(stream, showing.step), file.content)
     event = EvidenceAttached(
         record=showing.record, step=showing.step, kind=showing.kind, media_type=file.media_type,
         byte_count=len(file.content), file=sealed.name, file_key=sealed.key,
         digest=file.digest, caption=showing.caption,
     )
     identity = sealed.name[:32]
+    if entry.is_voided and services().ledger.stream(said.station, KIND.name, identity) is None:
+        raise EvidenceOfVoided(entry=showing.step)
     keep(settings, sealed)  # first: an event whose file is not there shows nothing
-    instruction = Instruction(KIND, identity, Record(statement=Statement(event, occurred)))
+    command = Record(statement=Statement(event, entry.statement.occurred))
+    instruction = Instruction(KIND, identity, command)
     try:
         receipt, _warnings = EVIDENCE.carry_out(instruction, said, {})
     except AlreadyRegistered as error:
@@ -149,18 +161,29 @@ def attach(file: CleanFile, showing: Showing, said: Context) -> Receipt:
     return receipt
 
 
-def _shown_by(showing: Showing, station: str) -> Statement:
+def _shown_by(showing: Showing, station: str) -> tuple[Stream[Any], Entry]:
     """What a file shows, as it stands now."""
     kind, _, subject = showing.record.partition("/")
-    if evidence_for(kind) and not may_attach(kind):
-        raise NotAllowed(role=caller().role.label, verb=f"evidence {kind}")
+    if evidence_for(kind):
+        refuse_unless_attached_by(kind)
     stream = services().ledger.stream(station, kind, subject) if kind in KINDS else None
     if stream is None:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label if kind in KINDS else kind)
+    if not evidence_for(kind):
+        raise NotEvidenced(kind=KINDS[kind].label)
     entry = stream.entries.get(showing.step)
     if entry is None:
         raise UnknownEntry(kind=KINDS[kind].label, id=subject, entry=showing.step)
-    return entry.statement
+    return stream, entry
+
+
+def refuse_unless_attached_by(kind: str) -> None:
+    """Refuse a caller who may not attach to records of a kind.
+
+    :raises NotAllowed: where that is so.
+    """
+    if not may_attach(kind):
+        raise NotAllowed(role=caller().role.label, verb=f"evidence {kind}")
 
 
 # ---- seeing ----

@@ -105,6 +105,12 @@ def evidence_of(
     return [EvidenceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
+def streams_of_record(connection: Connection, station: str, record: str) -> Sequence[str]:
+    """The evidence that a record has, or had."""
+    is_of = (evidence.c.station == station) & (evidence.c.record == record)
+    return connection.execute(select(evidence.c.stream).where(is_of)).scalars().all()
+
+
 def files_of_owners(connection: Connection, owners: Collection[str]) -> list[str]:
     """The files that the keys of some owners open."""
     found: list[str] = []

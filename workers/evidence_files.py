@@ -1,7 +1,7 @@
 """Where are the files that evidence consists of, and how are they sealed and opened?
 
 In a folder of the home that the API and the workers share, each under the SHA-256 of its
-sealed bytes. The key of a file follows from its contents and record by the keyring's own
+sealed bytes. The key of a file follows from its contents and record and owner by the keyring's own
 secret, so that the same upload sent again is the same file; it is kept nowhere but in the
 event, sealed. A key seals one text only, so that its nonce need not be random.
 """
@@ -58,9 +58,10 @@ class SealedFile:
     content: bytes
 
 
-def sealed_file(keys: Keys, record: str, content: bytes) -> SealedFile:
-    """A file's contents sealed for a record, ``station/kind/id``."""
-    key = keys.fingerprint(b"\x1f".join((_PLACE, record.encode(), content)))
+def sealed_file(keys: Keys, record: str, owner: str, content: bytes) -> SealedFile:
+    """A file's contents sealed for a record, named like its stream, and whom it is about."""
+    place = (_PLACE, record.encode(), owner.encode())
+    key = keys.fingerprint(b"\x1f".join((*place, content)))
     box = AESGCM(bytes.fromhex(key)).encrypt(bytes(NONCE_BYTES), content, _PLACE)
     return SealedFile(hashlib.sha256(box).hexdigest(), key, box)
 

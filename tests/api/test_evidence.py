@@ -238,6 +238,46 @@ def test_only_what_a_photo_is_called_can_be_corrected(api: Api, visit: str) -> N
     assert api.get(f"evidence/{said['id']}/file").status_code == 200
 
 
+def test_a_record_with_a_photo_is_not_corrected_to_be_another_household_s(
+    api: Api, visit: str, household: str
+) -> None:
+    said = attached(api, visit).get_json()
+    own = f"evidence/{said['id']}/entries/1"
+    other = api.household(members=[{"person": "p9", "name": "另一人", "relation": "head"}])
+
+    def corrected(household: str, version: int) -> TestResponse:
+        body = VISIT | {"household": household, "reason": "户选错了"}
+        match = {"If-Match": f'"{version}"'}
+        return api.call("PUT", f"visits/{visit.partition('/')[2]}/entries/1/recorded", body, headers=match)
+
+    # whether the read models know the photo or not
+    for _ in range(2):
+        refusal = refusal_of(corrected(other, 1), 409, "evidence_moved")
+        assert said["id"] in refusal["detail"]
+        api.project()
+    # nothing is in the way of other corrections, nor of this one without the photo
+    note = VISIT | {"household": household, "note": "补记", "reason": "漏了"}
+    path = f"visits/{visit.partition('/')[2]}/entries/1/recorded"
+    assert api.call("PUT", path, note, headers={"If-Match": '"1"'}).status_code == 201
+    gone = api.call("DELETE", own, {"reason": "户选错了"}, headers={"If-Match": '"1"'})
+    assert gone.status_code == 201, gone.text
+    assert corrected(other, 2).status_code == 201
+    # the old one stays the first household's; the same photo, added anew, is the other's
+    again = {"If-Match": '"2"'}
+    refusal_of(api.post(f"{own}/reinstatement", {"reason": "看错"}, headers=again), 409, "evidence_of_other")
+    anew = attached(api, visit).get_json()
+    assert (anew["data"]["household"], said["data"]["household"]) == (other, household)
+    assert api.get(f"evidence/{anew['id']}/file").status_code == 200
+
+
+def test_a_voided_record_takes_no_photo(api: Api, visit: str) -> None:
+    path = f"visits/{visit.partition('/')[2]}/entries/1"
+    gone = api.call("DELETE", path, {"reason": "没有去"}, headers={"If-Match": '"1"'})
+    assert gone.status_code == 201, gone.text
+    refusal_of(attached(api, visit), 409, "evidence_of_voided")
+    assert not (api.services.settings.home / "evidence").exists()
+
+
 # ---- who sees it, and for how long ----
 
 
