@@ -398,6 +398,18 @@ def test_a_photo_comes_with_the_quick_form_and_stands_on_the_record_s_page(
     assert browser.get(f"/api/v1/evidence/{row['id']}/thumbnail").mimetype == "image/jpeg"
 
 
+def test_a_photo_of_who_may_not_attach_is_refused_before_anything_is_recorded(api: Api) -> None:
+    browser, path = api.browser("supervisor"), "/record/supervision.received"
+    said = {"occurred_on": "2024-11-05", "supervisor": "外聘督导", "kind": "group", "mode": "on_site"}
+    form, head = form_of(browser.get(path), **said), api.head()
+    photo = {"evidence_photo": (io.BytesIO(a_photo()), "IMG.jpg")}
+    assert browser.post(path, data=form | photo).status_code == 403
+    assert api.head() == head
+    done = browser.post(path, data=form)
+    assert done.status_code == 303, done.text
+    assert api.head() == head + 1
+
+
 def test_a_photo_is_added_to_a_record_and_what_it_is_called_corrected(api: Api, visit: str) -> None:
     browser = api.browser("social_worker")
     form = form_of(browser.get(f"/records/{visit}/evidence"))
