@@ -33,14 +33,17 @@ from domain.evidence import (
     EvidenceAttached,
     EvidenceKind,
     MediaType,
+    NotEvidenced,
     evidence_for,
+    owner_shown,
 )
-from domain.kernel import KINDS, Context, Refused, Statement, UnknownRecord
+from domain.kernel import KINDS, Context, Entry, Refused, Statement, Stream, UnknownRecord
 from domain.ledger import Instruction, Receipt
 from domain.record_keeping import AlreadyRegistered, Record, UnknownEntry
 from domain.vault import NOT_SHOWN
-from workers.evidence_cleaning import CleanFile, cleaned, thumbnail
-from workers.evidence_files import evidence_file, keep, opened_file, sealed_file
+from workers.evidence_apart import cleaned
+from workers.evidence_cleaning import CleanFile, thumbnail
+from workers.evidence_files import keep, opened_file, sealed_file
 
 evidence_files = Blueprint(
     "evidence_files", __name__, url_prefix=f"/api/v1/{EVIDENCE.plural}", description=KIND.label
@@ -53,6 +56,13 @@ class EvidenceTwice(
     detail="这份文件已经添加在这条记录上（佐证材料 {id}）；如果已作废，请在它的页面恢复。",
 ):
     """One file of a record is one piece of evidence."""
+
+
+class EvidenceOfVoided(
+    Refused, code="evidence_of_voided", status=409, title="该记录已作废",
+    detail="第 {entry} 条记录已经作废，不能添加佐证材料；如作废有误，请先恢复该条。",
+):
+    """What does not count needs nothing that shows it."""
 
 
 class EvidenceClosed(
@@ -100,7 +110,10 @@ class Showing:
 @evidence_files.response(201, RecordedSchema)
 def attach_evidence(said: dict[str, Any]) -> Response:
     """给一条记录添加照片、签到表或其他材料；拍摄地点、时间、设备等信息会去掉。"""
-    receipt = attach(cleaned(read_upload(said.pop("file"))), Showing(**said), context())
+    upload, who = said.pop("file"), context()
+    showing = Showing(**said)
+    _shown_by(showing, who.station)  # refused before anything is opened
+    receipt = attach(cleaned(read_upload(upload)), showing, who)
     told = receipt_data(receipt) | {"warnings": []}
     answer = make_response(reading().said_back(told, receipt.stream), 201)
     answer.headers["ETag"] = f'"{receipt.version}"'
@@ -126,39 +139,51 @@ def attach(file: CleanFile, showing: Showing, said: Context) -> Receipt:
     :raises NotAllowed: for who may not record what it shows.
     :raises EvidenceTwice: where it was attached before.
     """
-    occurred = _shown_by(showing, said.station).occurred
-    settings, record = services().settings, f"{said.station}/{showing.record}"
-    sealed = sealed_file(services().ledger.vault.keys, record, file.content)
+    stream, entry = _shown_by(showing, said.station)
+    settings, keys = services().settings, services().ledger.vault.keys
+    sealed = sealed_file(keys, stream.id, owner_shown(stream, showing.step), file.content)
     event = EvidenceAttached(
         record=showing.record, step=showing.step, kind=showing.kind, media_type=file.media_type,
         byte_count=len(file.content), file=sealed.name, file_key=sealed.key,
         digest=file.digest, caption=showing.caption,
     )
-    identity, is_new = sealed.name[:32], keep(settings, sealed)
-    instruction = Instruction(KIND, identity, Record(statement=Statement(event, occurred)))
+    identity = sealed.name[:32]
+    if entry.is_voided and services().ledger.stream(said.station, KIND.name, identity) is None:
+        raise EvidenceOfVoided(entry=showing.step)
+    keep(settings, sealed)  # first: an event whose file is not there shows nothing
+    command = Record(statement=Statement(event, entry.statement.occurred))
+    instruction = Instruction(KIND, identity, command)
     try:
         receipt, _warnings = EVIDENCE.carry_out(instruction, said, {})
     except AlreadyRegistered as error:
         raise EvidenceTwice(id=identity) from error
-    except Refused:
-        if is_new:
-            evidence_file(settings, sealed.name).unlink(missing_ok=True)
-        raise
+    keep(settings, sealed)  # where it was taken away meanwhile as one that nothing names
     return receipt
 
 
-def _shown_by(showing: Showing, station: str) -> Statement:
+def _shown_by(showing: Showing, station: str) -> tuple[Stream[Any], Entry]:
     """What a file shows, as it stands now."""
     kind, _, subject = showing.record.partition("/")
-    if evidence_for(kind) and not may_attach(kind):
-        raise NotAllowed(role=caller().role.label, verb=f"evidence {kind}")
+    if evidence_for(kind):
+        refuse_unless_attached_by(kind)
     stream = services().ledger.stream(station, kind, subject) if kind in KINDS else None
     if stream is None:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label if kind in KINDS else kind)
+    if not evidence_for(kind):
+        raise NotEvidenced(kind=KINDS[kind].label)
     entry = stream.entries.get(showing.step)
     if entry is None:
         raise UnknownEntry(kind=KINDS[kind].label, id=subject, entry=showing.step)
-    return entry.statement
+    return stream, entry
+
+
+def refuse_unless_attached_by(kind: str) -> None:
+    """Refuse a caller who may not attach to records of a kind.
+
+    :raises NotAllowed: where that is so.
+    """
+    if not may_attach(kind):
+        raise NotAllowed(role=caller().role.label, verb=f"evidence {kind}")
 
 
 # ---- seeing ----

@@ -28,6 +28,7 @@ from api.answers import (
 from api.audit_rows import AuditRowSchema, audit_row
 from api.bodies import Blueprint
 from api.duplicates import registration_warnings
+from api.evidenced import refuse_to_move
 from api.identity import (
     ANY_STATION,
     READ_CASES,
@@ -240,6 +241,7 @@ class Noun:
         )
         if self.before is not None:
             self.before(instruction, said)
+        refuse_to_move(instruction, said)
         receipt = services().ledger.execute(instruction, said)
         services().wakeups.wake()
         warnings = _warnings(receipt.recorded)

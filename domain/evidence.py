@@ -94,6 +94,21 @@ class NotEvidenced(
     """Evidence shows what a station did; a correction or a report needs none of its own."""
 
 
+class EvidenceMoved(
+    Refused, code="evidence_moved", status=409, title="所附的材料属于另一户",
+    detail="第 {entry} 条记录附有佐证材料（{evidence}），更正后它将是另一户或另一人的；"
+    "请先作废所附的材料，更正后重新添加。",
+):
+    """A photo goes when the household goes that it was attached for, and with no other."""
+
+
+class EvidenceOfOther(
+    Refused, code="evidence_of_other", status=409, title="材料属于另一户",
+    detail="这份材料所附的记录已更正为另一户或另一人的，不能恢复；请在该记录上重新添加。",
+):
+    """A record was corrected after the evidence had been voided."""
+
+
 def evidence_for(kind: str) -> bool:
     """Whether records of a kind take evidence."""
     return kind in EVIDENCED
@@ -108,11 +123,20 @@ def decide(statement: Statement, _before: Event | None, related: Related) -> Eve
     if entry is None:
         label = KINDS[stream_kind(stream.id)].label
         raise UnknownEntry(kind=label, id=stream_subject(stream.id), entry=event.step)
-    owner = owner_of(entry.statement.event, stream.id, stream.opening)
-    about = {stream_kind(owner): stream_subject(owner)}
+    return about(event, owner_shown(stream, event.step))
+
+
+def owner_shown(stream: Stream[object], step: int) -> str:
+    """Whom an entry of a record is about, and so the evidence of it."""
+    return owner_of(stream.entries[step].statement.event, stream.id, stream.opening)
+
+
+def about(event: EvidenceAttached, owner: str) -> EvidenceAttached:
+    """The evidence as that of an owner; a record's own is nobody's else."""
+    named = {stream_kind(owner): stream_subject(owner)}
     return msgspec.structs.replace(
-        event, household=about.get("household"), person=about.get("person"),
-        volunteer=about.get("volunteer"),
+        event, household=named.get("household"), person=named.get("person"),
+        volunteer=named.get("volunteer"),
     )
 
 

@@ -34,7 +34,10 @@ OF_THE_STATION: Final = frozenset({
     "month", "report", "meeting", "training_delivered", "training_received", "supervision",
     "project", "project_review", "competition", "task_book", "brand", "indicator",
 })
-"""Kinds of records whose texts are about the station's work: a report is for everybody."""
+"""Kinds of records whose texts are about the station's work: a report is for everybody.
+
+Their photos and sign-in sheets are not: those show and name who was there.
+"""
 UNREADABLE: Final = "（密钥缺失）"
 """Shown where a key is lost: its keyring was restored from a copy older than the log."""
 NOT_SHOWN: Final = "（不显示）"
@@ -270,7 +273,8 @@ class Vault:
             opened = AESGCM(key.secret).decrypt(nonce, sealed, place).decode()
         except (InvalidTag, ValueError):  # altered, or cut off
             raise TamperedTextError(f"{stream}@{version} {mark}") from None
-        if to_show and self.hides_names and stream_kind(owner) not in OF_THE_STATION:
+        is_told = mark != FILE_KEY and stream_kind(owner) in OF_THE_STATION
+        if to_show and self.hides_names and not is_told:
             return HIDDEN.format(tag=self.keys.fingerprint(opened.encode())[:6])
         return NOT_SHOWN if to_show and mark == FILE_KEY else opened
 

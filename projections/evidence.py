@@ -105,6 +105,12 @@ def evidence_of(
     return [EvidenceRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
+def streams_of_record(connection: Connection, station: str, record: str) -> Sequence[str]:
+    """The evidence that a record has, or had."""
+    is_of = (evidence.c.station == station) & (evidence.c.record == record)
+    return connection.execute(select(evidence.c.stream).where(is_of)).scalars().all()
+
+
 def files_of_owners(connection: Connection, owners: Collection[str]) -> list[str]:
     """The files that the keys of some owners open."""
     found: list[str] = []
@@ -115,3 +121,12 @@ def files_of_owners(connection: Connection, owners: Collection[str]) -> list[str
         chosen = evidence.c.station.in_(stations) & evidence.c.owner.in_(chunk)
         found += connection.execute(select(evidence.c.file).where(chosen)).scalars()
     return found
+
+
+def unknown_files(connection: Connection, files: Collection[str]) -> set[str]:
+    """Those of some files that no evidence is known to consist of."""
+    names, left = sorted(files), set(files)
+    for start in range(0, len(names), CHUNK):
+        is_one = evidence.c.file.in_(names[start : start + CHUNK])
+        left.difference_update(connection.execute(select(evidence.c.file).where(is_one)).scalars())
+    return left

@@ -1,19 +1,17 @@
 """What is an uploaded file, by its contents, and what is left of it without metadata?
 
 A picture is decoded, turned as its camera was held, and written anew, so that place, time
-and device do not come along. A PDF loses its particulars, scripts, embedded files and
-comments' authors; what its annotations show is drawn into the page first.
+and device do not come along; a PDF is cleaned by ``workers/evidence_papers.py``. Files that
+somebody sent are cleaned in a process of their own (``workers/evidence_apart.py``).
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-import pikepdf
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from domain.evidence import MOST_BYTES, MediaType
@@ -22,16 +20,15 @@ from domain.kernel import Refused
 LONGEST_EDGE: Final = 2560
 """Pixels: a sheet of paper stays readable."""
 MOST_PIXELS: Final = 60_000_000
+"""Of a JPEG, which is read at the half, a quarter or an eighth of its size."""
+MOST_PIXELS_WHOLE: Final = 16_000_000
+"""Of any other picture, which is read as large as it is."""
 MOST_PAGES: Final = 100
 THUMBNAIL_EDGE: Final = 320
 QUALITY: Final = 85
 _BEGINS_WITH: Final = {
     b"\xff\xd8\xff": MediaType.JPEG, b"\x89PNG\r\n\x1a\n": MediaType.PNG, b"%PDF-": MediaType.PDF,
 }
-_OF_DOCUMENT: Final = (
-    "/Metadata", "/PieceInfo", "/OpenAction", "/AA", "/Names", "/AcroForm", "/AF", "/Collection",
-)
-_OF_OBJECT: Final = ("/Metadata", "/PieceInfo", "/AA", "/LastModified", "/Thumb", "/Annots", "/AF")
 
 
 class EvidenceEmpty(
@@ -42,15 +39,17 @@ class EvidenceEmpty(
 
 class EvidenceTooLarge(
     Refused, code="evidence_too_large", status=413, title="文件太大",
-    detail="文件太大：最多 {most}，照片最多 {pixels} 万像素，PDF 最多 {pages} 页。",
+    detail="文件太大：最多 {most}，JPEG 照片最多 {pixels} 万像素，PNG 图片最多 {whole} 万像素，"
+    "PDF 最多 {pages} 页，其中的图片也不能过大。",
 ):
     """A file that would fill the disk or the memory."""
 
 
-def _too_large() -> EvidenceTooLarge:
+def too_large() -> EvidenceTooLarge:
     """Every limit is said: which one was passed does not help more."""
     return EvidenceTooLarge(
-        most=f"{MOST_BYTES >> 20} MB", pixels=MOST_PIXELS // 10_000, pages=MOST_PAGES
+        most=f"{MOST_BYTES >> 20} MB", pixels=MOST_PIXELS // 10_000,
+        whole=MOST_PIXELS_WHOLE // 10_000, pages=MOST_PAGES,
     )
 
 
@@ -64,7 +63,8 @@ class EvidenceType(
 
 class EvidenceUnreadable(
     Refused, code="evidence_unreadable", title="文件读不出来",
-    detail="文件已损坏、不完整或有密码，无法去除其中的拍摄地点等信息；请重新拍照或另存后再试。",
+    detail="文件已损坏、不完整、有密码，或含有无法检查的图片，无法去除其中的拍摄地点等信息；"
+    "请重新拍照或另存后再试。",
 ):
     """What cannot be cleaned is not kept."""
 
@@ -82,31 +82,32 @@ class CleanFile:
         return hashlib.sha256(self.content).hexdigest()
 
 
-def cleaned(content: bytes) -> CleanFile:
-    """An uploaded file without metadata.
+def media_type_of(content: bytes) -> MediaType:
+    """What an uploaded file is, by its first bytes; the rest is not looked at.
 
     :raises EvidenceEmpty: for no bytes.
-    :raises EvidenceTooLarge: for too many bytes, pixels or pages.
+    :raises EvidenceTooLarge: for too many bytes.
     :raises EvidenceType: for what is neither JPEG, PNG nor PDF.
-    :raises EvidenceUnreadable: for what is damaged or encrypted.
     """
     if not content:
         raise EvidenceEmpty
     if len(content) > MOST_BYTES:
-        raise _too_large()
+        raise too_large()
     media_type = next((t for b, t in _BEGINS_WITH.items() if content.startswith(b)), None)
     if media_type is None:
         raise EvidenceType
-    clean = _pdf(content) if media_type is MediaType.PDF else _picture(content, media_type)
-    if len(clean) > MOST_BYTES:
-        raise _too_large()
-    return CleanFile(media_type, clean)
+    return media_type
 
 
 # ---- pictures ----
 
 
-def _picture(content: bytes, media_type: MediaType) -> bytes:
+def clean_picture(content: bytes, media_type: MediaType) -> bytes:
+    """A picture written anew, at most as large as is read on a screen.
+
+    :raises EvidenceTooLarge: for too many pixels.
+    :raises EvidenceUnreadable: for what is damaged.
+    """
     picture = _opened(content)
     picture.thumbnail((LONGEST_EDGE, LONGEST_EDGE))
     out = io.BytesIO()
@@ -132,68 +133,15 @@ def _opened(content: bytes) -> Image.Image:
     """A picture upright, in plain colours, with nothing beside its pixels."""
     try:
         with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as found:
-            if found.width * found.height > MOST_PIXELS:
-                raise _too_large()
+            most = MOST_PIXELS if found.format == "JPEG" else MOST_PIXELS_WHOLE
+            if found.width * found.height > most:
+                raise too_large()
             found.draft("RGB", (LONGEST_EDGE, LONGEST_EDGE))
             upright = ImageOps.exif_transpose(found)
             plain = upright.convert("RGBA" if upright.has_transparency_data else "RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise _too_large() from error
+        raise too_large() from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise EvidenceUnreadable from error
     plain.info.clear()
     return plain
-
-
-# ---- papers ----
-
-
-def _pdf(content: bytes) -> bytes:
-    out = io.BytesIO()
-    try:
-        with pikepdf.open(io.BytesIO(content)) as paper:
-            if paper.is_encrypted:
-                raise EvidenceUnreadable
-            if len(paper.pages) > MOST_PAGES:
-                raise _too_large()
-            paper.flatten_annotations()
-            _strip(paper)
-            paper.save(out, deterministic_id=True)
-    except pikepdf.PdfError as error:
-        raise EvidenceUnreadable from error
-    return out.getvalue()
-
-
-def _strip(paper: pikepdf.Pdf) -> None:
-    """Leave what the pages show, and nothing about who made it, when and with what."""
-    if "/Info" in paper.trailer:
-        del paper.trailer.Info
-    _without(paper.Root, _OF_DOCUMENT)
-    for part in paper.objects:
-        if isinstance(part, pikepdf.Stream | pikepdf.Dictionary):
-            _without(part, _OF_OBJECT)
-        if isinstance(part, pikepdf.Stream) and part.get("/Filter") == pikepdf.Name.DCTDecode:
-            told = b"".join(_segments(part.read_raw_bytes()))
-            part.write(told, filter=pikepdf.Name.DCTDecode)
-
-
-def _without(part: pikepdf.Object, names: tuple[str, ...]) -> None:
-    for name in names:
-        if name in part:
-            del part[name]
-
-
-def _segments(jpeg: bytes) -> Iterator[bytes]:
-    """A JPEG's segments (ITU T.81 B.1) but for those in which cameras and programs write.
-
-    APP0 (JFIF) and APP14 (Adobe) say how to read the colours, and stay.
-    """
-    yield jpeg[:2]
-    at = 2
-    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
-        marker, length = jpeg[at + 1], int.from_bytes(jpeg[at + 2 : at + 4])
-        is_told = (0xE1 <= marker <= 0xEF and marker != 0xEE) or marker == 0xFE
-        if not is_told:
-            yield jpeg[at : at + 2 + length]
-        at += 2 + length
-    yield jpeg[at:]

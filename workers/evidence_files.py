@@ -1,7 +1,7 @@
 """Where are the files that evidence consists of, and how are they sealed and opened?
 
 In a folder of the home that the API and the workers share, each under the SHA-256 of its
-sealed bytes. The key of a file follows from its contents and record by the keyring's own
+sealed bytes. The key of a file follows from its contents and record and owner by the keyring's own
 secret, so that the same upload sent again is the same file; it is kept nowhere but in the
 event, sealed. A key seals one text only, so that its nonce need not be random.
 """
@@ -11,22 +11,27 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from domain.evidence import EvidenceAttached
 from domain.kernel import Refused
+from domain.ledger import Ledger
 from domain.vault import NONCE_BYTES, Keys
 from projections.engine import ReadModels
-from projections.evidence import files_of_owners
+from projections.evidence import files_of_owners, unknown_files
 from workers.settings import Settings
 
 FOLDER: Final = "evidence"
+UNNAMED_FOR: Final = timedelta(days=1)
+"""How long a file may wait for its event: longer than anybody tries again to record it."""
 _PLACE: Final = b"taizhang evidence 1"
 
 
@@ -53,9 +58,10 @@ class SealedFile:
     content: bytes
 
 
-def sealed_file(keys: Keys, record: str, content: bytes) -> SealedFile:
-    """A file's contents sealed for a record, ``station/kind/id``."""
-    key = keys.fingerprint(b"\x1f".join((_PLACE, record.encode(), content)))
+def sealed_file(keys: Keys, record: str, owner: str, content: bytes) -> SealedFile:
+    """A file's contents sealed for a record, named like its stream, and whom it is about."""
+    place = (_PLACE, record.encode(), owner.encode())
+    key = keys.fingerprint(b"\x1f".join((*place, content)))
     box = AESGCM(bytes.fromhex(key)).encrypt(bytes(NONCE_BYTES), content, _PLACE)
     return SealedFile(hashlib.sha256(box).hexdigest(), key, box)
 
@@ -81,11 +87,12 @@ def evidence_file(settings: Settings, name: str) -> Path:
     return settings.home.absolute() / FOLDER / name[:2] / name
 
 
-def keep(settings: Settings, file: SealedFile) -> bool:
-    """Write a file, whole and on the disk when this returns; false where it was there already."""
+def keep(settings: Settings, file: SealedFile) -> None:
+    """Have a file there, whole and on the disk when this returns."""
     target = evidence_file(settings, file.name)
-    if target.exists():
-        return False
+    with suppress(FileNotFoundError):
+        os.utime(target)  # it waits for its event anew
+        return
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
     try:
@@ -97,7 +104,6 @@ def keep(settings: Settings, file: SealedFile) -> bool:
     finally:
         with suppress(FileNotFoundError):
             Path(name).unlink()
-    return True
 
 
 def drop_of_owners(
@@ -111,3 +117,31 @@ def drop_of_owners(
         names = files_of_owners(connection, sorted(owners))
     for name in names:
         evidence_file(settings, name).unlink(missing_ok=True)
+
+
+def drop_unnamed(
+    settings: Settings, ledger: Ledger, read_models: ReadModels, now: datetime
+) -> int:
+    """Take away files that no event names after a day: what they were sent for was refused.
+
+    The read models say which those may be, and the log itself that they are: read models
+    may be behind, or made anew at the moment. Answers how many were taken away.
+    """
+    before = (now - UNNAMED_FOR).timestamp()
+    old = {file.name: file for file in _waiting(settings, before)}
+    with read_models.engine.connect() as connection:
+        left = unknown_files(connection, old)
+    if left:
+        named = (e.event.file for e in ledger.recorded() if isinstance(e.event, EvidenceAttached))
+        left = left.difference(named)
+    for name in left:
+        old[name].unlink(missing_ok=True)
+    return len(left)
+
+
+def _waiting(settings: Settings, before: float) -> Iterator[Path]:
+    """The files last sent before an instant, those as well that were not written whole."""
+    for file in (settings.home.absolute() / FOLDER).glob("*/*"):
+        with suppress(FileNotFoundError):
+            if file.stat().st_mtime < before:
+                yield file

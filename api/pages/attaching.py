@@ -10,12 +10,11 @@ from msgspec.structs import replace
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.bodies import takes_files
-from api.evidence import Showing, attach, may_attach, read_upload
-from api.identity import READ_CASES, action, caller, may, new_id
+from api.evidence import Showing, attach, read_upload, refuse_unless_attached_by
+from api.identity import READ_CASES, action, may, new_id
 from api.pages.views import pages
 from api.pages.writing import Given, SaidAtFields, form_context, posted
 from api.personal import rows_shown
-from api.problems import NotAllowed
 from api.queries import one_station
 from api.services import services
 from domain.evidence import EvidenceKind, MediaType
@@ -23,7 +22,8 @@ from domain.kernel import KINDS, Entry, UnknownRecord
 from domain.ledger import Receipt
 from domain.vault import NOT_SHOWN
 from projections.evidence import EvidenceRow, evidence_of
-from workers.evidence_cleaning import CleanFile, cleaned
+from workers.evidence_apart import cleaned
+from workers.evidence_cleaning import CleanFile
 
 CAMERA, FOLDER, KIND, CAPTION, STEP = (
     "evidence_photo", "evidence_file", "evidence_kind", "evidence_caption", "step",
@@ -64,14 +64,16 @@ def evidence_shown(kind: str, subject: str) -> list[Shown]:
 # ---- with the form of something else ----
 
 
-def file_of_form(*, is_required: bool = False) -> CleanFile | None:
-    """The file that a form brought, clean; ``None`` where none was chosen.
+def file_of_form(kind: str, *, is_required: bool = False) -> CleanFile | None:
+    """The file that a form brought for a record of a kind, clean; ``None`` where none was chosen.
 
+    :raises NotAllowed: where the caller may not attach to such records.
     :raises Refused: for one that cannot be kept.
     """
     for name in (CAMERA, FOLDER):
         upload = request.files.get(name)
         if upload is not None and upload.filename:
+            refuse_unless_attached_by(kind)
             return cleaned(read_upload(upload))
     return cleaned(b"") if is_required else None
 
@@ -107,7 +109,7 @@ def evidence_form(kind: str, subject: str) -> BaseResponse | tuple[str, int]:
     _entries(kind, subject)
     given = posted()
     with SaidAtFields(given):
-        file = file_of_form(is_required=True)
+        file = file_of_form(kind, is_required=True)
         assert file is not None
         step = request.form.get(STEP, 1, type=int)
         done = attach_of_form(file, f"{kind}/{subject}", step)
@@ -129,8 +131,7 @@ def _entries(kind: str, subject: str) -> Sequence[Entry]:
     stream = services().ledger.stream(one_station(), kind, subject) if kind in KINDS else None
     if stream is None:
         raise UnknownRecord(id=subject, kind=label)
-    if not may_attach(kind):
-        raise NotAllowed(role=caller().role.label, verb=f"evidence {kind}")
+    refuse_unless_attached_by(kind)
     return list(stream.active())
 
 

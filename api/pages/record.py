@@ -182,7 +182,8 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """
     event = _event(topic)
     if (earlier := recorded_before(topic)) is not None:
-        if (again := file_of_form()) is not None:  # perhaps it was not attached then
+        again = file_of_form(KIND_OF_TOPIC[topic].name)
+        if again is not None:  # perhaps it was not attached then
             attach_of_form(again, earlier.stream.partition("/")[2], earlier.version)
         return _recorded(request.form.get("household"), earlier, has_warning=False)
     about = _about(request.form)
@@ -198,7 +199,7 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
         given.values["persons_met"] = ["0"]  # what the form began with; anything else is refused
     file = None
     with SaidAtFields(given):
-        file = file_of_form()  # refused before anything is recorded
+        file = file_of_form(KIND_OF_TOPIC[topic].name)  # refused before anything is recorded
     if given.refusal is not None:
         return _page(event, about, asked, given), given.status
     done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import resource
+import zlib
+from datetime import timedelta
 from typing import Any
 
 import pikepdf
@@ -15,8 +18,9 @@ from werkzeug.test import TestResponse
 from api.edge import now
 from domain.evidence import MOST_BYTES
 from workers.backup import backup, restore
-from workers.evidence_cleaning import EvidenceTooLarge, cleaned
-from workers.evidence_files import evidence_file
+from workers.evidence_apart import cleaned
+from workers.evidence_cleaning import EvidenceTooLarge, EvidenceUnreadable
+from workers.evidence_files import drop_unnamed, evidence_file
 from workers.settings import settings_for
 
 
@@ -126,12 +130,82 @@ def test_what_is_no_clean_photo_is_refused_and_nothing_kept(
     assert not (api.services.settings.home / "evidence").exists()
 
 
-def test_a_file_that_is_too_large_in_bytes_or_pixels_is_refused_unread() -> None:
+def a_bomb(megabytes: int) -> bytes:
+    """A PDF with an object stream that unpacks to a thousand times its size."""
+    packed = zlib.compressobj(9)
+    held = packed.compress(b"2 0 <</Type/Catalog/Pages<</Type/Pages/Kids[]/Count 0>>>>")
+    held += b"".join(packed.compress(b" " * (1 << 20)) for _ in range(megabytes)) + packed.flush()
+    head = (b"%%PDF-1.5\n1 0 obj\n<</Type/ObjStm/N 1/First 4/Filter/FlateDecode/Length %d>>stream\n"
+            % len(held))
+    table = head + held + b"\nendstream endobj\n"
+    where = b"".join((b"\0\0\0\0\0\0", b"\1\0\0\0\x09\0", b"\2\0\0\0\1\0"))
+    return table + (
+        b"3 0 obj\n<</Type/XRef/Size 3/W[1 4 1]/Root 2 0 R/Length %d>>stream\n%s\nendstream endobj\n"
+        b"startxref\n%d\n%%%%EOF" % (len(where), where, len(table))
+    )
+
+
+def test_a_file_that_is_or_unpacks_too_large_is_refused_and_harms_nobody() -> None:
     vast = io.BytesIO()
-    Image.new("1", (10_000, 7_000)).save(vast, "PNG")
-    for content in (b"\xff\xd8\xff" + b"\0" * MOST_BYTES, vast.getvalue()):
-        with pytest.raises(EvidenceTooLarge):
+    Image.new("P", (7_740, 7_740)).save(vast, "PNG")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for content in (b"\xff\xd8\xff" + b"\0" * MOST_BYTES, vast.getvalue(), a_bomb(300)):
+        with pytest.raises((EvidenceTooLarge, EvidenceUnreadable)):
             cleaned(content)
+    assert cleaned(a_bomb(1)).content.startswith(b"%PDF-")  # which is not refused for its form
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+
+
+PHOTO, PACKED = pikepdf.Name.DCTDecode, pikepdf.Name.FlateDecode
+
+
+def a_paper_with(photo: bytes, *packing: pikepdf.Name) -> bytes:
+    """A paper with a packed photo, and everything that a click or a reader may set off."""
+    out = io.BytesIO()
+    with pikepdf.new() as paper:
+        paper.add_blank_page()
+        script = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="Secret-Script")
+        file = pikepdf.Dictionary(F=paper.make_stream(b"Secret-File"))
+        opens = pikepdf.Dictionary(S=pikepdf.Name.Launch, F=pikepdf.Dictionary(EF=file))
+        mark = pikepdf.Dictionary(Title="Secret-Title", A=script)
+        paper.Root.Outlines = pikepdf.Dictionary(First=paper.make_indirect(mark))
+        paper.Root.StructTreeRoot = pikepdf.Dictionary(K=pikepdf.Dictionary(Alt="Secret-Text"))
+        letter = pikepdf.Dictionary(A=paper.make_stream(b"500 0 d0 0 0 9 9 re f"))
+        held = paper.make_stream(
+            photo, Type=pikepdf.Name.XObject, Subtype=pikepdf.Name.Image, Width=1200, Height=800,
+            ColorSpace=pikepdf.Name.DeviceRGB, BitsPerComponent=8, Filter=pikepdf.Array(packing),
+        )
+        held.DecodeParms = pikepdf.Array([None] * (len(packing) - 1) + [{"/ColorTransform": 1}])
+        paper.pages[0].Resources = pikepdf.Dictionary(
+            XObject=pikepdf.Dictionary(Im0=held), Letters=letter,
+            Within=pikepdf.Dictionary(A=opens),
+        )
+        paper.save(out, stream_decode_level=pikepdf.StreamDecodeLevel.none)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("packing", [(PHOTO,), (PACKED, PHOTO)])
+def test_a_photo_in_a_paper_is_cleaned_however_it_is_packed(packing: Any) -> None:
+    photo = a_photo() + b"Secret-Trailer"
+    packed = zlib.compress(photo) if PACKED in packing else photo
+    clean = cleaned(a_paper_with(packed, *packing)).content
+    with pikepdf.open(io.BytesIO(clean)) as paper:
+        own = paper.pages[0].Resources
+        held = own.XObject.Im0.read_raw_bytes()
+        assert pikepdf.PdfImage(own.XObject.Im0).as_pil_image().size == (1200, 800)
+        assert own.XObject.Im0.DecodeParms.ColorTransform == 1
+        assert own.Letters.A.read_bytes().startswith(b"500 0 d0")
+        told = held + b"".join(part.unparse(resolved=True) for part in paper.objects)
+    for text in (b"Camera-Maker", b"at-home", b"Secret", b"/JavaScript", b"/Launch", b"/EF"):
+        assert text not in told
+
+
+@pytest.mark.parametrize("packing", [
+    (pikepdf.Name.JPXDecode,), (pikepdf.Name.ASCIIHexDecode, PHOTO), (PACKED, PACKED, PHOTO),
+])
+def test_a_photo_in_a_paper_that_cannot_be_looked_into_is_refused(packing: Any) -> None:
+    with pytest.raises(EvidenceUnreadable):
+        cleaned(a_paper_with(a_photo(), *packing))
 
 
 def test_a_photo_is_of_a_record_that_is_there_and_takes_it_once(api: Api, visit: str) -> None:
@@ -146,7 +220,8 @@ def test_a_photo_is_of_a_record_that_is_there_and_takes_it_once(api: Api, visit:
 
 def test_whoever_may_not_record_the_record_may_not_attach_to_it(api: Api, visit: str) -> None:
     refusal_of(attached(api, visit, role="volunteer_coordinator"), 403, "not_allowed")
-    refusal_of(attached(api, visit, role="reviewer"), 403, "not_allowed")
+    # nothing is opened of what he sent, either
+    refusal_of(attached(api, visit, b"%PDF-broken", role="reviewer"), 403, "not_allowed")
 
 
 def test_only_what_a_photo_is_called_can_be_corrected(api: Api, visit: str) -> None:
@@ -163,6 +238,46 @@ def test_only_what_a_photo_is_called_can_be_corrected(api: Api, visit: str) -> N
     assert api.get(f"evidence/{said['id']}/file").status_code == 200
 
 
+def test_a_record_with_a_photo_is_not_corrected_to_be_another_household_s(
+    api: Api, visit: str, household: str
+) -> None:
+    said = attached(api, visit).get_json()
+    own = f"evidence/{said['id']}/entries/1"
+    other = api.household(members=[{"person": "p9", "name": "另一人", "relation": "head"}])
+
+    def corrected(household: str, version: int) -> TestResponse:
+        body = VISIT | {"household": household, "reason": "户选错了"}
+        match = {"If-Match": f'"{version}"'}
+        return api.call("PUT", f"visits/{visit.partition('/')[2]}/entries/1/recorded", body, headers=match)
+
+    # whether the read models know the photo or not
+    for _ in range(2):
+        refusal = refusal_of(corrected(other, 1), 409, "evidence_moved")
+        assert said["id"] in refusal["detail"]
+        api.project()
+    # nothing is in the way of other corrections, nor of this one without the photo
+    note = VISIT | {"household": household, "note": "补记", "reason": "漏了"}
+    path = f"visits/{visit.partition('/')[2]}/entries/1/recorded"
+    assert api.call("PUT", path, note, headers={"If-Match": '"1"'}).status_code == 201
+    gone = api.call("DELETE", own, {"reason": "户选错了"}, headers={"If-Match": '"1"'})
+    assert gone.status_code == 201, gone.text
+    assert corrected(other, 2).status_code == 201
+    # the old one stays the first household's; the same photo, added anew, is the other's
+    again = {"If-Match": '"2"'}
+    refusal_of(api.post(f"{own}/reinstatement", {"reason": "看错"}, headers=again), 409, "evidence_of_other")
+    anew = attached(api, visit).get_json()
+    assert (anew["data"]["household"], said["data"]["household"]) == (other, household)
+    assert api.get(f"evidence/{anew['id']}/file").status_code == 200
+
+
+def test_a_voided_record_takes_no_photo(api: Api, visit: str) -> None:
+    path = f"visits/{visit.partition('/')[2]}/entries/1"
+    gone = api.call("DELETE", path, {"reason": "没有去"}, headers={"If-Match": '"1"'})
+    assert gone.status_code == 201, gone.text
+    refusal_of(attached(api, visit), 409, "evidence_of_voided")
+    assert not (api.services.settings.home / "evidence").exists()
+
+
 # ---- who sees it, and for how long ----
 
 
@@ -175,6 +290,43 @@ def test_who_may_not_see_names_sees_no_photo_and_who_does_is_in_the_log(api: Api
              if r["action"] == "export"]
     assert (row["actor"], row["route"]) == ("supervisor-1", "/api/v1/evidence/<subject>/file")
     assert said["id"] in {subject["id"] for subject in row["subjects"]}
+
+
+def test_who_may_not_see_names_sees_no_sign_in_sheet_of_the_station_either(api: Api) -> None:
+    meeting = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
+    record = f"meeting/{api.recorded('meetings', meeting)['id']}"
+    path = f"evidence/{attached(api, record, said={'caption': '例会签到'}).get_json()['id']}"
+    for part in ("file", "thumbnail"):
+        refusal_of(api.get(f"{path}/{part}", role="reviewer"), 403, "evidence_closed")
+        assert api.get(f"{path}/{part}", role="supervisor").status_code == 200
+    # that there is one, and what it is called, is about the station's work
+    [entry] = api.get(path, role="reviewer").get_json()["entries"]
+    assert entry["data"]["caption"] == "例会签到"
+    assert "已隐去" in entry["data"]["file_key"]
+
+
+def test_a_file_that_no_event_names_is_gone_after_a_day(api: Api, visit: str) -> None:
+    kept = stored(api, attached(api, visit))  # which the read models do not know yet
+    unnamed = kept.parent.parent / "ff" / ("f" * 64)
+    unnamed.parent.mkdir()
+    unnamed.write_bytes(b"sealed")
+    half = kept.parent / ".half"
+    half.write_bytes(b"sea")
+    own = api.services
+
+    def dropped(days: int) -> int:
+        then = now() + timedelta(days=days)
+        return drop_unnamed(own.settings, own.ledger, own.read_models, then)
+
+    assert dropped(0) == 0
+    assert unnamed.exists()
+    assert dropped(2) == 2
+    assert kept.exists()
+    assert not unnamed.exists()
+    # and the read models know it as well
+    api.project()
+    assert dropped(2) == 0
+    assert kept.exists()
 
 
 def test_an_erased_person_s_photos_are_gone_from_the_disk_and_for_ever(
@@ -244,6 +396,18 @@ def test_a_photo_comes_with_the_quick_form_and_stands_on_the_record_s_page(
     assert f"/api/v1/evidence/{row['id']}/thumbnail" in page.text
     assert "照片：入户" in page.text
     assert browser.get(f"/api/v1/evidence/{row['id']}/thumbnail").mimetype == "image/jpeg"
+
+
+def test_a_photo_of_who_may_not_attach_is_refused_before_anything_is_recorded(api: Api) -> None:
+    browser, path = api.browser("supervisor"), "/record/supervision.received"
+    said = {"occurred_on": "2024-11-05", "supervisor": "外聘督导", "kind": "group", "mode": "on_site"}
+    form, head = form_of(browser.get(path), **said), api.head()
+    photo = {"evidence_photo": (io.BytesIO(a_photo()), "IMG.jpg")}
+    assert browser.post(path, data=form | photo).status_code == 403
+    assert api.head() == head
+    done = browser.post(path, data=form)
+    assert done.status_code == 303, done.text
+    assert api.head() == head + 1
 
 
 def test_a_photo_is_added_to_a_record_and_what_it_is_called_corrected(api: Api, visit: str) -> None:

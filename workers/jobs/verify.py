@@ -1,7 +1,8 @@
 """When is the whole log verified? Once a day; every hour while there is an alarm.
 
 The sealer looks at the last tile only. A change further back is found here, kept beside
-the log and shown as the alarm, so that nobody has to think of ``taizhang verify``.
+the log and shown as the alarm, so that nobody has to think of ``taizhang verify``. Files
+that no event of the log names are taken away on the same occasion.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import structlog
 
 from domain.checkpoint import signer_of
 from workers import runtime, verdicts
+from workers.evidence_files import drop_unnamed
 from workers.runtime import Runtime
 from workers.sealing import SealBrokenError
 from workers.settings import BadSettingError
@@ -26,8 +28,15 @@ log = structlog.get_logger(__name__)
 
 
 def verify() -> None:
-    """Verify the log where that is due, and keep what was found."""
+    """Verify the log where that is due, and leave no file of evidence that it does not name."""
     here, now = runtime.current(), datetime.now(UTC)  # noqa: TID251 - a job is an edge
+    _verify_where_due(here, now)
+    if count := drop_unnamed(here.settings, here.ledger, here.read_models, now):
+        log.info("files of evidence that nothing names are gone", count=count)
+
+
+def _verify_where_due(here: Runtime, now: datetime) -> None:
+    """Verify the log, and keep what was found."""
     home = here.settings.home
     last = verdicts.read(home, VERIFICATION)
     is_due = last is None or last.alarm is not None or now - last.at >= EVERY
