@@ -30,6 +30,8 @@ from workers.evidence_papers import clean_paper
 AT_ONCE: Final = 2
 MEMORY_BYTES: Final = 512 << 20
 SECONDS: Final = 20
+WAIT_SECONDS: Final = 10
+"""How long a file waits for its turn; a thread of the web process waits with it."""
 CLEAN, TOO_LARGE, UNREADABLE = 0, 3, 4
 """Exit codes of the process."""
 
@@ -41,7 +43,7 @@ class EvidenceBusy(
     Refused, code="evidence_busy", status=503, title="正在处理其他文件",
     detail="正在处理其他人添加的文件，这份还没有添加；请稍后再试。",
 ):
-    """Nobody waits longer for his turn than a file may take."""
+    """Nobody waits for long: the pages of others need the threads, too."""
 
 
 def cleaned(content: bytes) -> CleanFile:
@@ -54,7 +56,7 @@ def cleaned(content: bytes) -> CleanFile:
     :raises EvidenceBusy: where others had their files cleaned all the while.
     """
     media_type = media_type_of(content)
-    if not _places.acquire(timeout=SECONDS):
+    if not _places.acquire(timeout=WAIT_SECONDS):
         raise EvidenceBusy
     try:
         clean = _sent_to_child(content)

@@ -134,14 +134,20 @@ def drop_unnamed(
     if left:
         named = (e.event.file for e in ledger.recorded() if isinstance(e.event, EvidenceAttached))
         left = left.difference(named)
-    for name in left:
-        old[name].unlink(missing_ok=True)
-    return len(left)
+    gone = [old[name] for name in left if _is_waiting(old[name], before)]  # and not sent again
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return len(gone)
 
 
 def _waiting(settings: Settings, before: float) -> Iterator[Path]:
     """The files last sent before an instant, those as well that were not written whole."""
-    for file in (settings.home.absolute() / FOLDER).glob("*/*"):
-        with suppress(FileNotFoundError):
-            if file.stat().st_mtime < before:
-                yield file
+    files = (settings.home.absolute() / FOLDER).glob("*/*")
+    return (file for file in files if _is_waiting(file, before))
+
+
+def _is_waiting(file: Path, before: float) -> bool:
+    try:
+        return file.stat().st_mtime < before
+    except FileNotFoundError:  # taken away meanwhile
+        return False
