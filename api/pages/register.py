@@ -46,7 +46,7 @@ LISTED: Final = (
     "meeting",
 )
 """What the register lists: households as they stand, and records of these kinds."""
-ROWS: Final = 25
+ROWS: Final = 22
 """Rows on a page: up to sixteen columns in about 30 KB."""
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

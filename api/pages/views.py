@@ -44,7 +44,7 @@ from workers.published_documents import published_by
 from workers.reports import fillings
 
 pages = Blueprint("pages", __name__, template_folder="templates")
-PAGE: Final = 36
+PAGE: Final = 40
 """Rows on a page: about 30 KB of HTML, for a slow network."""
 
 
