@@ -9,8 +9,6 @@ the same checkpoint gives the same bytes.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -54,6 +52,7 @@ from workers.runtime import sealer_of
 from workers.seals import Sealed, Seals
 from workers.settings import Settings
 from workers.verifying import verify_log
+from workers.whole_files import whole
 
 PAGE: Final = 2_000
 TIME: Final = (1980, 1, 1, 0, 0, 0)
@@ -195,18 +194,9 @@ def write_bundle(
         raise LogAltered(position=fault.position, problem=fault.detail)
     if asked.cycle is not None:
         _refuse_uncovered(ledger, asked.station, asked.cycle, sealed.position)
-    with tempfile.NamedTemporaryFile(dir=target.absolute().parent, delete=False) as file:
-        try:
-            with zipfile.ZipFile(file, "w") as archive:
-                writing = _Writing(archive, asked, Prover(seals, sealed))
-                manifest = writing.write(ledger, signer, progress)
-            file.flush()
-            os.fsync(file.fileno())
-        except BaseException:
-            Path(file.name).unlink()
-            raise
-    Path(file.name).replace(target)
-    return manifest
+    with whole(target) as file, zipfile.ZipFile(file, "w") as archive:
+        writing = _Writing(archive, asked, Prover(seals, sealed))
+        return writing.write(ledger, signer, progress)
 
 
 def _refuse_uncovered(ledger: Ledger, station: str, cycle: str, position: int) -> None:

@@ -11,8 +11,6 @@ the run's.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -35,6 +33,7 @@ from projections.moments import KnownAt, Moment, bounded, parse_known_at, positi
 from projections.standing import summed
 from workers.kept_files import drop_oldest
 from workers.settings import Settings
+from workers.whole_files import whole
 
 MOST_KEPT: Final = 2_000
 """How many sheets are kept at most, of all stations together."""
@@ -219,11 +218,8 @@ def keep(settings: Settings, identity: str, sheet: ScoreSheet) -> None:
     file = _file(settings, sheet.station, identity)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     drop_oldest(file.parent, MOST_KEPT - 1)
-    with tempfile.NamedTemporaryFile("wb", dir=file.parent, delete=False) as target:
+    with whole(file) as target:
         target.write(msgspec.json.encode(_Kept(msgspec.Raw(sheet.by_the_log()), sheet.projected)))
-        target.flush()
-        os.fsync(target.fileno())
-    Path(target.name).replace(file)
 
 
 def _file(settings: Settings, station: str, identity: str) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from domain.vault import NONCE_BYTES, Keys
 from projections.engine import ReadModels
 from projections.evidence import files_of_owners, unknown_files
 from workers.settings import Settings
+from workers.whole_files import whole
 
 FOLDER: Final = "evidence"
 UNNAMED_FOR: Final = timedelta(days=1)
@@ -94,16 +94,8 @@ def keep(settings: Settings, file: SealedFile) -> None:
         os.utime(target)  # it waits for its event anew
         return
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(file.content)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(name).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+    with whole(target) as out:
+        out.write(file.content)
 
 
 def drop_of_owners(

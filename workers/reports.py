@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from projections.figures import Figure
 from projections.moments import instant_of
 from projections.monthly_report import NUMERALS, MonthlyReport
 from workers.monthly_template import write_template
+from workers.whole_files import whole
 
 TEMPLATE_NAME = "monthly-report.docx"
 
@@ -74,9 +74,8 @@ def fill_document(document: DocxTemplate, filled: dict[str, Any]) -> None:
 def save_whole(document: Any, target: Path) -> None:
     """Save a document under its name once all of it is written."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".docx", delete=False) as part:
+    with whole(target) as part:
         document.save(part)
-    Path(part.name).replace(target)
 
 
 def stamp(document: Any, text: str) -> None:

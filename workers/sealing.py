@@ -9,8 +9,6 @@ verification of the whole log found (``workers/verdicts.py``).
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +24,7 @@ from domain.tiles import HEIGHT, WIDTH, hashes_in, node_from, tile_of
 from workers import verdicts
 from workers.seals import FullTile, Sealed, Seals, levels_of
 from workers.verdicts import SEALING, VERIFICATION, Kept
+from workers.whole_files import whole
 
 MOST: Final = 64 * 1024
 """How many events one checkpoint takes in at most: what is held in memory, and written at once."""
@@ -288,11 +287,8 @@ class Sealer:
         """Keep the newest checkpoint outside the database, whole or not at all."""
         newest = self._seals.newest()
         assert newest is not None
-        with tempfile.NamedTemporaryFile("wb", dir=self._noted.parent, delete=False) as target:
+        with whole(self._noted) as target:
             target.write(newest.note.encode())
-            target.flush()
-            os.fsync(target.fileno())
-        Path(target.name).replace(self._noted)
 
 
 def _refuse_unless_equal(

@@ -6,13 +6,13 @@ asked how the service is reads these, and so does no work that grows with the lo
 
 from __future__ import annotations
 
-import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
+
+from workers.whole_files import whole
 
 SEALING: Final = "sealing-verdict.json"
 VERIFICATION: Final = "verification-verdict.json"
@@ -45,8 +45,5 @@ def read(folder: Path, name: str) -> Kept | None:
 def keep(folder: Path, name: str, found: Kept) -> None:
     """Keep what was found, whole or not at all."""
     said = found.alarm and found.alarm[:MOST_CHARACTERS]
-    with tempfile.NamedTemporaryFile("wb", dir=folder, delete=False) as target:
+    with whole(folder / name) as target:
         target.write(msgspec.json.encode(Kept(found.at, said)))
-        target.flush()
-        os.fsync(target.fileno())
-    Path(target.name).replace(folder / name)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, Protocol
 
 import msgspec
+
+from workers.whole_files import whole
 
 FORMAT: Final = "taizhang-backup/1"
 MANIFEST: Final = "manifest.json"
@@ -103,17 +103,11 @@ class Archive:
 @contextmanager
 def new_archive(target: Path) -> Iterator[Archive]:
     """A backup that stands under its name once it is whole and on the disk, or not at all."""
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:  # made for this user alone
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle:
-                yield Archive(bundle)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+    with (
+        whole(target) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=3) as bundle,
+    ):
+        yield Archive(bundle)
 
 
 @contextmanager

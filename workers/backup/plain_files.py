@@ -6,17 +6,15 @@ The latter are sealed, each under the hash of its bytes.
 from __future__ import annotations
 
 import errno
-import os
 import re
-import tempfile
 import zipfile
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Final
 
 from workers.backup.archive import CHUNK_BYTES, Archive, BadBackupError, Member, copied
 from workers.evidence_files import FOLDER as EVIDENCE_FOLDER
+from workers.whole_files import whole
 
 FOLDER: Final = "templates"
 """In the home: the station's own templates, and the copies that published reports filled."""
@@ -92,17 +90,5 @@ def copy_in(members: Sequence[Member], home: Path, bundle: zipfile.ZipFile) -> N
         target = home / member.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not target.exists():
-            _in(member, target, bundle)
-
-
-def _in(member: Member, target: Path, bundle: zipfile.ZipFile) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            copied(bundle, member, file)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(target)
-    finally:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
+            with whole(target) as file:
+                copied(bundle, member, file)
