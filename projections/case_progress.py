@@ -18,13 +18,12 @@ from sqlalchemy import (
     Text,
     func,
     select,
-    tuple_,
 )
 
 from domain.case import STAGE_OF, CaseClosed, CaseFollowedUp, CaseIntaken, CaseReopened, Stage
 from domain.case import CaseSessionHeld as Session
-from domain.kernel import Stream, stream_station, stream_subject
-from projections.kernel import FoldProjection, Rows, metadata
+from projections.kernel import metadata
+from projections.stepwise import StepwiseProjection
 
 case_progress: Final = Table(
     "case_progress",
@@ -51,7 +50,12 @@ case_progress: Final = Table(
 """``days`` from opening to closing; ``is_open`` 1 or 0; ``minutes`` of the sessions that say so."""
 
 
-class CaseProgress(FoldProjection):
+_NOT_CLOSED: Final = {
+    "is_open": 1, "closed_on": None, "days": None, "reason": None, "followed_up_on": None,
+}
+
+
+class CaseProgress(StepwiseProjection):
     """One row a case."""
 
     name = "case_progress"
@@ -59,49 +63,32 @@ class CaseProgress(FoldProjection):
     kinds = ("case",)
     tables = (case_progress,)
 
-    def rows(self, stream: Stream[Any]) -> Rows:
-        """The case as its steps leave it; none where its intake was voided."""
-        row: dict[str, Any] = {}
-        for entry in stream.active():
-            event, on = entry.statement.event, entry.statement.occurred.on
-            row |= _said(event, on, row)
-        if row:
-            yield case_progress, row | {
-                "stream": stream.id, "station": stream_station(stream.id),
-                "case": stream_subject(stream.id),
-            }
-
-
-_NOT_CLOSED: Final = {
-    "is_open": 1, "closed_on": None, "days": None, "reason": None, "followed_up_on": None,
-}
-
-
-def _said(event: Any, on: date, row: dict[str, Any]) -> dict[str, Any]:
-    """What a step of a case changes in its row."""
-    stage = STAGE_OF.get(type(event))
-    said: dict[str, Any] = {"stage": stage.value} if stage is not None else {}
-    match event:
-        case CaseIntaken():
-            return said | _NOT_CLOSED | {
-                "household": event.household, "worker": event.worker, "number": event.number,
-                "community": event.community, "opened_on": on, "sessions": 0, "minutes": 0,
-                "last_session_on": None,
-            }
-        case Session():
-            return said | {
-                "sessions": row["sessions"] + 1, "minutes": row["minutes"] + (event.minutes or 0),
-                "last_session_on": max(row["last_session_on"] or on, on),
-            }
-        case CaseClosed():
-            days = max((on - row["opened_on"]).days, 0)
-            return said | {"is_open": 0, "closed_on": on, "days": days, "reason": event.reason}
-        case CaseReopened():
-            return said | _NOT_CLOSED | {"opened_on": on}
-        case CaseFollowedUp():
-            return {"followed_up_on": on}
-        case _:
-            return said
+    def step(self, event: Any, on: date, row: dict[str, Any]) -> dict[str, Any]:
+        """What a step of a case changes in its row."""
+        stage = STAGE_OF.get(type(event))
+        said: dict[str, Any] = {"stage": stage.value} if stage is not None else {}
+        match event:
+            case CaseIntaken():
+                return said | _NOT_CLOSED | {
+                    "household": event.household, "worker": event.worker, "number": event.number,
+                    "community": event.community, "opened_on": on, "sessions": 0, "minutes": 0,
+                    "last_session_on": None,
+                }
+            case Session():
+                return said | {
+                    "sessions": row["sessions"] + 1,
+                    "minutes": row["minutes"] + (event.minutes or 0),
+                    "last_session_on": max(row["last_session_on"] or on, on),
+                }
+            case CaseClosed():
+                days = max((on - row["opened_on"]).days, 0)
+                return said | {"is_open": 0, "closed_on": on, "days": days, "reason": event.reason}
+            case CaseReopened():
+                return said | _NOT_CLOSED | {"opened_on": on}
+            case CaseFollowedUp():
+                return {"followed_up_on": on}
+            case _:
+                return said
 
 
 # ---- questions ----
@@ -151,26 +138,14 @@ def case_list(
     worker: str | None = None, after: tuple[date, str] | None = None, limit: int = 50,
 ) -> list[CaseRow]:
     """The station's cases, those opened last first, a page at a time."""
-    own = case_progress.c
-    query = select(*(own[n] for n in CaseRow.__dataclass_fields__)).where(
-        own.station == station, *_whose(worker)
+    return CaseProgress.newest(
+        connection, CaseRow, station, *_whose(worker), is_open=is_open, after=after, limit=limit,
     )
-    if is_open is not None:
-        query = query.where(own.is_open == int(is_open))
-    if after is not None:
-        query = query.where(tuple_(own.opened_on, own.case) < tuple_(*after))
-    rows = connection.execute(query.order_by(own.opened_on.desc(), own.case.desc()).limit(limit))
-    return [CaseRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def case_row(connection: Connection, station: str, case: str) -> CaseRow | None:
     """One case."""
-    own = case_progress.c
-    query = select(*(own[n] for n in CaseRow.__dataclass_fields__)).where(
-        own.station == station, own.stream == f"{station}/case/{case}"
-    )
-    row = connection.execute(query).first()
-    return CaseRow(**row._mapping) if row is not None else None  # noqa: SLF001 - as above
+    return CaseProgress.one(connection, CaseRow, station, case)
 
 
 def case_totals(connection: Connection, station: str, *, worker: str | None = None) -> CaseTotals:

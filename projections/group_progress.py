@@ -15,13 +15,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    select,
-    tuple_,
 )
 
 from domain.group import GroupClosed, GroupOpened, GroupSessionHeld
-from domain.kernel import Stream, stream_station, stream_subject
-from projections.kernel import FoldProjection, Rows, metadata
+from projections.kernel import metadata
+from projections.stepwise import StepwiseProjection
 
 group_progress: Final = Table(
     "group_progress",
@@ -46,7 +44,7 @@ group_progress: Final = Table(
 """``attendance`` sums what was stated (人次); ``unstated`` counts the sessions that state none."""
 
 
-class GroupProgress(FoldProjection):
+class GroupProgress(StepwiseProjection):
     """One row a group."""
 
     name = "group_progress"
@@ -54,41 +52,28 @@ class GroupProgress(FoldProjection):
     kinds = ("group",)
     tables = (group_progress,)
 
-    def rows(self, stream: Stream[Any]) -> Rows:
-        """The group as its sessions leave it; none where its opening was voided."""
-        row: dict[str, Any] = {}
-        for entry in stream.active():
-            event, on = entry.statement.event, entry.statement.occurred.on
-            row |= _said(event, on, row)
-        if row:
-            yield group_progress, row | {
-                "stream": stream.id, "station": stream_station(stream.id),
-                "group": stream_subject(stream.id),
-            }
-
-
-def _said(event: Any, on: date, row: dict[str, Any]) -> dict[str, Any]:
-    """What a step of a group changes in its row."""
-    match event:
-        case GroupOpened():
-            return {
-                "title": event.title, "audience": event.audience, "community": event.community,
-                "planned_sessions": event.planned_sessions, "opened_on": on, "closed_on": None,
-                "is_open": 1, "sessions": 0, "attendance": 0, "unstated": 0, "minutes": 0,
-                "last_session_on": None,
-            }
-        case GroupSessionHeld():
-            came = event.attendance.value
-            return {
-                "sessions": row["sessions"] + 1, "attendance": row["attendance"] + (came or 0),
-                "unstated": row["unstated"] + (came is None),
-                "minutes": row["minutes"] + (event.minutes or 0),
-                "last_session_on": max(row["last_session_on"] or on, on),
-            }
-        case GroupClosed():
-            return {"closed_on": on, "is_open": 0}
-        case _:
-            raise TypeError(event)
+    def step(self, event: Any, on: date, row: dict[str, Any]) -> dict[str, Any]:
+        """What a step of a group changes in its row."""
+        match event:
+            case GroupOpened():
+                return {
+                    "title": event.title, "audience": event.audience, "community": event.community,
+                    "planned_sessions": event.planned_sessions, "opened_on": on, "closed_on": None,
+                    "is_open": 1, "sessions": 0, "attendance": 0, "unstated": 0, "minutes": 0,
+                    "last_session_on": None,
+                }
+            case GroupSessionHeld():
+                came = event.attendance.value
+                return {
+                    "sessions": row["sessions"] + 1, "attendance": row["attendance"] + (came or 0),
+                    "unstated": row["unstated"] + (came is None),
+                    "minutes": row["minutes"] + (event.minutes or 0),
+                    "last_session_on": max(row["last_session_on"] or on, on),
+                }
+            case GroupClosed():
+                return {"closed_on": on, "is_open": 0}
+            case _:
+                raise TypeError(event)
 
 
 # ---- questions ----
@@ -117,21 +102,11 @@ def group_list(
     after: tuple[date, str] | None = None, limit: int = 50,
 ) -> list[GroupRow]:
     """The station's groups, those opened last first, a page at a time."""
-    own = group_progress.c
-    query = select(*(own[n] for n in GroupRow.__dataclass_fields__)).where(own.station == station)
-    if is_open is not None:
-        query = query.where(own.is_open == int(is_open))
-    if after is not None:
-        query = query.where(tuple_(own.opened_on, own.group) < tuple_(*after))
-    rows = connection.execute(query.order_by(own.opened_on.desc(), own.group.desc()).limit(limit))
-    return [GroupRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+    return GroupProgress.newest(
+        connection, GroupRow, station, is_open=is_open, after=after, limit=limit,
+    )
 
 
 def group_row(connection: Connection, station: str, group: str) -> GroupRow | None:
     """One group."""
-    own = group_progress.c
-    query = select(*(own[n] for n in GroupRow.__dataclass_fields__)).where(
-        own.station == station, own.stream == f"{station}/group/{group}"
-    )
-    row = connection.execute(query).first()
-    return GroupRow(**row._mapping) if row is not None else None  # noqa: SLF001 - as above
+    return GroupProgress.one(connection, GroupRow, station, group)
