@@ -17,8 +17,8 @@ from werkzeug.datastructures import FileStorage
 from api.access_log import AccessAction
 from api.answers import RecordedSchema, receipt_data
 from api.bodies import Blueprint, takes_files
-from api.identity import READ_CASES, RECORD, action, allowed, caller, context
-from api.nouns import NOUNS
+from api.identity import READ_CASES, RECORD, action, caller, context, may
+from api.nouns import nouns_of
 from api.nouns.evidence import EVIDENCE
 from api.paging import ReadSchema
 from api.personal import noted, reading, shown
@@ -128,9 +128,8 @@ def read_upload(upload: FileStorage) -> bytes:
 
 def may_attach(kind: str) -> bool:
     """Whether the caller may attach to records of a kind: who may record it may."""
-    nouns = [noun for noun in NOUNS if noun.kind.name == kind]
-    may = [allowed(caller().role, RECORD, noun.plural) for noun in (EVIDENCE, *nouns)]
-    return evidence_for(kind) and may[0] and any(may[1:])
+    may_record = any(may(RECORD, noun.plural) for noun in nouns_of(kind))
+    return evidence_for(kind) and may(RECORD, EVIDENCE.plural) and may_record
 
 
 def attach(file: CleanFile, showing: Showing, said: Context) -> Receipt:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import (
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Date,
     Index,
@@ -19,7 +20,6 @@ from sqlalchemy import (
     case,
     func,
     select,
-    tuple_,
 )
 
 from domain.kernel import Stream, stream_station, stream_subject
@@ -153,23 +153,30 @@ class UnconfirmedService:
     minutes: int
 
 
+def unconfirmed_count(connection: Connection, station: str) -> int:
+    """How many services wait to be confirmed."""
+    query = select(func.count()).where(*_unconfirmed(station))
+    return connection.execute(query).scalar_one()
+
+
 def unconfirmed_services(
-    connection: Connection, station: str, *, after: tuple[date, str, int] | None = None,
-    limit: int = 50,
+    connection: Connection, station: str, *, limit: int
 ) -> list[UnconfirmedService]:
-    """The services that wait to be confirmed, the oldest first, a page at a time."""
+    """The services that wait to be confirmed, the oldest first."""
     service = volunteer_services.c
-    place = (service.occurred_on, service.volunteer, service.entry)
     query = (
         select(
             service.volunteer, volunteers.c.name, service.entry, service.occurred_on,
             service.title, service.minutes,
         )
         .join(volunteers, volunteers.c.stream == service.stream)
-        .where(service.station == station, service.is_confirmed.is_(False))
-        .order_by(*place).limit(limit)
+        .where(*_unconfirmed(station))
+        .order_by(service.occurred_on, service.volunteer, service.entry).limit(limit)
     )
-    if after is not None:
-        query = query.where(tuple_(*place) > tuple_(*after))
     rows = connection.execute(query)
     return [UnconfirmedService(**row._mapping) for row in rows]  # noqa: SLF001 - as above
+
+
+def _unconfirmed(station: str) -> tuple[ColumnElement[bool], ...]:
+    service = volunteer_services.c
+    return service.station == station, service.is_confirmed.is_(False)

@@ -19,3 +19,8 @@ NOUNS: Final[tuple[Noun, ...]] = (
     STATIONS, HOUSEHOLDS, MERGES, *CASEWORK, *SERVICES, *VOLUNTEERING, *PROGRAMME,
     ERASURES, EVIDENCE,
 )
+
+
+def nouns_of(kind: str) -> list[Noun]:
+    """The nouns under which records of a kind are addressed; none where they have no routes."""
+    return [noun for noun in NOUNS if noun.kind.name == kind]

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy import Connection
 
-from api.identity import READ_NAMES, allowed, caller
+from api.identity import READ_NAMES, may
 from api.pages.fields import FormField
 from api.pages.writing import Given, questions_of
 from api.queries import one_station, status_shown
@@ -47,7 +47,7 @@ def alike(
     Nobody, where the form says that this was seen.
     """
     kind = REGISTERED.get(event.topic)
-    if kind is None or given.first(CHECKED) or not allowed(caller().role, READ_NAMES, ""):
+    if kind is None or given.first(CHECKED) or not may(READ_NAMES):
         return []
     station, found = one_station(), dict[str, Found]()
     with services().read_models.engine.connect() as connection:

@@ -27,8 +27,7 @@ from api.identity import (
     READ_EVALUATIONS,
     RECORD,
     action,
-    allowed,
-    caller,
+    may,
     new_id,
 )
 from api.indicators import definitions_of
@@ -106,7 +105,7 @@ def _shown(sheet: Any, cycle: str) -> dict[str, Any]:
     times = {name: request.values.get(name) or None for name in ("as_of", "known_at")}
     return {
         "sheet": sheet, "cycle": cycle, "by_reviewers": BY_REVIEWERS, "kinds": _kind_of,
-        "ids": stream_subject, "may_run": allowed(caller().role, RECORD, "evaluations"), **times,
+        "ids": stream_subject, "may_run": may(RECORD, "evaluations"), **times,
     }
 
 

@@ -11,7 +11,7 @@ from api.explaining import answered, asked_of, explanation_page
 from api.explaining_data import answer_data, line_data, reads_records
 from api.explaining_questions import ABOUT, Named, within_of
 from api.forms import FIELD
-from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, allowed, caller
+from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, may
 from api.moments import moment_of
 from api.pages.views import pages
 from api.paging import next_url
@@ -94,7 +94,7 @@ def _surroundings(month: str, code: str) -> dict[str, Any]:
     return {
         "kept": _kept(), "back": _page_of(month), "month": month, "code": code,
         "abouts": {**SUBJECTS, "record": "记录"}, "marks": MARK_LABELS,
-        "may_read": allowed(caller().role, READ_CASES, ""), "field": FIELD,
+        "may_read": may(READ_CASES), "field": FIELD,
         "as_of": request.args.get("as_of"), "known_at": request.args.get("known_at"),
         "within": within_of(request.args),
     }

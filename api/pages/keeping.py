@@ -16,8 +16,17 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.audit_rows import audit_row
 from api.evidence import may_attach
-from api.identity import READ_CASES, READ_RECORDS, RECORD, action, allowed, caller, new_id, today
-from api.nouns import NOUNS
+from api.identity import (
+    READ_CASES,
+    READ_RECORDS,
+    RECORD,
+    action,
+    caller,
+    may,
+    new_id,
+    today,
+)
+from api.nouns import nouns_of
 from api.nouns.evidence import NOT_ASKED
 from api.pages.attaching import evidence_shown
 from api.pages.fields import Around, FormField, form_fields
@@ -45,7 +54,7 @@ from domain.evidence import EvidenceAttached
 from domain.fields import DERIVED, marks_of
 from domain.kernel import KINDS, Entry, Event, Statement, Stream, UnknownRecord, stream_id
 from domain.ledger import Instruction, Receipt
-from domain.record_keeping import Command, Correct, Reinstate, Void
+from domain.record_keeping import Command, Correct, Reinstate, Void, fold
 
 ENTRY: Final = "/records/<kind>/<subject>/entries/<int:version>"
 VERSION: Final = "version"
@@ -82,12 +91,11 @@ class Kept:
 def may_keep(kind: str) -> bool:
     """Whether the caller may correct, void and reinstate records of a kind."""
     noun = _noun(kind)
-    return noun is not None and allowed(caller().role, RECORD, noun.plural)
+    return noun is not None and may(RECORD, noun.plural)
 
 
 def _noun(kind: str) -> Noun | None:
-    found = (noun for noun in NOUNS if noun.kind.name == kind)
-    return next((noun for noun in found if not noun.kind.is_final), None)
+    return next((noun for noun in nouns_of(kind) if not noun.kind.is_final), None)
 
 
 def _kept(kind: str, subject: str, version: int) -> Kept:
@@ -123,7 +131,7 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
     history = services().ledger.history(stream_id(one_station(), kind, subject))
     if not history:
         raise UnknownRecord(id=subject, kind=KINDS[kind].label)
-    stream = services().ledger.stream(one_station(), kind, subject) if may_keep(kind) else None
+    stream = fold(KINDS[kind], None, history) if may_keep(kind) else None
     recorded = request.args.get("recorded", type=int)
     if recorded is not None:
         services().read_models.wait_for(recorded, WAIT_SECONDS)
@@ -136,8 +144,8 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
 
 def _refuse_unread(kind: str) -> None:
     """A role may read the records of some kinds only."""
-    plural = next((noun.plural for noun in NOUNS if noun.kind.name == kind), kind)
-    if not allowed(caller().role, READ_CASES, plural):
+    plural = next((noun.plural for noun in nouns_of(kind)), kind)
+    if not may(READ_CASES, plural):
         raise NotAllowed(role=caller().role.label, verb=plural)
 
 

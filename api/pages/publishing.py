@@ -16,9 +16,8 @@ from api.identity import (
     READ_FIGURES,
     RECORD,
     action,
-    allowed,
-    caller,
     context,
+    may,
     new_id,
 )
 from api.pages.views import pages, publication_state
@@ -110,7 +109,7 @@ def published_page(month: str) -> str:
 
 def _reasons(figures: tuple[RestatedFigure, ...]) -> dict[int, str | None]:
     """The reasons of changed records, for those who may read cases."""
-    return sources().reasons(figures) if allowed(caller().role, READ_CASES, "") else {}
+    return sources().reasons(figures) if may(READ_CASES) else {}
 
 
 def _kind_of(stream: str) -> str:

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.bodies import takes_files
 from api.evidence import may_attach
-from api.identity import READ_CASES, READ_RECORDS, action, allowed, caller, new_id, today
+from api.identity import READ_CASES, READ_RECORDS, action, caller, may, new_id, today
 from api.language import translated
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.attaching import attach_of_form, file_of_form
@@ -55,6 +55,7 @@ from domain.visit import VisitRecorded
 from projections.household_status import HouseholdStatus, household_status
 from projections.monthly_report import station_profile
 from projections.timeline import records_of_kind
+from workers.evidence_cleaning import CleanFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +183,7 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     """
     event = _event(topic)
     if (earlier := recorded_before(topic)) is not None:
-        again = file_of_form(KIND_OF_TOPIC[topic].name)
-        if again is not None:  # perhaps it was not attached then
-            attach_of_form(again, earlier.stream.partition("/")[2], earlier.version)
+        _attach(file_of_form(KIND_OF_TOPIC[topic].name), earlier)  # perhaps it was not then
         return _recorded(request.form.get("household"), earlier, has_warning=False)
     about = _about(request.form)
     refuse_if_changed(about.household, request.form.get("seen", ""))
@@ -194,21 +193,40 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     given.close_up(asked)
     if others := alike(event, asked, given, about.household_id or id_of_form(form_context())):
         return _page(event, about, asked, given, others), 409
+    if event is VisitRecorded:
+        _nobody_where_not_met(given)
+    return _stated(event, about, asked, given)
+
+
+def _nobody_where_not_met(given: Given) -> None:
+    """Whoever was not met is nobody, where the form still says what it began with."""
     is_untouched = given.first("persons_met") in {"", "1"} and not given.values.get("persons")
-    if event is VisitRecorded and given.first("outcome") != "met" and is_untouched:
-        given.values["persons_met"] = ["0"]  # what the form began with; anything else is refused
-    file = None
+    if given.first("outcome") != "met" and is_untouched:
+        given.values["persons_met"] = ["0"]  # anything else is refused
+
+
+def _stated(
+    event: type[Event], about: About, asked: Sequence[FormField], given: Given
+) -> BaseResponse | tuple[str, int]:
+    """Record what a form states, with the file that it brought; or show it again."""
+    file, done = None, None
     with SaidAtFields(given):
-        file = file_of_form(KIND_OF_TOPIC[topic].name)  # refused before anything is recorded
-    if given.refusal is not None:
-        return _page(event, about, asked, given), given.status
-    done = state(topic, asked, given, _known(event, about), about.household_id or about.subject)
+        file = file_of_form(KIND_OF_TOPIC[event.topic].name)  # refused before it is recorded
+    if given.refusal is None:
+        known, subject = _known(event, about), about.household_id or about.subject
+        done = state(event.topic, asked, given, known, subject)
     if done is None:
         form_again = _page(event, about, asked, given), given.status
         return _problem(given) if is_from_script() else form_again
+    receipt, warnings = done
+    _attach(file, receipt)
+    return _recorded(about.household_id, receipt, has_warning=bool(warnings))
+
+
+def _attach(file: CleanFile | None, receipt: Receipt) -> None:
+    """Attach what a form brought to what it recorded; twice sent is once."""
     if file is not None:
-        attach_of_form(file, done[0].stream.partition("/")[2], done[0].version)
-    return _recorded(about.household_id, done[0], has_warning=bool(done[1]))
+        attach_of_form(file, receipt.stream.partition("/")[2], receipt.version)
 
 
 def _recorded(
@@ -252,7 +270,7 @@ def _about(given: Mapping[str, str]) -> About:
     household, subject = given.get("household", ""), given.get("subject", "")
     if not household:
         return About(None, subject)
-    if not allowed(caller().role, READ_CASES, ""):
+    if not may(READ_CASES):
         raise NotAllowed(role=caller().role.label, verb="households")
     with services().read_models.engine.connect() as connection:
         status = household_status(connection, one_station(), household)

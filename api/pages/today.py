@@ -12,8 +12,7 @@ from api.identity import (
     READ_CASES,
     READ_FIGURES,
     action,
-    allowed,
-    caller,
+    may,
     station_of_request,
     today,
 )
@@ -45,8 +44,8 @@ UNSEEN_DAYS: Final = (30, 90, 180, 365)
 def home() -> str | BaseResponse:
     """Today's work; whoever reads no cases begins with the figures."""
     station_of_request()
-    if not allowed(caller().role, READ_CASES, ""):
-        sees = allowed(caller().role, READ_CASES, "volunteers")
+    if not may(READ_CASES):
+        sees = may(READ_CASES, "volunteers")
         return redirect(url_for("pages.volunteers_page" if sees else "pages.month_list"), 303)
     follow()
     days = request.args.get("days", type=int)

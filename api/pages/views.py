@@ -16,8 +16,6 @@ from api.identity import (
     READ_FIGURES,
     RECORD,
     action,
-    allowed,
-    caller,
     may,
     opens,
     today,
@@ -163,8 +161,8 @@ def publication_state(period: str) -> dict[str, Any]:
     chain = publications_for(services().ledger, one_station(), period)
     return {
         "publications": chain, "published_by": published_by,
-        "may_publish": allowed(caller().role, RECORD, "reports"),
-        "may_compare": allowed(caller().role, READ_CASES, ""),
+        "may_publish": may(RECORD, "reports"),
+        "may_compare": may(READ_CASES),
     }
 
 

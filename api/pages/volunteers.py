@@ -14,9 +14,9 @@ from flask import Response, render_template, request
 from msgspec.structs import replace
 
 from api.access_log import AccessAction
-from api.identity import READ_CASES, RECORD, action, allowed, caller, new_id, today
+from api.identity import READ_CASES, RECORD, action, may, new_id, today
 from api.moments import standing_at
-from api.nouns import NOUNS
+from api.nouns import nouns_of
 from api.pages.views import PAGE, asked_moment, asked_times, pages
 from api.pages.writing import form_context, may_state
 from api.paging import make_cursor, next_url, read_cursor
@@ -35,7 +35,7 @@ from domain.volunteer import (
 )
 from projections.looking_back import volunteer_hours_then
 from projections.monthly_report import station_profile
-from projections.volunteer_hours import UnconfirmedService, unconfirmed_services
+from projections.volunteer_hours import unconfirmed_count, unconfirmed_services
 from workers.certificate import CLOSING, TITLE, Certificate, write_certificate
 
 NOUN: Final = "volunteers"
@@ -61,8 +61,8 @@ def volunteers_page() -> str:
     more = len(rows) > PAGE
     rows = rows_shown(rows[:PAGE], [_stream(row.volunteer) for row in rows[:PAGE]])
     return render_template(
-        "pages/volunteers.html", rows=rows, waiting=len(_waiting(MOST_CONFIRMED)),
-        most=MOST_CONFIRMED, may_register=may_state(VolunteerRegistered.topic),
+        "pages/volunteers.html", rows=rows, waiting=_waiting_count(),
+        may_register=may_state(VolunteerRegistered.topic),
         next_url=more and next_url(make_cursor(("", rows[-1].volunteer))),
         given={name: request.args.get(name) for name in ("from", "to")}, position=then.position,
         **asked_times(),
@@ -91,9 +91,9 @@ class Failed:
     problem: str
 
 
-def _waiting(limit: int) -> list[UnconfirmedService]:
+def _waiting_count() -> int:
     with services().read_models.engine.connect() as connection:
-        return unconfirmed_services(connection, one_station(), limit=limit)
+        return unconfirmed_count(connection, one_station())
 
 
 @pages.route("/volunteers/unconfirmed")
@@ -104,12 +104,13 @@ def unconfirmed_page() -> str:
 
 
 def _unconfirmed(request_id: str, done: int, failed: list[Failed]) -> str:
-    rows = _waiting(MOST_CONFIRMED)
+    with services().read_models.engine.connect() as connection:
+        rows = unconfirmed_services(connection, one_station(), limit=MOST_CONFIRMED)
     rows = rows_shown(rows, [_stream(row.volunteer) for row in rows])
     return render_template(
         "pages/volunteers_unconfirmed.html", rows=rows, is_all="all" in request.args,
         request_id=request_id, done=done, failed=failed, most=MOST_CONFIRMED,
-        may_confirm=allowed(caller().role, RECORD, NOUN),
+        may_confirm=may(RECORD, NOUN),
     )
 
 
@@ -138,8 +139,7 @@ def _confirmed(name: str) -> int:
     volunteer, _, entry = name.rpartition("/")
     if not (entry.isascii() and entry.isdigit() and len(entry) < 10):
         raise UnknownRecord(id=name[:80], kind=VOLUNTEER.label)
-    noun = next(noun for noun in NOUNS if noun.plural == NOUN)
-    said = form_context()
+    [noun], said = nouns_of(VOLUNTEER.name), form_context()
     key = uuid5(NAMESPACE_URL, f"{said.idempotency_key}/{name}").hex
     event = VolunteerServiceConfirmed(entry=int(entry))
     receipt, _warnings = noun.carry_out(
@@ -186,7 +186,7 @@ def volunteer_page(volunteer: str) -> str:
         community=state.community, months=sorted(months.items(), reverse=True),
         services=sorted(state.services.items(), key=lambda s: (s[1].on, s[0]), reverse=True),
         certificates=[entry for entry, _event in _certificates(stream)], recorded=recorded,
-        request_id=new_id(), may_confirm=allowed(caller().role, RECORD, NOUN),
+        request_id=new_id(), may_confirm=may(RECORD, NOUN),
         number=f"{today():%Y}-{volunteer[:8]}-{sum(1 for _ in _certificates(stream)) + 1}",
     )
 

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from werkzeug.datastructures import MultiDict
 
 from api.identity import RECORD as TO_RECORD
-from api.identity import allowed, caller, context, new_id, today
+from api.identity import caller, context, may, new_id, today
 from api.nouns import NOUNS
 from api.pages.fields import SEPARATOR, FormField
 from api.problems import MARK, NotAllowed
@@ -117,7 +117,7 @@ def stated_by(topic: str) -> tuple[Noun, type[Event], Statable] | None:
 def may_state(topic: str) -> bool:
     """Whether the caller's role may state an event."""
     found = stated_by(topic)
-    return found is not None and allowed(caller().role, TO_RECORD, found[2].by)
+    return found is not None and may(TO_RECORD, found[2].by)
 
 
 def form_context() -> Context:
@@ -160,7 +160,7 @@ def state(
     found = stated_by(topic)
     assert found is not None
     noun, event, how = found
-    if not allowed(caller().role, TO_RECORD, how.by):
+    if not may(TO_RECORD, how.by):
         raise NotAllowed(role=caller().role.label, verb=how.by)
     given.close_up(asked)
     with SaidAtFields(given, asked):
