@@ -31,6 +31,9 @@ def place_href(place: Place, report: MonthlyReport) -> str:
             return url_for("pages.record_page", kind=place.kind, subject=place.id)
         case "figure":
             return figure_href(report.month, place.id)
+        case "section":
+            month = place.kind or report.month
+            return url_for("pages.month", month=month, _anchor=f"section-{place.id}")
         case "operations":
             return url_for("pages.operations")
         case "volunteers":

@@ -278,6 +278,9 @@ def _in_chunks(ledger: Ledger, streams: list[str]) -> Iterable[Any]:
 
 # ---- the seven sections ----
 
+PLAN_SECTION: Final = 7
+"""The number of the section that has the plan for the time after the period."""
+
 
 def _sections(said: _Said, values: dict[str, Figure]) -> Iterator[Section]:
     parts = (

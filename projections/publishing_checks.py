@@ -20,7 +20,7 @@ from domain.ledger import Ledger
 from domain.station_month import PlanItemAdded, PlanItemStatus, StationMonth
 from domain.vocabulary import UNSTATED, Labelled
 from projections.figures import Figure, Period
-from projections.monthly_report import MonthlyReport, Opener, Section
+from projections.monthly_report import PLAN_SECTION, MonthlyReport, Opener, Section
 from projections.report_periods import month_before, report_period
 from projections.staff_growth import staff_growth_list
 from projections.timeline import RecordRow, records_of_kind
@@ -40,7 +40,9 @@ class Severity(Labelled):
 
 
 class Place(NamedTuple):
-    """Where something is mended: ``record`` (kind, id), ``figure`` (code), ``month``, …"""
+    """Where something is mended: ``record`` (kind, id), ``figure`` (code), ``section``
+    (month, number), …
+    """
 
     what: str
     kind: str = ""
@@ -156,13 +158,17 @@ def _texts(report: MonthlyReport) -> Iterator[Item]:
                 name = f"{section.title}·{part.title}" if part.title else section.title
                 yield _warns(
                     f"section_empty.{_number(report, section)}.{number}", "有一节没有内容",
-                    f"“{name}”没有记录，也没有正文。", Place("month"),
+                    f"“{name}”没有记录，也没有正文。", _place(report, section),
                 )
             elif not part.facts and part.narrative == (UNSTATED,):
                 yield _warns(
                     f"text_missing.{_number(report, section)}", "有一节没有填写",
-                    f"“{section.title}”将印为“{UNSTATED}”。", Place("month"),
+                    f"“{section.title}”将印为“{UNSTATED}”。", _place(report, section),
                 )
+
+
+def _place(report: MonthlyReport, section: Section) -> Place:
+    return Place("section", id=str(_number(report, section)))
 
 
 def _has_figures(report: MonthlyReport, section: Section) -> bool:
@@ -191,7 +197,7 @@ def _plans(ledger: Ledger, report: MonthlyReport, opened: Opener) -> Iterator[It
                 yield _warns(
                     f"plan_item_open.{planned_in}.{item}", "有计划没有结果",
                     f"{planned_in} 为下月计划的“{_cut(texts.get(item, item))}”"
-                    "没有登记完成或顺延。", Place("record", "month", planned_in),
+                    "没有登记完成或顺延。", Place("section", planned_in, str(PLAN_SECTION)),
                 )
 
 

@@ -8,8 +8,9 @@ from typing import Any, Final
 from flask import render_template, request
 
 from api.identity import READ_CASES, action, today
-from api.pages.steps import allowed_steps, heads_of, own_write, step_line
+from api.pages.steps import allowed_steps, heads_of, step_line
 from api.pages.views import PAGE, Labels, pages
+from api.pages.writing import own_write
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading
 from api.queries import one_station

@@ -9,9 +9,9 @@ from flask import render_template, request
 
 from api.identity import READ_CASES, action, today
 from api.pages.cases import STATES, STEPS_SHOWN
-from api.pages.steps import allowed_steps, own_write, step_line
+from api.pages.steps import allowed_steps, step_line
 from api.pages.views import PAGE, Labels, pages
-from api.pages.writing import may_state
+from api.pages.writing import may_state, own_write
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading
 from api.queries import one_station

@@ -30,7 +30,8 @@ from api.nouns import nouns_of
 from api.nouns.evidence import NOT_ASKED
 from api.pages.attaching import evidence_shown
 from api.pages.fields import Around, FormField, form_fields
-from api.pages.record import around_household, labels_of
+from api.pages.record import around_household, labels_of, steps_of
+from api.pages.steps import STEPPED
 from api.pages.views import pages
 from api.pages.writing import (
     OCCURRED,
@@ -139,6 +140,7 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
         "pages/record.html", subject=subject, kind_label=KINDS[kind].label, kind=kind,
         entries=[audit_row(event, reading()) for event in history], stream=stream,
         recorded=recorded, evidence=evidence_shown(kind, subject), may_attach=may_attach(kind),
+        steps=steps_of(kind) if kind in STEPPED else [],
     )
 
 

@@ -6,7 +6,7 @@ button. What was said last time of the same household stands in the form already
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
@@ -21,9 +21,11 @@ from api.bodies import takes_files
 from api.evidence import may_attach
 from api.identity import READ_CASES, READ_RECORDS, action, caller, may, new_id, today
 from api.language import translated
+from api.nouns import NOUNS
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.attaching import attach_of_form, file_of_form
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
+from api.pages.month_writing import planned
 from api.pages.steps import page_of
 from api.pages.taken import refuse_if_changed, seen_of
 from api.pages.views import pages
@@ -51,6 +53,7 @@ from domain.fields import REFERS_TO, marks_of
 from domain.household import AssistanceAssigned
 from domain.kernel import KIND_OF_TOPIC, KINDS, Event, UnknownRecord, stream_id
 from domain.ledger import Receipt
+from domain.station_month import PlanItemCarriedOver, PlanItemCompleted
 from domain.visit import VisitRecorded
 from projections.household_status import HouseholdStatus, household_status
 from projections.monthly_report import station_profile
@@ -120,7 +123,7 @@ def record_choice() -> str:
     return render_template(
         "pages/record_choice.html", often=shortcuts_for_household(),
         registering=REGISTERING if may_state(REGISTERING.topic) else None,
-        others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)],
+        others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)], rarer=rarer_openings(),
     )
 
 
@@ -132,12 +135,35 @@ def shortcuts_for_household() -> list[Shortcut]:
 def others_for_household() -> list[type[Event]]:
     """Everything else that the caller may record of a household and that has a form."""
     often = {shortcut.topic for shortcut in OFTEN}
-    around = Around(today(), ("—",), {"-": "—"}, frozenset({"household"}))
+    return [e for e in _with_forms() if _is_about_household(e) and e.topic not in often]
+
+
+def rarer_openings() -> list[type[Event]]:
+    """What begins a record of its own, is about no household, and is seldom recorded."""
+    often = {shortcut.topic for shortcut in (*WITHOUT_HOUSEHOLD, REGISTERING)}
     return [
-        event for kind in ("household", "case") for event in KINDS[kind].events
-        if event.topic not in often and may_state(event.topic)
-        and _is_about_household(event) and has_form(event, around)
+        event for event in _with_forms()
+        if _opens(event) and not _is_about_household(event) and event.topic not in often
     ]
+
+
+def steps_of(kind: str) -> list[type[Event]]:
+    """What the caller may record further of a record of a kind, and that has a form."""
+    return [e for e in _with_forms() if not _opens(e) and KIND_OF_TOPIC[e.topic].name == kind]
+
+
+def _with_forms() -> Iterator[type[Event]]:
+    """Every event that the caller may state and that has a form."""
+    around = Around(today(), ("—",), {"-": "—"}, frozenset({"household"}))
+    return (
+        event for noun in NOUNS for event in noun.statements
+        if may_state(event.topic) and has_form(event, around)
+    )
+
+
+def _opens(event: type[Event]) -> bool:
+    found = stated_by(event.topic)
+    return found is not None and found[2].is_opening
 
 
 def _is_about_household(event: type[Event]) -> bool:
@@ -290,7 +316,9 @@ def _around(about: About, event: type[Event]) -> Around:
     profile = station_profile(services().ledger, one_station())
     communities = [community.name for community in profile.communities]
     if about.household is None:
-        return Around(today(), communities)
+        is_outcome = event in {PlanItemCompleted, PlanItemCarriedOver}
+        items = {"item": planned(about.subject)} if is_outcome else {}
+        return Around(today(), communities, choices=items)
     names = _names(about.household)
     return Around(
         today(), communities, names, frozenset({"household"}), _units(about.household, event, names)

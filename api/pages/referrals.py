@@ -12,8 +12,9 @@ from flask import Response, render_template, request
 from api.access_log import AccessAction
 from api.identity import READ_CASES, action, today
 from api.language import translated
-from api.pages.steps import allowed_steps, heads_of, own_write
+from api.pages.steps import allowed_steps, heads_of
 from api.pages.views import Labels, pages
+from api.pages.writing import own_write
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown
 from api.queries import one_station

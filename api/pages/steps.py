@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from flask import request, url_for
+from flask import url_for
 
 from api.language import translated
 from api.pages.views import Labels
 from api.pages.writing import may_state
 from api.personal import rows_shown
-from api.problems import WAIT_SECONDS
 from api.queries import one_station
 from api.services import services
 from domain.describing import quantity
@@ -23,6 +22,7 @@ from projections.household_status import household_heads
 PAGES: Final = {
     "referral": ("pages.referral_board", None), "case": ("pages.case_page", "case"),
     "group": ("pages.group_page", "group"), "volunteer": ("pages.volunteer_page", "volunteer"),
+    "month": ("pages.month", "month"), "task_book": ("pages.task_book_page", "subject"),
 }
 """Kinds of record with a page of their own: its endpoint, and what it calls the record."""
 
@@ -35,6 +35,12 @@ def page_of(kind: str, subject: str, **more: Any) -> str:
     elif name is not None:
         more[name] = subject
     return url_for(endpoint, **more)
+
+
+STEPPED: Final = frozenset({
+    "resource", "competition", "supervision", "needs_assessment", "erasure",
+})
+"""Kinds whose records are followed by others, and that have no page of their own."""
 
 
 def allowed_steps(steps: Sequence[type[Event]]) -> list[type[Event]]:
@@ -80,10 +86,3 @@ def step_line(entry: Entry) -> StepLine:
         str(met) if met is not None else attendance and quantity(attendance),
         getattr(event, "minutes", None), " · ".join(text for text in said if text),
     )
-
-
-def own_write() -> dict[str, Any]:
-    """Whether something was recorded just now, and whether the page shows it already."""
-    recorded = request.args.get("recorded", type=int)
-    is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
-    return {"recorded": recorded, "is_seen": is_seen}

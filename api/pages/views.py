@@ -23,6 +23,8 @@ from api.identity import (
 from api.language import SOURCE, language
 from api.moments import moment_of, summed_at
 from api.pages.menu import menu
+from api.pages.month_writing import writing_of
+from api.pages.writing import own_write
 from api.personal import reading
 from api.queries import one_station, report_at
 from api.services import services
@@ -147,11 +149,13 @@ def asked_times() -> dict[str, str | None]:
 def month(month: str) -> str:
     """The monthly report; each figure leads to its records."""
     follow()
+    own = own_write()
     report, times = report_at(asked_moment(), month, opened=reading().opened), asked_times()
+    is_written = not any(times.values()) and len(list(report.period.months())) == 1
     query = {name: value for name, value in times.items() if value}
     return render_template(
         "pages/month.html", report=report, numerals=NUMERALS, **fillings_for_page(report), **times,
-        **publication_state(month),
+        **publication_state(month), **own, writing=writing_of(month) if is_written else {},
         docx_url=f"/api/v1/reports/{month}/docx" + (f"?{urlencode(query)}" if query else ""),
     )
 

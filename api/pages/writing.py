@@ -24,7 +24,7 @@ from api.identity import RECORD as TO_RECORD
 from api.identity import caller, context, may, new_id, today
 from api.nouns import NOUNS
 from api.pages.fields import SEPARATOR, FormField
-from api.problems import MARK, NotAllowed
+from api.problems import MARK, WAIT_SECONDS, NotAllowed
 from api.recording import Noun, Statable
 from api.schemas import statement_schema
 from api.services import services
@@ -118,6 +118,13 @@ def may_state(topic: str) -> bool:
     """Whether the caller's role may state an event."""
     found = stated_by(topic)
     return found is not None and may(TO_RECORD, found[2].by)
+
+
+def own_write() -> dict[str, Any]:
+    """Whether something was recorded just now, and whether the page shows it already."""
+    recorded = request.args.get("recorded", type=int)
+    is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
+    return {"recorded": recorded, "is_seen": is_seen}
 
 
 def form_context() -> Context:

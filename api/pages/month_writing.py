@@ -1,0 +1,153 @@
+"""Which of a month's texts may the caller write, and where on its page does each stand?
+
+The lead writes text, reflection and plan of a month where the report prints them. A text
+that stands there already is corrected; what is planned is said to be done or carried over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from flask import url_for
+
+from api.identity import today
+from api.pages.writing import may_state
+from api.personal import reading
+from api.queries import one_station
+from api.services import services
+from domain.kernel import Entry, Event
+from domain.station_month import (
+    MONTH,
+    NarrativeWritten,
+    PlanItemAdded,
+    PlanItemCarriedOver,
+    PlanItemCompleted,
+    PlanItemStatus,
+    ReflectionWritten,
+    StationMonth,
+)
+from domain.vocabulary import Labelled, ReportSection
+from projections.monthly_report import PLAN_SECTION
+from projections.periods import Period
+
+TEXTS_OF: Final = {
+    1: (ReportSection.STATISTICS,),
+    2: (ReportSection.CASE_CENTRE, ReportSection.NEEDS_SURVEY, ReportSection.ELDERLY_SURVEY),
+    3: (ReportSection.FEATURED, ReportSection.COMPETITION),
+    4: (ReportSection.PROJECT_REVIEW,),
+    5: (ReportSection.SUPERVISION,),
+}
+"""Which texts of the lead each section of the report holds."""
+REFLECTION: Final = 6
+"""The section that holds nothing but what the lead has learnt; the plan follows it."""
+GIST: Final = 20
+
+
+class Doing(Labelled):
+    """What a button of a section does."""
+
+    WRITE = "write", "写一段"
+    REFLECT = "reflect", "写工作反思"
+    PLAN = "plan", "加一项计划"
+    CORRECT = "correct", "改"
+    COMPLETE = "complete", "已完成"
+    CARRY_OVER = "carry_over", "顺延"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A button: what it does, with what, and where it leads."""
+
+    doing: Doing
+    of: str
+    href: str
+
+
+def writing_of(month: str) -> dict[int, list[Link]]:
+    """The buttons of each section of a month's report, by the section's number from 1."""
+    if not may_state(NarrativeWritten.topic):
+        return {}
+    sealed = services().ledger.stream(one_station(), MONTH.name, month)
+    stream = sealed and reading().opened(sealed)
+    entries = list(stream.active()) if stream else []
+    state: StationMonth = stream.state if stream else MONTH.initial
+    found = {number: list(_texts(month, entries, texts)) for number, texts in TEXTS_OF.items()}
+    found[REFLECTION] = [
+        *_corrections(month, entries, ReflectionWritten),
+        _new(ReflectionWritten, month, Doing.REFLECT),
+    ]
+    return found | {PLAN_SECTION: list(_plan(month, entries, state))}
+
+
+def _texts(month: str, entries: list[Entry], sections: tuple[ReportSection, ...]) -> Iterator[Link]:
+    for section in sections:
+        own = [e for e in entries if getattr(e.statement.event, "section", None) is section]
+        yield from (_correction(month, entry, section.label) for entry in own)
+        if not own:
+            yield _new(NarrativeWritten, month, Doing.WRITE, section.label, section=section.value)
+
+
+def _plan(month: str, entries: list[Entry], state: StationMonth) -> Iterator[Link]:
+    for entry in entries:
+        event = entry.statement.event
+        if isinstance(event, PlanItemAdded):
+            yield _correction(month, entry)
+            if state.items[event.item] is PlanItemStatus.PLANNED:
+                yield from _outcomes(month, event)
+    number = max((int(item) for item in state.items if item.isdecimal()), default=0) + 1
+    yield _new(PlanItemAdded, month, Doing.PLAN, item=str(number))
+
+
+def _outcomes(month: str, planned: PlanItemAdded) -> Iterator[Link]:
+    """What is planned for the next month is done then, or in the month after it."""
+    gist, done_in = _cut(planned.text), _following(month)
+    item, later = planned.item, _following(done_in)
+    yield _new(PlanItemCompleted, month, Doing.COMPLETE, gist, until=done_in, item=item)
+    yield _new(PlanItemCarriedOver, month, Doing.CARRY_OVER, gist, until=done_in, item=item, to_month=later)
+
+
+def _following(month: str) -> str:
+    return f"{Period.of_month(month).last + timedelta(days=1):%Y-%m}"
+
+
+def _corrections(month: str, entries: list[Entry], kind: type[Event]) -> Iterator[Link]:
+    return (_correction(month, e) for e in entries if isinstance(e.statement.event, kind))
+
+
+def _correction(month: str, entry: Entry, of: str = "") -> Link:
+    event: Any = entry.statement.event
+    href = url_for(
+        "pages.correct_page", kind=MONTH.name, subject=month, version=entry.version
+    )
+    return Link(Doing.CORRECT, of or _cut(event.text), href)
+
+
+def _new(
+    event: type[Event], month: str, doing: Doing, of: str = "", *, until: str = "", **says: Any
+) -> Link:
+    """A form that says already what is known: of a month gone by (``until``), its last day."""
+    on = min(Period.of_month(until or month).last, today())
+    return Link(doing, of, url_for(
+        "pages.record_new", topic=event.topic, subject=month, occurred_on=on, **says
+    ))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= GIST else f"{text[:GIST]}…"
+
+
+def planned(month: str) -> tuple[tuple[str, str], ...]:
+    """The items of a month's plan without an outcome: to be chosen from, by their texts."""
+    sealed = services().ledger.stream(one_station(), MONTH.name, month)
+    if sealed is None:
+        return ()
+    stream = reading().opened(sealed)
+    return tuple(
+        (event.item, _cut(event.text))
+        for event in (entry.statement.event for entry in stream.active())
+        if isinstance(event, PlanItemAdded)
+        and stream.state.items[event.item] is PlanItemStatus.PLANNED
+    )
