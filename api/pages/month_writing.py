@@ -104,9 +104,10 @@ def _plan(month: str, entries: list[Entry], state: StationMonth) -> Iterator[Lin
 def _outcomes(month: str, planned: PlanItemAdded) -> Iterator[Link]:
     """What is planned for the next month is done then, or in the month after it."""
     gist, done_in = _cut(planned.text), _following(month)
-    item, later = planned.item, _following(done_in)
-    yield _new(PlanItemCompleted, month, Doing.COMPLETE, gist, until=done_in, item=item)
-    yield _new(PlanItemCarriedOver, month, Doing.CARRY_OVER, gist, until=done_in, item=item, to_month=later)
+    said = {"item": planned.item, "until": done_in}
+    yield _new(PlanItemCompleted, month, Doing.COMPLETE, gist, **said)
+    later = _following(done_in)
+    yield _new(PlanItemCarriedOver, month, Doing.CARRY_OVER, gist, to_month=later, **said)
 
 
 def _following(month: str) -> str:

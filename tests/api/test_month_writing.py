@@ -79,7 +79,7 @@ def test_what_was_planned_is_done_or_carried_over_from_the_check_list(api: Api, 
     api.project()
     listed = lead.get("/months/2024-11/publish").text
     assert listed.count('href="/months/2024-10#section-7"') == 2
-    plan = dict((label, href) for href, label in links(sections(api, lead, "2024-10")[6]))
+    plan = {label: href for href, label in links(sections(api, lead, "2024-10")[6])}
     sent(lead, plan["已完成：走访高龄老人"])
     sent(lead, plan["顺延：开展义诊"])
     api.project()
