@@ -3,6 +3,7 @@
 from api.pages import (
     account,
     account_staff,
+    approvals,
     attaching,
     audit,
     bundle,
@@ -13,6 +14,7 @@ from api.pages import (
     groups,
     households,
     keeping,
+    merging,
     month_calendar,
     offline,
     operating,
@@ -31,8 +33,8 @@ from api.pages import (
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "attaching", "audit", "bundle", "cases", "dashboards",
-    "evaluation", "explaining", "groups", "households", "keeping", "month_calendar", "offline",
-    "operating", "pages", "permissions", "preferences", "provider", "publishing", "record",
-    "referrals", "register", "sign_in", "steps", "today", "volunteers",
+    "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
+    "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
+    "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
+    "record", "referrals", "register", "sign_in", "steps", "today", "volunteers",
 ]

@@ -59,7 +59,7 @@ PLACES: Final = (
     ),
     Place(
         "pages.referral_board", "跟进", "briefcase", READ_CASES,
-        also=("pages.case_list_page", "pages.group_list_page"),
+        also=("pages.case_list_page", "pages.group_list_page", "pages.approvals_page"),
     ),
     Place("pages.month_calendar", "日程", "calendar-days", READ_CASES, noun="activities"),
     Place("pages.volunteers_page", "志愿者", "hand-raised", READ_CASES, "4", noun="volunteers"),

@@ -348,10 +348,13 @@ def _names(status: HouseholdStatus) -> dict[str, str]:
 
 
 def _known(event: type[Event], about: About) -> dict[str, Any]:
-    """What need not be asked: the household that the form is about."""
+    """What need not be asked: the household or the volunteer that the form is about."""
+    known = {"household": about.household_id}
+    if about.household is None and KIND_OF_TOPIC[event.topic].name != "volunteer":
+        known["volunteer"] = about.subject
     return {
-        name: about.household_id for name, marks in marks_of(event).items()
-        if marks.get(REFERS_TO) == "household" and about.household_id
+        name: known[marks[REFERS_TO]] for name, marks in marks_of(event).items()
+        if known.get(marks.get(REFERS_TO, ""))
     }
 
 

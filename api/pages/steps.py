@@ -22,6 +22,7 @@ from projections.household_status import household_heads
 PAGES: Final = {
     "referral": ("pages.referral_board", None), "case": ("pages.case_page", "case"),
     "group": ("pages.group_page", "group"), "volunteer": ("pages.volunteer_page", "volunteer"),
+    "merge": ("pages.approvals_page", None), "erasure": ("pages.approvals_page", None),
     "month": ("pages.month", "month"), "task_book": ("pages.task_book_page", "subject"),
 }
 """Kinds of record with a page of their own: its endpoint, and what it calls the record."""
@@ -37,9 +38,7 @@ def page_of(kind: str, subject: str, **more: Any) -> str:
     return url_for(endpoint, **more)
 
 
-STEPPED: Final = frozenset({
-    "resource", "competition", "supervision", "needs_assessment", "erasure",
-})
+STEPPED: Final = frozenset({"resource", "competition", "supervision", "needs_assessment"})
 """Kinds whose records are followed by others, and that have no page of their own."""
 
 

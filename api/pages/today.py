@@ -16,6 +16,7 @@ from api.identity import (
     station_of_request,
     today,
 )
+from api.pages.approvals import waiting_here
 from api.pages.views import Labels, pages
 from api.personal import reading, rows_shown
 from api.publications import press
@@ -56,6 +57,7 @@ def home() -> str | BaseResponse:
         unseen_days=UNSEEN_DAYS, follow_up_days=FOLLOW_UP_DAYS, today=today(),
         missing=_missing(month), needs=Labels("needs"),
         categories=Labels("assistance_categories"),
+        approvals=waiting_here(),
         behind=services().ledger.head() - services().read_models.position(),
     )
 
