@@ -27,6 +27,7 @@ from api.pages import (
     register,
     sign_in,
     steps,
+    task_books,
     today,
     volunteers,
 )
@@ -36,5 +37,5 @@ __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
     "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
     "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "referrals", "register", "sign_in", "steps", "today", "volunteers",
+    "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
 ]

@@ -18,10 +18,9 @@ from api.identity import (
     action,
     may,
     opens,
-    today,
 )
 from api.language import SOURCE, language
-from api.moments import moment_of, summed_at
+from api.moments import moment_of
 from api.pages.menu import menu
 from api.pages.month_writing import writing_of
 from api.pages.writing import own_write
@@ -38,8 +37,6 @@ from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
 from projections.publications import publications_of
 from projections.published_reports import publications_for
 from projections.stations import months_on_record
-from projections.task_progress import task_book_progress
-from projections.timeline import records_of_kind
 from workers.published_documents import published_by
 from workers.reports import fillings
 
@@ -107,17 +104,6 @@ def month_list() -> str:
     )
 
 
-@pages.route("/task-books")
-@action(READ_FIGURES)
-def task_book_list() -> str:
-    """All task books."""
-    with services().read_models.engine.connect() as connection:
-        books = records_of_kind(
-            connection, one_station(), "task_book", topic="task_book.drafted"
-        )
-    return render_template("pages/task_books.html", books=books)
-
-
 def _printed_codes(station: str) -> dict[str, str]:
     """The code of each published period's newest publication."""
     with services().read_models.engine.connect() as connection:
@@ -174,19 +160,3 @@ def fillings_for_page(report: MonthlyReport) -> dict[str, Any]:
     """What the page prints beside the report itself: the same as the Word file."""
     filled = fillings(report)
     return {name: filled[name] for name in ("introduction", "summary", "imprint")}
-
-
-# ---- the task book ----
-
-
-@pages.route("/task-books/<subject>")
-@action(READ_FIGURES)
-def task_book_page(subject: str) -> str:
-    """A task book: each target, what is expected by now, what was done, month by month."""
-    moment = asked_moment()
-    with summed_at(moment) as then:
-        progress = task_book_progress(
-            then.connection, services().ledger, one_station(), subject,
-            as_of=moment.as_of or today(), known_at=then.known_at,
-        )
-    return render_template("pages/task_book.html", progress=progress, **asked_times())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from callers import VISIT, Api, refusal_of
+from callers import VISIT, Api, form_of, refusal_of
 from werkzeug.test import TestResponse
 
 from api.identity import issue_token
@@ -180,6 +180,25 @@ def test_progress_is_given_as_data_and_as_a_page(api: Api) -> None:
     for said in ("不少于 10", "24", "服务执行与产出", "20 / 20", "正常", "2025-06"):
         assert said in page.text
     assert f"/task-books/{book}" in api.get("/task-books").text
+
+
+def test_each_step_of_a_task_book_is_a_button_for_whoever_may_take_it(api: Api) -> None:
+    book = str(api.recorded("task-books", BOOK, **LEAD)["id"])
+    api.recorded("visits", VISIT | {"persons_met": 10})
+    api.project()
+    for role, topic in (("lead", "task_book.submitted"), ("reviewer", "task_book.approved")):
+        browser, href = api.browser(role), f"/record/{topic}?subject={book}"
+        other = api.browser("reviewer" if role == "lead" else "lead").get(f"/task-books/{book}")
+        assert href not in other.text
+        assert href in browser.get(f"/task-books/{book}").text
+        form = form_of(browser.get(href), subject=book, occurred_on="2024-07-05")
+        done = browser.post(href.partition("?")[0], data=form)
+        assert done.location.startswith(f"/task-books/{book}?recorded=")
+        api.project()
+    listed = api.browser("lead").get("/task-books").text
+    for said in ("已审定", "得分 20 / 20", "正常 1", "/record/task_book.drafted"):
+        assert said in listed
+    assert "/record/" not in api.browser("hub", "*").get(f"/task-books?station={api.station}").text
 
 
 def test_an_unknown_task_book_has_no_progress(api: Api) -> None:
