@@ -50,8 +50,7 @@ class Doing(Labelled):
     """What a button of a section does."""
 
     WRITE = "write", "写一段"
-    REFLECT = "reflect", "写工作反思"
-    PLAN = "plan", "加一项计划"
+    PLAN = "plan", "加一项"
     CORRECT = "correct", "改"
     COMPLETE = "complete", "已完成"
     CARRY_OVER = "carry_over", "顺延"
@@ -59,15 +58,22 @@ class Doing(Labelled):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A button: what it does, with what, and where it leads."""
+    """What can be done, and where it leads."""
 
     doing: Doing
-    of: str
     href: str
 
 
-def writing_of(month: str) -> dict[int, list[Link]]:
-    """The buttons of each section of a month's report, by the section's number from 1."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A text that stands in a section, or may: what it is, and what can be done with it."""
+
+    of: str
+    links: tuple[Link, ...]
+
+
+def writing_of(month: str) -> dict[int, list[Line]]:
+    """The lines of each section of a month's report, by the section's number from 1."""
     if not may_state(NarrativeWritten.topic):
         return {}
     sealed = services().ledger.stream(one_station(), MONTH.name, month)
@@ -75,63 +81,59 @@ def writing_of(month: str) -> dict[int, list[Link]]:
     entries = list(stream.active()) if stream else []
     state: StationMonth = stream.state if stream else MONTH.initial
     found = {number: list(_texts(month, entries, texts)) for number, texts in TEXTS_OF.items()}
-    found[REFLECTION] = [
-        *_corrections(month, entries, ReflectionWritten),
-        _new(ReflectionWritten, month, Doing.REFLECT),
-    ]
-    return found | {PLAN_SECTION: list(_plan(month, entries, state))}
+    return found | {
+        REFLECTION: list(_reflections(month, entries)),
+        PLAN_SECTION: list(_plan(month, entries, state)),
+    }
 
 
-def _texts(month: str, entries: list[Entry], sections: tuple[ReportSection, ...]) -> Iterator[Link]:
+def _texts(month: str, entries: list[Entry], sections: tuple[ReportSection, ...]) -> Iterator[Line]:
     for section in sections:
         own = [e for e in entries if getattr(e.statement.event, "section", None) is section]
-        yield from (_correction(month, entry, section.label) for entry in own)
+        yield from (Line(section.label, (_correction(month, entry),)) for entry in own)
         if not own:
-            yield _new(NarrativeWritten, month, Doing.WRITE, section.label, section=section.value)
+            write = _new(NarrativeWritten, month, Doing.WRITE, section=section.value)
+            yield Line(section.label, (write,))
 
 
-def _plan(month: str, entries: list[Entry], state: StationMonth) -> Iterator[Link]:
+def _reflections(month: str, entries: list[Entry]) -> Iterator[Line]:
     for entry in entries:
-        event = entry.statement.event
-        if isinstance(event, PlanItemAdded):
-            yield _correction(month, entry)
-            if state.items[event.item] is PlanItemStatus.PLANNED:
-                yield from _outcomes(month, event)
+        if isinstance(event := entry.statement.event, ReflectionWritten):
+            yield Line(_cut(event.text), (_correction(month, entry),))
+    yield Line(ReflectionWritten.label, (_new(ReflectionWritten, month, Doing.WRITE),))
+
+
+def _plan(month: str, entries: list[Entry], state: StationMonth) -> Iterator[Line]:
+    for entry in entries:
+        if isinstance(event := entry.statement.event, PlanItemAdded):
+            is_open = state.items[event.item] is PlanItemStatus.PLANNED
+            outcomes = _outcomes(month, event.item) if is_open else ()
+            yield Line(_cut(event.text), (_correction(month, entry), *outcomes))
     number = max((int(item) for item in state.items if item.isdecimal()), default=0) + 1
-    yield _new(PlanItemAdded, month, Doing.PLAN, item=str(number))
+    yield Line(PlanItemAdded.label, (_new(PlanItemAdded, month, Doing.PLAN, item=str(number)),))
 
 
-def _outcomes(month: str, planned: PlanItemAdded) -> Iterator[Link]:
+def _outcomes(month: str, item: str) -> Iterator[Link]:
     """What is planned for the next month is done then, or in the month after it."""
-    gist, done_in = _cut(planned.text), _following(month)
-    said = {"item": planned.item, "until": done_in}
-    yield _new(PlanItemCompleted, month, Doing.COMPLETE, gist, **said)
-    later = _following(done_in)
-    yield _new(PlanItemCarriedOver, month, Doing.CARRY_OVER, gist, to_month=later, **said)
+    done_in = _following(month)
+    said = {"item": item, "until": done_in}
+    yield _new(PlanItemCompleted, month, Doing.COMPLETE, **said)
+    yield _new(PlanItemCarriedOver, month, Doing.CARRY_OVER, to_month=_following(done_in), **said)
 
 
 def _following(month: str) -> str:
     return f"{Period.of_month(month).last + timedelta(days=1):%Y-%m}"
 
 
-def _corrections(month: str, entries: list[Entry], kind: type[Event]) -> Iterator[Link]:
-    return (_correction(month, e) for e in entries if isinstance(e.statement.event, kind))
+def _correction(month: str, entry: Entry) -> Link:
+    href = url_for("pages.correct_page", kind=MONTH.name, subject=month, version=entry.version)
+    return Link(Doing.CORRECT, href)
 
 
-def _correction(month: str, entry: Entry, of: str = "") -> Link:
-    event: Any = entry.statement.event
-    href = url_for(
-        "pages.correct_page", kind=MONTH.name, subject=month, version=entry.version
-    )
-    return Link(Doing.CORRECT, of or _cut(event.text), href)
-
-
-def _new(
-    event: type[Event], month: str, doing: Doing, of: str = "", *, until: str = "", **says: Any
-) -> Link:
+def _new(event: type[Event], month: str, doing: Doing, *, until: str = "", **says: Any) -> Link:
     """A form that says already what is known: of a month gone by (``until``), its last day."""
     on = min(Period.of_month(until or month).last, today())
-    return Link(doing, of, url_for(
+    return Link(doing, url_for(
         "pages.record_new", topic=event.topic, subject=month, occurred_on=on, **says
     ))
 

@@ -48,9 +48,9 @@ class BookLine:
 
     @property
     def lights(self) -> list[tuple[Light, int]]:
-        """How many targets stand how, those in trouble first."""
+        """How many targets stand how."""
         found = Counter(row.light for row in self.progress.rows) if self.progress else Counter()
-        return [(light, found[light]) for light in reversed(Light) if found[light]]
+        return [(light, found[light]) for light in Light if found[light]]
 
     @property
     def points(self) -> tuple[Any, int]:

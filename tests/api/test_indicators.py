@@ -196,7 +196,7 @@ def test_each_step_of_a_task_book_is_a_button_for_whoever_may_take_it(api: Api) 
         assert done.location.startswith(f"/task-books/{book}?recorded=")
         api.project()
     listed = api.browser("lead").get("/task-books").text
-    for said in ("已审定", "得分 20 / 20", "正常 1", "/record/task_book.drafted"):
+    for said in ("已审定", "<strong>20</strong> / 20", "正常 1", "/record/task_book.drafted"):
         assert said in listed
     assert "/record/" not in api.browser("hub", "*").get(f"/task-books?station={api.station}").text
 

@@ -26,8 +26,10 @@ def sections(api: Api, browser: FlaskClient, month: str) -> list[str]:
 def links(section: str) -> list[tuple[str, str]]:
     """The buttons of a section: where each leads and what it says."""
     return [
-        (href.replace("&amp;", "&"), label)
-        for href, label in re.findall(r'<a class="button plain" href="([^"]+)">([^<]+)</a>', section)
+        (href.replace("&amp;", "&"), f"{label}{of}")
+        for href, label, of in re.findall(
+            r'<a href="([^"]+)">([^<]+)<span class="hidden">([^<]+)</span></a>', section
+        )
     ]
 
 
@@ -85,7 +87,7 @@ def test_what_was_planned_is_done_or_carried_over_from_the_check_list(api: Api, 
     api.project()
     assert "2024-10#section-7" not in lead.get("/months/2024-11/publish").text
     assert [label for _href, label in links(sections(api, lead, "2024-10")[6])] == [
-        "改：走访高龄老人", "改：开展义诊", "加一项计划",
+        "改：走访高龄老人", "改：开展义诊", "加一项：下月计划",
     ]
 
 
@@ -95,4 +97,4 @@ def test_nobody_else_is_offered_to_write(api: Api) -> None:
     assert not [link for section in shown for link in links(section) if "/record/" in link[0]]
     # nor is anything written into what was known at an earlier moment
     then = api.browser("lead").get("/months/2024-11?known_at=2024-12-01").text
-    assert "写工作反思" not in then
+    assert "写一段" not in then
