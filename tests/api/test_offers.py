@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
@@ -12,6 +13,10 @@ from lxml import html
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from api.nouns import NOUNS
+from api.pages.fields import Around
+from api.pages.record import has_form
+from api.pages.steps import PAGES, STEPPED
 from api.policy import OWN, PUBLIC, allowed
 from domain.vocabulary import Role
 
@@ -87,3 +92,15 @@ def test_the_documentation_s_example_calls_the_service_that_shows_it(api: Api) -
     page = api.app.test_client().get("/api/v1/docs", base_url="http://ledger.example:8123").text
     assert "http://ledger.example:8123/api/v1/visits" in page
     assert ":8000" not in page
+
+
+def test_what_goes_on_with_a_record_has_its_button_where_the_record_is_seen() -> None:
+    around = Around(date(2024, 11, 5), ("—",), {"-": "—"}, frozenset({"household"}))
+    kinds = {
+        noun.kind.name
+        for noun in NOUNS for event, how in noun.statements.items()
+        if not how.is_opening and has_form(event, around)
+    }
+    of_household = {"household"}  # on the household's own page
+    by_command = {"station"}  # by ``taizhang station``
+    assert kinds - of_household - by_command <= STEPPED | PAGES.keys()
