@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from babel.messages.pofile import read_po
-from flask import Flask, has_request_context, request
+from flask import Flask, g, has_request_context, request
 
 CATALOGUES: Final = Path(__file__).parent / "translations"
 SOURCE: Final = "zh"
@@ -25,8 +25,13 @@ def language() -> str:
 
     What the browser prefers is not asked: an office PC set up in English is not a wish.
     """
-    chosen = request.cookies.get(COOKIE, SOURCE) if has_request_context() else SOURCE
-    return chosen if chosen in LANGUAGES else SOURCE
+    if not has_request_context():
+        return SOURCE
+    if "language" not in g:
+        chosen = request.cookies.get(COOKIE, SOURCE)
+        g.language = chosen if chosen in LANGUAGES else SOURCE
+    spoken: str = g.language
+    return spoken
 
 
 def translated(text: str) -> str:

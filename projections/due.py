@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     Connection,
     Date,
     Integer,
@@ -131,7 +132,7 @@ def _newest(*conditions: Any) -> Any:
 def _households(since: Any, *, is_merged: bool) -> Select[Any]:
     own = [households.c[n] for n in HouseholdDue.__dataclass_fields__ if n in households.c]
     query = select(*own, since).where(households.c.station == bindparam("station"))
-    merged = bindparam("merged", expanding=True)
+    merged: BindParameter[Any] = bindparam("merged", expanding=True)
     return query.where(households.c.household.not_in(merged)) if is_merged else query
 
 
