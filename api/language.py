@@ -12,6 +12,9 @@ from typing import Any, Final
 
 from babel.messages.pofile import read_po
 from flask import Flask, g, has_request_context, request
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 
 CATALOGUES: Final = Path(__file__).parent / "translations"
 SOURCE: Final = "zh"
@@ -52,9 +55,19 @@ def _plural(one: str, many: str, count: int) -> str:
     return translated(one if count == 1 else many)
 
 
+@pass_eval_context
+def _said(context: EvalContext, text: str, **values: object) -> str:
+    """What ``_("…")`` says in a template: as Jinja has it, which takes twice as long to ask."""
+    found = translated(text)
+    found = Markup(found) if context.autoescape else found  # noqa: S704 - our own texts
+    return found % values if values or "%" in found else found
+
+
 def install(app: Flask) -> None:
     """Let templates say ``_("…")``."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     environment: Any = app.jinja_env
     environment.install_gettext_callables(translated, _plural, newstyle=True)
-    app.jinja_env.globals.update(language=language, languages=LANGUAGES, language_tags=TAGS)
+    app.jinja_env.globals.update(
+        _=_said, language=language, languages=LANGUAGES, language_tags=TAGS
+    )

@@ -337,7 +337,8 @@ def _walked(value: Any, change: Callable[[str], str]) -> Any:
         case tuple():
             return tuple(_walked(item, change) for item in value)
         case _:
-            names = _names_of(type(value))
+            kind: Any = type(value)
+            names = _names_of(kind)
             before = [getattr(value, name) for name in names]
             after = [_walked(part, change) for part in before]
             parts = zip(names, before, after, strict=True)
