@@ -7,7 +7,8 @@ whose row cannot be written is not answered (``docs/decisions/0013``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -17,6 +18,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     Engine,
     Index,
     Integer,
@@ -28,11 +30,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ProgrammingError
 
+from api.access_index import EVERYBODY, AccessIndex, take_over
 from domain.ledger import GroupCommit, LedgerNotPreparedError
 from domain.vocabulary import Labelled
 from projections.append_only import grant_appending, keep_append_only
 from projections.columns import UtcDateTime
-from projections.direct import inside, rows
+from projections.direct import add, rows
 from projections.store import one_at_a_time, open_engine, writing
 
 MOST_NAMED: Final = 500
@@ -68,16 +71,13 @@ access_subjects: Final = Table(
     Column("call", BigInteger, primary_key=True, autoincrement=False),
     sqlite_with_rowid=False,
 )
-"""By whom a call is found; the same as ``subjects``, the other way round."""
+"""By whom a call is found; the same as ``subjects``, the other way round (``access_index.py``)."""
 
-EVERYBODY: Final = "*"
-"""The subject of a call about more than a row names."""
 TABLES: Final = (accesses.name, access_subjects.name)
 _COLUMNS: Final = tuple(column.name for column in accesses.columns if column.name != "id")
 _CALL: Final = (
     f"INSERT INTO access_log ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - fixed names
 )
-_SUBJECTS: Final = "INSERT INTO access_subjects VALUES (?, ?, ?)"
 _APPEND_POSTGRES: Final = (
     f"WITH made AS ({_CALL} RETURNING id, station)"  # noqa: S608 - fixed names
     " INSERT INTO access_subjects SELECT station, unnest(?::text[]), id FROM made"
@@ -137,31 +137,46 @@ class AccessLog:
         :raises LedgerNotPreparedError: where this PostgreSQL role may not create it.
         """
         self.engine = open_engine(database_url)
+        self._index = AccessIndex(self.engine)
         self._append = GroupCommit[Access, None](self._append_sqlite, apart=(UnicodeError,))
         try:
             _create(self.engine)
+            if self._is_in_turns:
+                take_over(self.engine)
         except ProgrammingError as error:
             self.close()
             raise LedgerNotPreparedError from error
 
     def close(self) -> None:
         """Close every connection."""
+        self._index.close()
         self.engine.dispose()
+
+    @property
+    def _is_in_turns(self) -> bool:
+        """Whether the index is entered after the calls, as on SQLite."""
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def questions(self) -> Iterator[Connection]:
+        """A connection for questions; every call that was written down is in the index."""
+        if self._is_in_turns:
+            self._index.bring_up()
+        with self.engine.connect() as connection:
+            yield connection
 
     def append(self, access: Access) -> None:
         """Add a row; it is kept when this returns."""
-        if self.engine.dialect.name == "postgresql":
-            rows(self.engine, _APPEND_POSTGRES, (*access.row(), access.found_by))
-        else:
+        if self._is_in_turns:
             self._append(access)
+        else:
+            rows(self.engine, _APPEND_POSTGRES, (*access.row(), access.found_by))
 
     def _append_sqlite(self, group: Sequence[Access]) -> list[None]:
         """Add the rows of all who wait in one transaction, so that none waits for SQLite's lock."""
-        with writing(self.engine) as connection, inside(connection) as driver:
-            for access in group:
-                call = driver.execute(_CALL, access.row()).lastrowid
-                named = [(access.station, subject, call) for subject in access.found_by]
-                driver.executemany(_SUBJECTS, named)
+        with self._index.turn, writing(self.engine) as connection:
+            add(connection, _CALL, [access.row() for access in group])
+        self._index.added(len(group))
         return [None] * len(group)
 
 

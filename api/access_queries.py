@@ -8,7 +8,8 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Connection, select, tuple_
 
-from api.access_log import EVERYBODY, access_subjects, accesses
+from api.access_index import EVERYBODY
+from api.access_log import access_subjects, accesses
 
 
 @dataclass(frozen=True, slots=True)

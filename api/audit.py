@@ -142,7 +142,7 @@ def access_page(query: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None
 
 def _calls(query: dict[str, Any], after: Any, limit: int) -> Sequence[AccessRow]:
     asked = access_rows.question(station_of_request(), query)
-    with services().access_log.engine.connect() as connection:
+    with services().access_log.questions() as connection:
         return accesses_of(connection, asked, after=after, limit=limit)
 
 

@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from babel.messages.pofile import read_po
-from flask import Flask, has_request_context, request
+from flask import Flask, g, has_request_context, request
+from jinja2 import pass_eval_context
+from jinja2.nodes import EvalContext
+from markupsafe import Markup
 
 CATALOGUES: Final = Path(__file__).parent / "translations"
 SOURCE: Final = "zh"
@@ -25,8 +28,13 @@ def language() -> str:
 
     What the browser prefers is not asked: an office PC set up in English is not a wish.
     """
-    chosen = request.cookies.get(COOKIE, SOURCE) if has_request_context() else SOURCE
-    return chosen if chosen in LANGUAGES else SOURCE
+    if not has_request_context():
+        return SOURCE
+    if "language" not in g:
+        chosen = request.cookies.get(COOKIE, SOURCE)
+        g.language = chosen if chosen in LANGUAGES else SOURCE
+    spoken: str = g.language
+    return spoken
 
 
 def translated(text: str) -> str:
@@ -47,9 +55,19 @@ def _plural(one: str, many: str, count: int) -> str:
     return translated(one if count == 1 else many)
 
 
+@pass_eval_context
+def _said(context: EvalContext, text: str, **values: object) -> str:
+    """What ``_("…")`` says in a template: as Jinja has it, which takes twice as long to ask."""
+    found = translated(text)
+    found = Markup(found) if context.autoescape else found  # noqa: S704 - our own texts
+    return found % values if values or "%" in found else found
+
+
 def install(app: Flask) -> None:
     """Let templates say ``_("…")``."""
     app.jinja_env.add_extension("jinja2.ext.i18n")
     environment: Any = app.jinja_env
     environment.install_gettext_callables(translated, _plural, newstyle=True)
-    app.jinja_env.globals.update(language=language, languages=LANGUAGES, language_tags=TAGS)
+    app.jinja_env.globals.update(
+        _=_said, language=language, languages=LANGUAGES, language_tags=TAGS
+    )

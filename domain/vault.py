@@ -15,6 +15,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
@@ -291,10 +292,11 @@ def sealed_places(value: object) -> list[tuple[str, int]]:
     found, left = list[tuple[str, int]](), [value]
     while left:
         part = left.pop()
-        if not isinstance(part, str):
+        if isinstance(part, str):
+            if part[:1] == "⟦" and (sealed := _SEALED.fullmatch(part)):
+                found.append((sealed.group(2), int(sealed.group(4))))
+        elif part is not None:
             left += _parts_of(part)
-        elif part[:1] == "⟦" and (sealed := _SEALED.fullmatch(part)):
-            found.append((sealed.group(2), int(sealed.group(4))))
     return found
 
 
@@ -322,9 +324,12 @@ def _place(*parts: str) -> bytes:
 
 
 def _walked(value: Any, change: Callable[[str], str]) -> Any:
+    """A value with its sealed texts changed; whatever holds none is the same as before."""
     match value:
-        case str():
+        case str() if value[:1] == "⟦":
             return change(value)
+        case str() | None | int() | float() | date():
+            return value
         case dict():
             return {name: _walked(item, change) for name, item in value.items()}
         case list():
@@ -333,9 +338,9 @@ def _walked(value: Any, change: Callable[[str], str]) -> Any:
             return tuple(_walked(item, change) for item in value)
         case _:
             kind: Any = type(value)
-            if not (names := _names_of(kind)):
-                return value
-            before = {name: getattr(value, name) for name in names}
-            after = {name: _walked(part, change) for name, part in before.items()}
-            changes = {name: part for name, part in after.items() if part is not before[name]}
+            names = _names_of(kind)
+            before = [getattr(value, name) for name in names]
+            after = [_walked(part, change) for part in before]
+            parts = zip(names, before, after, strict=True)
+            changes = {name: new for name, old, new in parts if new is not old}
             return replace(value, **changes) if changes else value

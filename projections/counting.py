@@ -314,7 +314,8 @@ def term_conditions(source: Table, term: Term) -> list[Condition]:
             named = (column.contains(f"\n{value}\n", autoescape=True) for value in values)
             found.append(Condition(dimension, or_(*named)))
         else:
-            found.append(Condition(dimension, column.in_(values)))
+            # Each value by itself: a list would be written out anew at every execution.
+            found.append(Condition(dimension, column.in_([literal(v, String) for v in values])))
     return found
 
 

@@ -1,4 +1,4 @@
-"""How is asked what nearly every request asks? Of the driver, past SQLAlchemy's own work.
+"""How is asked, or added, what nearly every request asks? Of the driver, past SQLAlchemy's work.
 
 A statement that takes microseconds to answer would otherwise take ten times that to build,
 send and wrap. Parameters are ``?`` on both databases.
@@ -26,6 +26,13 @@ def rows(
     own = inside(source) if isinstance(source, Connection) else _lent(source)
     with own as driver:
         return list(driver.execute(marked, values).fetchall())
+
+
+def add(connection: Connection, statement: str, values: Sequence[Sequence[Any]]) -> None:
+    """Add rows within a connection's transaction, each by the same statement."""
+    marked = _marked(statement) if connection.dialect.name == "postgresql" else statement
+    with inside(connection) as driver:
+        driver.cursor().executemany(marked, values)
 
 
 @contextmanager

@@ -6,12 +6,25 @@ household merged into another is not listed; its survivor stands for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, and_, exists, func, or_, select
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Date,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+)
 
 from domain.kernel import stream_subject
 from projections.aliases import aliases_at
@@ -68,24 +81,42 @@ def households_unseen(
     connection: Connection, station: str, today: date, *, days: int, limit: int
 ) -> Listed:
     """The households where nobody was met for some days, the longest first, never ones before."""
-    last_met = _newest(contacts.c.is_met)
-    since = last_met.label("since")
-    query = _households(connection, station, since).where(
-        or_(last_met.is_(None), last_met < today - timedelta(days=days))
+    merged = aliases_at(connection, station).merged("household")
+    return _listed(
+        connection, _unseen(is_merged=bool(merged)), HouseholdDue, station=station, limit=limit,
+        merged=merged, before=today - timedelta(days=days),
     )
-    return _listed(connection, query, [since.is_not(None), since, households.c.household], limit)
 
 
 def households_missed(
     connection: Connection, station: str, *, limit: int
 ) -> Listed:
     """The households where the last visit met nobody: to be visited again, oldest first."""
+    merged = aliases_at(connection, station).merged("household")
+    return _listed(
+        connection, _missed(is_merged=bool(merged)), HouseholdDue, station=station, limit=limit,
+        merged=merged,
+    )
+
+
+@cache
+def _unseen(*, is_merged: bool) -> Select[Any]:
+    last_met = _newest(contacts.c.is_met)
+    since = last_met.label("since")
+    query = _households(since, is_merged=is_merged).where(
+        or_(last_met.is_(None), last_met < bindparam("before", type_=Date))
+    )
+    return _first(query, since.is_not(None), since, households.c.household)
+
+
+@cache
+def _missed(*, is_merged: bool) -> Select[Any]:
     last, last_met = _newest(), _newest(contacts.c.is_met)
     since = last.label("since")
-    query = _households(connection, station, since).where(
+    query = _households(since, is_merged=is_merged).where(
         last.is_not(None), or_(last_met.is_(None), last_met < last)
     )
-    return _listed(connection, query, [since, households.c.household], limit)
+    return _first(query, since, households.c.household)
 
 
 def _newest(*conditions: Any) -> Any:
@@ -98,36 +129,57 @@ def _newest(*conditions: Any) -> Any:
     )
 
 
-def _households(connection: Connection, station: str, since: Any) -> Select[Any]:
+def _households(since: Any, *, is_merged: bool) -> Select[Any]:
     own = [households.c[n] for n in HouseholdDue.__dataclass_fields__ if n in households.c]
-    query = select(*own, since).where(households.c.station == station)
-    merged = aliases_at(connection, station).merged("household")
-    return query.where(households.c.household.not_in(merged)) if merged else query
+    query = select(*own, since).where(households.c.station == bindparam("station"))
+    merged: BindParameter[Any] = bindparam("merged", expanding=True)
+    return query.where(households.c.household.not_in(merged)) if is_merged else query
+
+
+def _first(query: Select[Any], *order: Any) -> Select[Any]:
+    """The first rows of a list, each with how many there are in all: one question for both."""
+    in_all = func.count().over().label("in_all")
+    return query.add_columns(in_all).order_by(*order).limit(bindparam("limit", type_=Integer))
 
 
 def _listed(
-    connection: Connection, query: Select[Any], order: Sequence[Any], limit: int
+    connection: Connection, query: Select[Any], kind: Callable[..., Any], **asked: object
 ) -> Listed:
-    count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(*order).limit(limit))
-    return Listed([HouseholdDue(**row._mapping) for row in rows], count)  # noqa: SLF001 - SQLAlchemy's public name
+    """What a list answers; statements are built once, since that takes longer than asking."""
+    rows = connection.execute(query, asked).all()
+    return Listed([kind(*row[:-1]) for row in rows], rows[0].in_all if rows else 0)
 
 
 def referrals_open(connection: Connection, station: str, *, limit: int) -> Listed:
     """The referrals that wait to be accepted or completed, those made first first."""
+    return _listed(connection, _open_referrals(), ReferralRow, station=station, limit=limit)
+
+
+@cache
+def _open_referrals() -> Select[Any]:
     own = referrals.c
     query = select(*(own[n] for n in ReferralRow.__dataclass_fields__)).where(
-        own.station == station, own.status.in_(OPEN_STATUSES)
+        own.station == bindparam("station"), own.status.in_(OPEN_STATUSES)
     )
-    count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(own.made_on, own.referral).limit(limit))
-    return Listed([ReferralRow(**row._mapping) for row in rows], count)  # noqa: SLF001 - as above
+    return _first(query, own.made_on, own.referral)
 
 
 def cases_to_follow_up(
     connection: Connection, station: str, today: date, *, limit: int
 ) -> Listed:
     """The cases closed some time ago and neither followed up nor reopened since."""
+    before = today - timedelta(days=FOLLOW_UP_DAYS)
+    return _listed(
+        connection, _unanswered(), _case_due, station=station, limit=limit, before=before
+    )
+
+
+def _case_due(stream: str, closed_on: date) -> CaseDue:
+    return CaseDue(stream_subject(stream), closed_on)
+
+
+@cache
+def _unanswered() -> Select[Any]:
     later = records.alias("later")
     is_answered = exists().where(
         and_(
@@ -136,17 +188,20 @@ def cases_to_follow_up(
         )
     )
     query = select(records.c.stream, records.c.occurred_on).where(
-        records.c.station == station, records.c.topic == "case.closed",
+        records.c.station == bindparam("station"), records.c.topic == "case.closed",
         records.c.status == "active", ~is_answered,
-        records.c.occurred_on <= today - timedelta(days=FOLLOW_UP_DAYS),
+        records.c.occurred_on <= bindparam("before", type_=Date),
     )
-    count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(records.c.occurred_on).limit(limit))
-    return Listed([CaseDue(stream_subject(stream), on) for stream, on in rows], count)
+    return _first(query, records.c.occurred_on)
 
 
 def hours_unconfirmed(connection: Connection, station: str, *, limit: int) -> Listed:
     """The volunteers with services that nobody has confirmed, the oldest first."""
+    return _listed(connection, _unconfirmed(), HoursDue, station=station, limit=limit)
+
+
+@cache
+def _unconfirmed() -> Select[Any]:
     service = volunteer_services.c
     oldest = func.min(service.occurred_on).label("oldest_on")
     query = (
@@ -155,9 +210,7 @@ def hours_unconfirmed(connection: Connection, station: str, *, limit: int) -> Li
             func.sum(service.minutes).label("minutes"), oldest,
         )
         .join(volunteers, volunteers.c.stream == service.stream)
-        .where(service.station == station, service.is_confirmed.is_(False))
+        .where(service.station == bindparam("station"), service.is_confirmed.is_(False))
         .group_by(volunteers.c.volunteer, volunteers.c.name)
     )
-    count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(oldest, volunteers.c.volunteer).limit(limit))
-    return Listed([HoursDue(**row._mapping) for row in rows], count)  # noqa: SLF001 - as above
+    return _first(query, oldest, volunteers.c.volunteer)

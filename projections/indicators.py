@@ -38,6 +38,10 @@ class IndicatorSet(Value):
     valid_until: date | None = None
     earlier: tuple[IndicatorSet, ...] = ()
 
+    def __hash__(self) -> int:
+        """By its name: the filters of its rows have no hash."""
+        return hash((self.code, self.version, self.valid_from))
+
     def row(self, code: str) -> Indicator | None:
         """The row of a code."""
         return next((row for row in self.indicators if row.code == code), None)

@@ -60,11 +60,10 @@ def lateness(
     remainder it posts what it posts to the total, less what it posts to the listed parts.
     """
     cut = period.until(as_of)
-    counted = {row.code: _parts(row, indicators, cut) for row in indicators.indicators}
-    wanted = tuple((code, parts) for code, parts in counted.items() if parts)
+    wanted = _wanted(indicators, cut)
     if not wanted:
         return {}
-    values = _values(station, cut, known_at, counted.values())
+    values = _values(station, cut, known_at, (parts for _code, parts in wanted))
     is_merged = bool(aliases_at(connection, station, known_at).into)
     asked = _late_statement(wanted, KnownBy.of(known_at), is_merged=is_merged)
     rows = connection.execute(asked, values)
@@ -73,6 +72,13 @@ def lateness(
 
 Parts = tuple[tuple[int, Sought], ...]
 """What a figure is the sum of, each with a factor: -1 for a part that is taken from a total."""
+
+
+@lru_cache(maxsize=64)
+def _wanted(indicators: IndicatorSet, period: Period) -> tuple[tuple[str, Parts], ...]:
+    """What each figure of a set is the sum of, where it is one: of a period the same each time."""
+    counted = ((row.code, _parts(row, indicators, period)) for row in indicators.indicators)
+    return tuple((code, parts) for code, parts in counted if parts)
 
 
 def _parts(row: Indicator, indicators: IndicatorSet, period: Period) -> Parts:

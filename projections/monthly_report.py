@@ -168,13 +168,14 @@ def monthly_report(
     position: int | None = None,
     set_code: str | None = None,
     indicators: IndicatorSet | None = None,
+    tells_late: bool = True,
 ) -> MonthlyReport:
     """The report of a station's month, or of a longer period (``report_periods.py``).
 
     ``opened`` opens the texts. ``position`` is how far the read models have come, where that
     is known. ``indicators``
     are the definitions to count by, ``set_code`` the set to take them from; without either
-    they are the station's own.
+    they are the station's own. Who shows no late entries need not have them counted.
 
     :raises BadReportPeriod: where ``month`` is no period.
     :raises UnknownStation: where no such station keeps its ledger here.
@@ -193,10 +194,10 @@ def monthly_report(
     streams = _streams(connection, ledger, station, named, period=cut, heard=heard)
     said.entries.extend(_entries(map(opened, streams), named, cut))
     values = {figure.indicator.code: figure for figure in found}
+    late = lateness(connection, station, chosen, period, **asked) if tells_late else {}
     return MonthlyReport(
         station, profile, month, period, cut.last, known_at, position_of(heard) or 0, chosen,
-        tuple(found), lateness(connection, station, chosen, period, **asked),
-        tuple(_sections(said, values)),
+        tuple(found), late, tuple(_sections(said, values)),
     )
 
 

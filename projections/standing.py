@@ -14,17 +14,19 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, select
+from sqlalchemy import Connection, Select, Table
 
 from domain.ledger import Ledger, Notification, by_stream, recorded_from
 from projections import catalog, store
+from projections.direct import rows
 from projections.engine import ReadModels
 from projections.kernel import Changes, Projection, Row
 from projections.moments import KnownAt, Moment, bounded, known, position_of
-from projections.store import CHUNK, generations
+from projections.store import CHUNK
 
 GENERATION: Final = 0
 """What a database in memory holds is nobody's generation."""
+_POSITIONS: Final = "SELECT position FROM projection_generations WHERE is_serving"
 
 
 @dataclass(slots=True)
@@ -135,11 +137,12 @@ def _snapshot(
     read_models: ReadModels, names: Sequence[str]
 ) -> Iterator[tuple[Connection, list[int]]]:
     """The read models at one moment, and how far each of some has come."""
-    query = select(generations.c.position).where(
-        generations.c.is_serving, generations.c.projection.in_(names)
-    )
+    marks = ", ".join("?" * len(names))
     with store.snapshot(read_models.engine, _tables(names)) as live:
-        yield live, list(live.execute(query).scalars())
+        if not live.in_transaction():
+            live.begin()  # so that what follows sees what this sees
+        found = rows(live, f"{_POSITIONS} AND projection IN ({marks})", names)
+        yield live, [position for [position] in found]
 
 
 def _tables(names: Sequence[str]) -> tuple[Table, ...]:

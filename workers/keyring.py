@@ -24,9 +24,11 @@ from domain.kernel import Refused
 from domain.ledger import GroupCommit, Outcome
 from domain.owners import FREE_TEXT
 from domain.vault import DataKey, KeyState, refuse_unless_active
+from projections.direct import add
 from projections.store import writing
 from workers.held_keys import REAL_TIME, SETTLED_SECONDS, HeldKeys, Pace
 from workers.keyring_tables import (
+    NEW_KEY,
     alive_among,
     alone,
     begin_generation,
@@ -177,14 +179,12 @@ class Keyring:
             )
             for owner in owners if owner not in found
         ]
-        if made:
-            connection.execute(insert(data_keys), [self._row(key) for key in made])
+        add(connection, NEW_KEY, [self._row(key) for key in made])
         return found | {key.owner: key for key in made}
 
-    def _row(self, key: DataKey) -> dict[str, object]:
-        place = f"{key.owner}/{key.epoch}"
-        box = wrapped(self._master, key.secret, place) if key.secret else None
-        return {"owner": key.owner, "epoch": key.epoch, "state": key.state, "wrapped": box}
+    def _row(self, key: DataKey) -> tuple[object, ...]:
+        box = wrapped(self._master, key.secret, f"{key.owner}/{key.epoch}")
+        return key.owner, key.epoch, key.state.value, box
 
     # ---- finding ----
 

@@ -109,6 +109,7 @@ GRANTS: Final = {
 }
 """What the application's role may do on PostgreSQL: it forgets by overwriting."""
 
+NEW_KEY: Final = "INSERT INTO data_keys (owner, epoch, state, wrapped) VALUES (?, ?, ?, ?)"
 _KEYS_OF: Final = "SELECT owner, epoch, state, wrapped FROM data_keys WHERE owner"
 _WITH_FIRST_EPOCH: Final = """
 INSERT INTO {name} (digest, owner, epoch) SELECT l.digest, l.owner, min(k.epoch)

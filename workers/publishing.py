@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Connection
@@ -96,12 +96,38 @@ def preview(
     """
     report_period(period)
     head, reached = press.ledger.head(), press.read_models.position()
+    around = _around(press, station, today, head - reached)
+    return _checked(
+        press, station, period, around, opened=opened, known_at=min(head, reached)
+    )
+
+
+def at_present(
+    press: Press, station: str, period: str, today: date, *, opened: Opener
+) -> Preview:
+    """The same of what the figures hold now, for whoever publishes nothing yet.
+
+    It asks the monthly sums, and not what is late.
+    """
+    reached = press.read_models.position()
+    around = _around(press, station, today, press.ledger.head() - reached)
+    return _checked(
+        press, station, period, around, opened=opened, position=reached, tells_late=False
+    )
+
+
+def _around(press: Press, station: str, today: date, behind: int) -> Surroundings:
     mine = [row for row in press.read_models.parked() if stream_station(row.stream) == station]
-    around = Surroundings(today, behind=max(head - reached, 0), parked=len(mine))
+    return Surroundings(today, behind=max(behind, 0), parked=len(mine))
+
+
+def _checked(
+    press: Press, station: str, period: str, around: Surroundings, *, opened: Opener,
+    **asked: Any,
+) -> Preview:
     with press.read_models.engine.connect() as connection:
         report = monthly_report(
-            connection, press.ledger, station, period, known_at=min(head, reached),
-            opened=opened,
+            connection, press.ledger, station, period, opened=opened, **asked
         )
         items = checklist(connection, press.ledger, report, around, opened=opened)
     return Preview(report, tuple(items))

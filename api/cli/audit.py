@@ -69,7 +69,7 @@ def access_log(
     asked = stated(asked)
     with looking("access-log", station) as look:
         question = access_rows.question(look.station, asked)
-        with look.access_log.engine.connect() as connection:
+        with look.access_log.questions() as connection:
             found = accesses_of(connection, question, limit=limit or MOST_EXPORTED + 1)
         refuse_too_many(len(found))
         look.reading.action = AccessAction.EXPORT if csv or as_json else AccessAction.READ

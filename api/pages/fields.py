@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cache
 from typing import Any, Final
 
 from msgspec import Struct, inspect
@@ -102,14 +103,20 @@ def form_fields(event: type[Event], around: Around) -> list[FormField]:
 
     :raises NoFormError: where one cannot be asked.
     """
-    found = inspect.type_info(event)
-    assert isinstance(found, inspect.StructType)
     marks = marks_of(event)
     asked = [
         _asked(event, one, marks[one.name], around)
-        for one in found.fields if DERIVED not in marks[one.name]
+        for one in _declared(event) if DERIVED not in marks[one.name]
     ]
     return sorted((f for f in asked if f is not None), key=lambda f: not f.is_plain)
+
+
+@cache
+def _declared(event: type[Event]) -> tuple[inspect.Field, ...]:
+    """An event's fields with their types; reading them takes longer than asking for them."""
+    found = inspect.type_info(event)
+    assert isinstance(found, inspect.StructType)
+    return found.fields
 
 
 def _asked(

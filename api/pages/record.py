@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from functools import cache
 from itertools import count
 from typing import Any, Final
 
@@ -154,10 +156,15 @@ def steps_of(kind: str) -> list[type[Event]]:
 
 def _with_forms() -> Iterator[type[Event]]:
     """Every event that the caller may state and that has a form."""
-    around = Around(today(), ("—",), {"-": "—"}, frozenset({"household"}))
-    return (
-        event for noun in NOUNS for event in noun.statements
-        if may_state(event.topic) and has_form(event, around)
+    return (event for event in _whole_forms() if may_state(event.topic))
+
+
+@cache
+def _whole_forms() -> tuple[type[Event], ...]:
+    """The same, whoever asks: it follows from the events' fields alone."""
+    around = Around(date.min, ("—",), {"-": "—"}, frozenset({"household"}))
+    return tuple(
+        event for noun in NOUNS for event in noun.statements if has_form(event, around)
     )
 
 

@@ -33,7 +33,7 @@ from projections.due import (
     households_unseen,
     referrals_open,
 )
-from workers.publishing import preview
+from workers.publishing import at_present
 
 SHOWN: Final = 5
 """How many of each list the page shows; the rest is a click away."""
@@ -83,7 +83,7 @@ def _opened(listed: Listed, kind: str) -> Listed:
 
 def _missing(month: str) -> list[tuple[Any, str]]:
     """What the publishing check list says of this month; that it has not ended is no news."""
-    found = preview(press(), one_station(), month, today(), opened=reading().opened)
+    found = at_present(press(), one_station(), month, today(), opened=reading().opened)
     return [
         (item, place_href(item.place, found.report))
         for item in found.items if item.code not in {"period_not_ended", "figures_behind"}

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from api.access_index import AT_ONCE
 from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
 from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
@@ -321,7 +322,7 @@ def a_call(*about: str, day: int = 1, actor: str = "甲") -> Access:
 
 
 def found(log: AccessLog, **asked: Any) -> list[str]:
-    with log.engine.connect() as connection:
+    with log.questions() as connection:
         rows = accesses_of(connection, AccessQuery(**{"station": "st"} | asked))
     return [row.request_id for row in rows]
 
@@ -342,7 +343,7 @@ def test_calls_are_found_by_whom_they_were_about(log: AccessLog) -> None:
 def test_a_call_about_very_many_is_about_everybody(log: AccessLog) -> None:
     log.append(a_call(*(f"household:h{n}" for n in range(MOST_NAMED + 1))))
     assert found(log, subjects=("person:anybody",)) == ["r1"]
-    with log.engine.connect() as connection:
+    with log.questions() as connection:
         (row,) = accesses_of(connection, AccessQuery(station="st"))
     assert (row.subjects, row.subject_count, row.is_whole_station) == ((), MOST_NAMED + 1, True)
 
@@ -351,14 +352,47 @@ def test_a_call_about_very_many_is_about_everybody(log: AccessLog) -> None:
 @pytest.mark.parametrize("verb", ["UPDATE {} SET station = 'x'", "DELETE FROM {}"])
 def test_the_database_refuses_to_change_a_row(log: AccessLog, table: str, verb: str) -> None:
     log.append(a_call("household:h1"))
+    assert found(log, subjects=("household:h1",)) == ["r1"]
     with pytest.raises(DBAPIError, match="append-only"), writing(log.engine) as connection:
         connection.exec_driver_sql(verb.format(table))
     assert found(log, subjects=("household:h1",)) == ["r1"]
 
 
+def test_a_call_that_was_not_entered_before_the_end_is_found_by_the_next_process(log: AccessLog) -> None:
+    log.append(a_call("household:h1", "person:p1"))
+    log.close()
+    other = AccessLog(url_of(log))
+    other.append(a_call("person:p1", day=2))
+    assert found(other, subjects=("person:p1",)) == ["r2", "r1"]
+    other.close()
+
+
+def test_more_calls_than_are_entered_at_once_are_all_found(log: AccessLog) -> None:
+    for _call in range(AT_ONCE * 2 + 1):
+        log.append(a_call("household:h1"))
+    assert len(found(log, subjects=("household:h1",))) == AT_ONCE * 2 + 1
+
+
+def test_a_file_whose_calls_were_entered_at_once_goes_on_after_them(log: AccessLog) -> None:
+    """As it was before decision 0027; nothing is entered twice, and what follows is found."""
+    log.append(a_call("household:h1"))
+    assert found(log, subjects=("household:h1",)) == ["r1"]
+    if log.engine.dialect.name == "sqlite":
+        with writing(log.engine) as connection:
+            connection.exec_driver_sql("PRAGMA user_version = 0")
+    other = AccessLog(url_of(log))
+    other.append(a_call("household:h1", day=2))
+    assert found(other, subjects=("household:h1",)) == ["r2", "r1"]
+    other.close()
+
+
+def url_of(log: AccessLog) -> str:
+    return str(log.engine.url.render_as_string(hide_password=False)).replace("+psycopg", "")
+
+
 def test_opening_the_log_twice_keeps_it(log: AccessLog) -> None:
     log.append(a_call("household:h1"))
-    other = AccessLog(str(log.engine.url.render_as_string(hide_password=False)).replace("+psycopg", ""))
+    other = AccessLog(url_of(log))
     assert found(other) == ["r1"]
     other.close()
 

@@ -168,7 +168,7 @@ def test_the_application_role_does_its_whole_work(roles: Roles, tmp_path: Path) 
     log.append(
         Access(NOW, "张三", "lead", STATION, "r1", AccessAction.READ, "/x", ("household:h1",))
     )
-    with log.engine.connect() as connection:
+    with log.questions() as connection:
         asked = AccessQuery(station=STATION, subjects=("household:h1",))
         assert [row.request_id for row in accesses_of(connection, asked)] == ["r1"]
     log.close()

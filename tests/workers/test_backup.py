@@ -297,7 +297,7 @@ def test_with_the_keys_kept_only_the_ledger_is_restored(
     assert counts(survived) == then
     assert notes(survived) == ["血压偏高"] * 5
     log = AccessLog(survived.access_database_url)
-    with log.engine.connect() as connection:
+    with log.questions() as connection:
         rows = accesses_of(connection, AccessQuery(STATION, subjects=("household:h1",)))
     log.close()
     beside = survived.access_database_url == survived.database_url  # and so it was lost as well
@@ -603,7 +603,7 @@ def test_who_read_what_comes_along(installation: Settings, places: Places, tmp_p
     restore(target, tmp_path / "b.zip", prepared)
     log = AccessLog(target.access_database_url)
     log.append(Access(NOW, "李四", "lead", STATION, "r2", AccessAction.READ, "/x", ("household:h1",)))
-    with log.engine.connect() as connection:
+    with log.questions() as connection:
         rows = accesses_of(connection, AccessQuery(STATION, subjects=("household:h1",)))
     log.close()
     assert [row.request_id for row in rows] == ["r2", "r1"]
