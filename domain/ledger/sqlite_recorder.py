@@ -44,6 +44,9 @@ LOCK_SECONDS: Final = 10
 MOST_MARKS: Final = 500
 """How many positions one statement asks for."""
 POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
+ENDS: Final = (
+    "SELECT (SELECT min(originator_id) FROM {table}), (SELECT max(originator_id) FROM {table})"
+)
 OF_ONE: Final = (IntegrityError, sqlite3.IntegrityError, sqlite3.DataError, UnicodeError)
 """What one append meets and others in its transaction do not."""
 _KEY_COLUMNS: Final = "scope, key, fingerprint, originator_id, originator_version"
@@ -237,6 +240,13 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
             chunk = positions[start : start + MOST_MARKS]
             marks = ",".join("?" * len(chunk))
             yield from self._rows(f"position IN ({marks}) ORDER BY position", chunk)
+
+    def has_several_stations(self) -> bool:
+        """Whether more than one station has events: whose names are first and last differ."""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(ENDS.format(table=self.events_table_name))
+            ends = {name and name.partition("/")[0] for name in c.fetchone()}
+        return len(ends) > 1
 
     def _rows(self, where: str, values: Sequence[Any]) -> list[StoredRow]:
         with self.datastore.transaction(commit=False) as c:
