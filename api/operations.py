@@ -22,6 +22,7 @@ from domain.kernel import Refused
 from domain.vocabulary import Role
 from projections.catalog import PARTS
 from projections.engine import ReadModels
+from workers import verdicts
 
 operations = Blueprint("operations", __name__, description="运行")
 
@@ -88,6 +89,8 @@ def _checks(found: Services) -> Iterator[dict[str, Any]]:
     except SQLAlchemyError as error:
         yield _check("read_models", ok=False, detail=type(error).__name__)
     yield _sealed(found)
+    wrong = verdicts.alarm(found.settings.home, verdicts.EVIDENCE)
+    yield _check("evidence", ok=wrong is None, detail=wrong or "文件齐全", is_needed=False)
     server = found.wakeups.state().server
     yield _check("redis", ok=server is not None, detail=server or "无法访问", is_needed=False)
 

@@ -337,9 +337,9 @@ def _forget_ended(job_id: str, connection: Redis) -> None:
                 pipe.multi()
                 job.delete(pipeline=pipe)
                 pipe.execute()
-            except NoSuchJobError:
+            except (NoSuchJobError, InvalidJobOperation):  # somebody else has taken it away
                 return
-            except WatchError:  # it was taken away, or has just ended otherwise
+            except WatchError:  # or does so just now, and may have handed over another
                 continue
             return
     raise QueueUnavailableError(f"{job_id}: busy")
