@@ -47,7 +47,7 @@ def read(folder: Path, name: str) -> Kept | None:
 def alarm(folder: Path, name: str) -> str | None:
     """What was wrong last, if anything."""
     found = read(folder, name)
-    return found and found.alarm
+    return None if found is None else found.alarm
 
 
 def keep(folder: Path, name: str, found: Kept) -> None:
