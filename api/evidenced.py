@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import msgspec
+
 from api.services import services
 from domain.evidence import (
     EVIDENCE,
@@ -44,7 +46,7 @@ def _moved(stream: Stream[object], command: Correct) -> set[int]:
     """The entries that would be about somebody else: what a record began with says it of all."""
     if command.entry not in stream.entries:
         return set()
-    entry = replace(stream.entries[command.entry], statement=command.statement)
+    entry = msgspec.structs.replace(stream.entries[command.entry], statement=command.statement)
     after = replace(stream, entries=dict(stream.entries) | {command.entry: entry})
     return {n for n in stream.entries if owner_shown(stream, n) != owner_shown(after, n)}
 

@@ -14,13 +14,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.bodies import Blueprint
-from api.identity import OPERATE, PUBLIC, action
+from api.identity import OPERATE, PUBLIC, action, caller
 from api.operations_data import operations_data
 from api.problems import WAIT_SECONDS, NotYetProjected
 from api.services import Services, services
 from domain.kernel import Refused
+from domain.vocabulary import Role
 from projections.catalog import PARTS
 from projections.engine import ReadModels
+from workers import verdicts
 
 operations = Blueprint("operations", __name__, description="运行")
 
@@ -37,6 +39,13 @@ class UnknownProjection(
     detail="没有名为“{got}”的读模型，可用：{choices}。",
 ):
     """A projection that does not exist."""
+
+
+class SharedReadModels(
+    Refused, code="shared_read_models", status=403, title="须由管理员重建",
+    detail="这里的统计由几个社工站共用，重建会影响各站，须由管理员办理。",
+):
+    """Whoever is of one station makes no read model anew that others share."""
 
 
 class UnknownJob(
@@ -80,6 +89,8 @@ def _checks(found: Services) -> Iterator[dict[str, Any]]:
     except SQLAlchemyError as error:
         yield _check("read_models", ok=False, detail=type(error).__name__)
     yield _sealed(found)
+    wrong = verdicts.alarm(found.settings.home, verdicts.EVIDENCE)
+    yield _check("evidence", ok=wrong is None, detail=wrong or "文件齐全", is_needed=False)
     server = found.wakeups.state().server
     yield _check("redis", ok=server is not None, detail=server or "无法访问", is_needed=False)
 
@@ -238,14 +249,36 @@ def start_retry(_body: dict[str, Any], name: str) -> tuple[dict[str, Any], int, 
     return {"job": job}, 202, {"Location": f"/api/v1/jobs/{job}"}
 
 
+def may_rebuild() -> bool:
+    """Whether who is calling may make the read models anew, which all stations here share."""
+    return caller().role is Role.ADMINISTRATOR or not services().ledger.is_shared()
+
+
+def _refuse_unless_own() -> None:
+    """Refuse to work on the read models of other stations for one of them.
+
+    :raises SharedReadModels: where there are others.
+    """
+    if not may_rebuild():
+        raise SharedReadModels
+
+
 def begin_rebuild(name: str) -> list[str]:
-    """Start rebuilding a read model, or all of them; answers the jobs' ids."""
+    """Start rebuilding a read model, or all of them; answers the jobs' ids.
+
+    :raises SharedReadModels: where they are other stations' as well.
+    """
+    _refuse_unless_own()
     parts = PARTS if name == ALL else ((_known(name),),)
     return [services().wakeups.rebuild(*part) for part in parts]
 
 
 def give_up_rebuild(name: str) -> list[str]:
-    """Give up unfinished rebuilds; answers of which read models."""
+    """Give up unfinished rebuilds; answers of which read models.
+
+    :raises SharedReadModels: where they are other stations' as well.
+    """
+    _refuse_unless_own()
     names = ReadModels.names() if name == ALL else (_known(name),)
     return [n for n in names if services().own_read_models.cancel_rebuild(n)]
 

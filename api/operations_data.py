@@ -39,6 +39,7 @@ def operations_data(found: Services) -> dict[str, Any]:
             for r in found.read_models.rebuilds_under_way()
         ],
         "seal": seal_data(found.runtime.sealer.kept_state()),
+        "evidence_alarm": verdicts.alarm(found.settings.home, verdicts.EVIDENCE),
         "backup_at": backup and local_time(backup.at),
         "storage": asdict(storage_of(found.settings, found.tokens, found.read_models.engine)),
         "listeners": found.newsroom.listeners,

@@ -268,8 +268,7 @@ REFUSALS: Final[dict[str, type[Refused]]] = {}
 S = TypeVar("S")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """One statement of a stream as it stands now, after corrections."""
 
     version: int

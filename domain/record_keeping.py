@@ -285,7 +285,8 @@ def fold(
 def _entry_of(item: Recorded) -> Entry:
     envelope = item.envelope
     return Entry(
-        item.version, item.statement, envelope.recorded_at, envelope.actor,
+        version=item.version, statement=item.statement,
+        recorded_at=envelope.recorded_at, actor=envelope.actor,
         project_cycle=envelope.project_cycle, programmes=envelope.programmes,
     )
 
@@ -295,11 +296,11 @@ def _kept(entry: Entry, event: RecordKeeping) -> Entry:
     match event:
         case EntryCorrected():
             times = entry.corrected_times + 1
-            return replace(entry, statement=event.after, corrected_times=times)
+            return msgspec.structs.replace(entry, statement=event.after, corrected_times=times)
         case EntryVoided():
-            return replace(entry, is_voided=True)
+            return msgspec.structs.replace(entry, is_voided=True)
         case EntryReinstated():
-            return replace(entry, is_voided=False)
+            return msgspec.structs.replace(entry, is_voided=False)
         case _:
             assert_never(event)
 
@@ -345,7 +346,7 @@ def decide(
                 entry=entry.version, voided=entry.statement, reason=command.reason,
                 stated_in=StatedIn.of(entry),
             )
-            changed = replace(entry, is_voided=True)
+            changed = msgspec.structs.replace(entry, is_voided=True)
             statements = _with_consequences(kind, stream, changed, event, related)
             if is_last_standing(stream, entry.version):
                 _refuse_named(kind, related)
@@ -360,7 +361,7 @@ def decide(
                 stated_in=StatedIn.of(entry),
             )
             _restated(kind, stream, entry, related)
-            changed = replace(entry, is_voided=False)
+            changed = msgspec.structs.replace(entry, is_voided=False)
             return _with_consequences(kind, stream, changed, event, related)
         case _:
             assert_never(command)
@@ -447,7 +448,7 @@ def _corrected(
         )
     event = keeping_sealed(command.statement.event, entry.statement.event, stream.id)
     stated = command.statement.stating(event)
-    after = _restated(kind, stream, replace(entry, statement=stated), related)
+    after = _restated(kind, stream, msgspec.structs.replace(entry, statement=stated), related)
     if after == entry.statement:
         raise NothingChanged
     refuse_merged(after, entry.statement, related)
@@ -455,7 +456,7 @@ def _corrected(
         entry=entry.version, before=entry.statement, after=after, reason=command.reason,
         stated_in=StatedIn.of(entry),
     )
-    changed = replace(entry, statement=after)
+    changed = msgspec.structs.replace(entry, statement=after)
     return _with_consequences(kind, stream, changed, correction, related)
 
 
@@ -496,7 +497,7 @@ def _with_consequences(
                 later=later, label=entry.statement.event.label, because=str(refusal)
             ) from refusal
         if after != entry.statement:
-            entries[later] = replace(entry, statement=after)
+            entries[later] = msgspec.structs.replace(entry, statement=after)
             consequence = EntryCorrected(
                 entry=later, before=entry.statement, after=after,
                 reason=f"随第 {changed.version} 条记录的改动更正",

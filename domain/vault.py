@@ -20,6 +20,7 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -248,7 +249,7 @@ class Vault:
 
         def opened(entry: Entry) -> Entry:
             event = self.opened(entry.statement.event, stream.id, to_show=to_show)
-            return replace(entry, statement=entry.statement.stating(event))
+            return msgspec.structs.replace(entry, statement=entry.statement.stating(event))
 
         entries = {version: opened(entry) for version, entry in stream.entries.items()}
         return replace(stream, entries=entries)

@@ -212,6 +212,8 @@ class CatchUp:
                     store.create_next_index(connection, tables, row.generation) for row in rows
                 )
                 if not is_missing:
+                    for row in rows:
+                        store.take_statistics(connection, tables, row.generation)
                     done = [(row.projection, row.generation) for row in rows]
                     connection.execute(delete(unindexed).where(_UNINDEXED.in_(done)))
 

@@ -41,6 +41,11 @@ Amounts = Iterable[tuple[tuple[Any, ...], int]]
 STREAMS: Final = 400
 """How many streams of a batch are read and folded at a time."""
 
+STREAM_BYTES: Final = 2_500
+ENTRY_BYTES: Final = 1_000
+"""What was measured of the streams of twenty stations' years: 41.5 MB of 4,394 with 29,303
+entries, where these make 40.3."""
+
 metadata: Final = MetaData()
 """The read models as queries see them: each name is a view of the serving tables."""
 
@@ -84,13 +89,13 @@ class Folds:
     read again.
     """
 
-    def __init__(self, most_entries: int = 40_000) -> None:
-        """Keep streams of at most so many entries together, those used last.
+    def __init__(self, most_bytes: int = 40 << 20) -> None:
+        """Keep streams of at most so many bytes together, those used last.
 
-        Counting entries and not streams bounds the memory however long histories grow.
+        Bytes bound a worker's memory whether histories are many or long.
         """
         self._streams: OrderedDict[str, Stream[Any]] = OrderedDict()
-        self._most, self._entries = most_entries, 0
+        self._most, self._bytes = most_bytes, 0
         self._lock = threading.Lock()
 
     def at(self, name: str, version: int) -> Stream[Any] | None:
@@ -103,10 +108,15 @@ class Folds:
         with self._lock:
             before = self._streams.pop(stream.id, None)
             self._streams[stream.id] = stream
-            self._entries += len(stream.entries) - (len(before.entries) if before else 0)
-            while self._entries > self._most and len(self._streams) > 1:
+            self._bytes += _size(stream) - (_size(before) if before else 0)
+            while self._bytes > self._most and len(self._streams) > 1:
                 _name, oldest = self._streams.popitem(last=False)
-                self._entries -= len(oldest.entries)
+                self._bytes -= _size(oldest)
+
+
+def _size(stream: Stream[Any]) -> int:
+    """About how many bytes a stream takes: itself with its state, and its entries."""
+    return STREAM_BYTES + ENTRY_BYTES * len(stream.entries)
 
 
 class Batch:

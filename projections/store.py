@@ -353,6 +353,19 @@ def create_next_index(connection: Connection, tables: Sequence[Table], generatio
     return False
 
 
+def take_statistics(
+    connection: Connection, tables: Sequence[Table], generation: int
+) -> None:
+    """Let PostgreSQL know what filled tables hold, before anybody asks them.
+
+    Its own daemon comes a minute later; until then a question would be planned, once for
+    all (``SHORT``), as of tables that are nearly empty.
+    """
+    if connection.dialect.name == "postgresql":
+        for table in tables:
+            connection.exec_driver_sql(f'ANALYZE "{_name(table, generation)}"')
+
+
 def drop_tables(connection: Connection, tables: Sequence[Table], generation: int) -> None:
     """Drop the tables of a generation that no longer serves."""
     for table in tables:

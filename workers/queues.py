@@ -322,13 +322,27 @@ def _taken_back(job_id: str, connection: Redis) -> bool:
 
 
 def _forget_ended(job_id: str, connection: Redis) -> None:
-    """Make room for a new job: RQ keeps an ended one under its id for a while."""
-    try:
-        job = _fetch(job_id, connection)
-        if job.get_status() in ENDED:
-            job.delete()
-    except NoSuchJobError:
-        return
+    """Make room for a new job: RQ keeps an ended one under its id for a while.
+
+    Only the ended one is taken away: who starts it anew in the same moment has another
+    under its id, which others join.
+    """
+    with connection.pipeline() as pipe:
+        for _attempt in range(MOST_ATTEMPTS):
+            pipe.watch(Job.key_for(job_id))  # type: ignore[no-untyped-call]
+            try:
+                job = _fetch(job_id, connection)
+                if job.get_status(refresh=False) not in ENDED:
+                    return
+                pipe.multi()
+                job.delete(pipeline=pipe)
+                pipe.execute()
+            except (NoSuchJobError, InvalidJobOperation):  # somebody else has taken it away
+                return
+            except WatchError:  # or does so just now, and may have handed over another
+                continue
+            return
+    raise QueueUnavailableError(f"{job_id}: busy")
 
 
 def _job_state(job: Job) -> JobState:

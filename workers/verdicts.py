@@ -16,6 +16,8 @@ from workers.whole_files import whole
 
 SEALING: Final = "sealing-verdict.json"
 VERIFICATION: Final = "verification-verdict.json"
+EVIDENCE: Final = "evidence-verdict.json"
+"""What the same verification found of the files of evidence; it stops no sealing."""
 BACKUP: Final = "backup-verdict.json"
 """When the last backup was made; not in it, so that a restored home has none."""
 UNKNOWN: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,6 +42,12 @@ def read(folder: Path, name: str) -> Kept | None:
         return None
     except (OSError, msgspec.DecodeError) as error:
         return Kept(UNKNOWN, f"无法读取 {file}（{type(error).__name__}）：请运行 taizhang verify")
+
+
+def alarm(folder: Path, name: str) -> str | None:
+    """What was wrong last, if anything."""
+    found = read(folder, name)
+    return None if found is None else found.alarm
 
 
 def keep(folder: Path, name: str, found: Kept) -> None:

@@ -34,6 +34,7 @@ _NOTHING_SEALED: Final = (
 )
 
 Progress = Callable[[int, int], None]
+Look = Callable[[Sequence[StoredRow]], None]
 
 
 @dataclass
@@ -47,17 +48,17 @@ class LogVerdict(Verdict):
 
 def verify_log(
     ledger: Ledger, seals: Seals, verifier: Verifier, noted: Sequence[Checkpoint] = (),
-    progress: Progress = lambda _done, _total: None,
+    progress: Progress = lambda _done, _total: None, *, look: Look = lambda _page: None,
 ) -> LogVerdict:
     """Verify a log against its own checkpoints and against those noted outside of it.
 
-    ``verifier`` is the key that must have signed them. Nothing is written. The faults come
-    in the order of their positions.
+    ``verifier`` is the key that must have signed them; ``look`` is shown each page of the
+    log. Nothing is written. The faults come in the order of their positions.
     """
     newest = seals.newest()
     verdict = LogVerdict(verifier.name, sealed=newest.size if newest else 0, noted=len(noted))
     tree = _Tree(seals, verdict, _claims(seals, verifier, verdict, noted))
-    _Comparison(ledger, seals, tree, verdict).run(progress)
+    _Comparison(ledger, seals, tree, verdict).run(progress, look)
     tree.end()
     if verdict.events and newest is None and not noted:
         verdict.add("nothing_sealed", 1, _NOTHING_SEALED.format(count=verdict.events))
@@ -215,7 +216,7 @@ class _Comparison:
         self._met = 0
         """How many leaves were met or are known to be missing."""
 
-    def run(self, progress: Progress) -> None:
+    def run(self, progress: Progress, look: Look) -> None:
         """Read the log once."""
         head, position, verdict = self._ledger.head(), 0, self._verdict
         while page := self._ledger.rows(position, PAGE):
@@ -225,6 +226,7 @@ class _Comparison:
                 self._pass_same(page)
             else:
                 self._align(position, page, found)
+            look(page)
             position = page[-1][0]
             verdict.events += len(page)
             progress(verdict.events, max(head, verdict.events))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from api.cli.common import json_option, needs_ledger, print_json, read_settings
 from domain.kernel import STATION_TIME
+from workers import verdicts
 from workers.queues import QueuesState, Wakeups
 from workers.runtime import Runtime
 from workers.sealing import SealState
@@ -94,6 +96,8 @@ def show(found: Status) -> None:
         table.add_row(p.label, str(p.position), str(p.behind), str(p.parked), when)
     console.print(table)
     _show_seal(console, found.seal)
+    if wrong := verdicts.alarm(Path(found.home), verdicts.EVIDENCE):
+        console.print(f"佐证文件  ✗ {wrong}；请运行 taizhang verify", markup=False)
     queues = found.queues
     console.print(f"队列      {queues.server or '无法访问（记录不受影响，统计稍后补上）'}")
     for queue in queues.queues:

@@ -25,6 +25,7 @@ from domain.checkpoint import Checkpoint, signer_of
 from domain.signed_note import Verifier
 from domain.verdict import Verdict
 from workers import verdicts
+from workers.evidence_verifying import FileVerification, files_alarm_of
 from workers.runtime import opened_ledger
 from workers.seals import Seals
 from workers.settings import Settings
@@ -76,34 +77,46 @@ def key(*, as_json: bool) -> None:
 def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool) -> None:
     settings = read_settings()
     needs_ledger(settings)
-    verdict = verified(settings, verifier_of(key_text) if key_text else _own(settings), notes)
+    verifier, files = verifier_of(key_text) if key_text else _own(settings), Verdict("evidence")
+    verdict = verified(settings, verifier, notes, files)
     if key_text is None:
-        _keep(settings, verdict)
+        _keep(settings, verdict, files)
     if as_json:
-        print_json({"ok": verdict.is_ok} | plain(verdict))
+        is_ok = verdict.is_ok and files.is_ok
+        print_json({"ok": is_ok} | plain(verdict) | {"files": plain(files)})
     else:
         _say_log(verdict)
-    _end(verdict)
+        _say_files(files)
+    _end(verdict, files)
 
 
-def _keep(settings: Settings, verdict: LogVerdict) -> None:
+def _keep(settings: Settings, verdict: LogVerdict, files: Verdict) -> None:
     """Let this count as the daily verification, where the home may be written to."""
     now = datetime.now(UTC)  # noqa: TID251 - the edge: the moment of the verification
     with suppress(OSError):
-        verdicts.keep(settings.home, verdicts.VERIFICATION, verdicts.Kept(now, alarm_of(verdict)))
+        for name, alarm in (
+            (verdicts.VERIFICATION, alarm_of(verdict)), (verdicts.EVIDENCE, files_alarm_of(files)),
+        ):
+            verdicts.keep(settings.home, name, verdicts.Kept(now, alarm))
 
 
-def verified(settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = ()) -> LogVerdict:
+def verified(
+    settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = (),
+    files: Verdict | None = None,
+) -> LogVerdict:
     """Verify the log of an installation, also against the note in its home and those given.
+
+    What is wrong with the files of evidence goes to ``files``.
 
     :raises BadNote: for a note that the key did not sign.
     """
-    files = [*notes, *([settings.noted_file] if settings.noted_file.exists() else [])]
-    noted = [_noted(file, verifier) for file in files]
+    kept = [settings.noted_file] if settings.noted_file.exists() else []
+    noted = [_noted(file, verifier) for file in (*notes, *kept)]
     with opened_ledger(settings) as ledger, progress_bar("核对") as progress:
         seals = Seals(settings.database_url)
+        beside = FileVerification(settings, ledger.vault, files or Verdict("evidence"))
         try:
-            return verify_log(ledger, seals, verifier, noted, progress)
+            return verify_log(ledger, seals, verifier, noted, progress, look=beside.look)
         finally:
             seals.close()
 
@@ -123,6 +136,13 @@ def _say_log(verdict: LogVerdict) -> None:
     )
     if verdict.is_ok and verdict.noted == 0:
         talk.print("没有数据库外的检查点可比：看不出整个数据库是否换成了旧的副本。")
+
+
+def _say_files(files: Verdict) -> None:
+    _list_faults(files)
+    if files.faults:
+        click.echo("佐证文件有缺失或改动：请从备份中恢复 evidence 文件夹。")
+    click.echo(f"核对了 {files.events} 份佐证文件。")
 
 
 # ---- a bundle ----
@@ -195,15 +215,19 @@ def plain(verdict: Verdict) -> dict[str, object]:
 
 def say_faults(verdict: Verdict) -> None:
     """Print what is wrong, each with its position, and that it did not pass; or that it did."""
+    _list_faults(verdict)
+    click.echo("未通过：台账与签署过的不符。" if verdict.faults else "通过：没有发现改动。")
+
+
+def _list_faults(verdict: Verdict) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for fault in verdict.faults:
         console.print(f"✗ {fault.detail}", markup=False)
     more = verdict.fault_count - len(verdict.faults)
     if more:
         console.print(f"  ……另有 {more} 处")
-    console.print("未通过：台账与签署过的不符。" if verdict.faults else "通过：没有发现改动。")
 
 
-def _end(verdict: Verdict) -> None:
-    if not verdict.is_ok:
-        raise CommandFailedError(f"核对未通过：{verdict.fault_count} 处不符", REFUSED)
+def _end(*found: Verdict) -> None:
+    if count := sum(verdict.fault_count for verdict in found):
+        raise CommandFailedError(f"核对未通过：{count} 处不符", REFUSED)

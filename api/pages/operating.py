@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import OPERATE, action
 from api.language import translated
-from api.operations import begin_rebuild, begin_retry, give_up_rebuild
+from api.operations import begin_rebuild, begin_retry, give_up_rebuild, may_rebuild
 from api.operations_data import operations_data
 from api.pages.views import pages
 from api.services import services
@@ -36,7 +36,7 @@ def operations() -> str:
     return render_template(
         "pages/operations.html", found=found, labels=labels, job_label=job_label,
         is_busy=bool(waiting or found["rebuilds"]), size=size, statuses=STATUSES,
-        queue_labels=QUEUE_LABELS,
+        queue_labels=QUEUE_LABELS, may_rebuild=may_rebuild(),
     )
 
 

@@ -311,6 +311,10 @@ class Ledger(Application[str]):
         """The position of the newest event; 0 for an empty log."""
         return self.store.max_notification_id() or 0
 
+    def is_shared(self) -> bool:
+        """Whether more than one station keeps its ledger here; two steps in an index."""
+        return self.store.has_several_stations()
+
     def notifications(self, after: int, limit: int = PAGE) -> Sequence[Notification]:
         """The stored events after a position, in order of position."""
         return self.store.select_notifications(after, limit, inclusive_of_start=False)

@@ -121,6 +121,7 @@ _ROWS: Final = """
 SELECT notification_id, originator_id, originator_version, topic, state FROM {schema}.{table}
 WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 """
+_ENDS: Final = f"SELECT min({_STATION}) AS first, max({_STATION}) AS last FROM {{schema}}.{{table}}"  # noqa: S608 - a fixed expression
 STATION_ROWS: Final = f"""
 SELECT notification_id, originator_id, originator_version, topic, state FROM {{schema}}.{{table}}
 WHERE {_STATION} = %s AND notification_id > %s AND notification_id <= %s
@@ -206,6 +207,7 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
             "SELECT * FROM {schema}.{table} WHERE originator_id = ANY(%s)"
             " AND notification_id <= %s ORDER BY notification_id"
         )
+        self._select_ends = statement(_ENDS)
         self._select_rows = statement(_ROWS)
         self._select_station_rows = statement(STATION_ROWS)
         self._select_positions = statement(
@@ -318,6 +320,12 @@ class LedgerPostgresRecorder(PostgresApplicationRecorder):
         while page := self._rows(self._select_station_rows, (station, after, until, PAGE)):
             yield from page
             after = page[-1][0]
+
+    def has_several_stations(self) -> bool:
+        """Whether more than one station has events: whose names are first and last differ."""
+        with self.datastore.get_connection() as conn:
+            ends = conn.execute(self._select_ends).fetchone()
+        return ends is not None and ends["first"] != ends["last"]
 
     def _rows(self, query: Composed, values: Sequence[Any]) -> list[StoredRow]:
         with self.datastore.get_connection() as conn:

@@ -12,7 +12,13 @@ from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from eventsourcing.persistence import DataError, IntegrityError, Notification, StoredEvent
+from eventsourcing.persistence import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    Notification,
+    StoredEvent,
+)
 from eventsourcing.sqlite import (
     SQLiteApplicationRecorder,
     SQLiteConnection,
@@ -20,6 +26,7 @@ from eventsourcing.sqlite import (
     SQLiteCursor,
     SQLiteDatastore,
     SQLiteFactory,
+    SQLiteTransaction,
 )
 
 from domain.ledger.group_commit import GroupCommit, Outcome
@@ -31,21 +38,47 @@ from domain.ledger.request_keys import (
     key_row,
 )
 
+STATEMENTS: Final = 64
+"""How many statements a connection keeps prepared."""
+LOCK_SECONDS: Final = 10
 MOST_MARKS: Final = 500
 """How many positions one statement asks for."""
 POSITIONS: Final = "SELECT position FROM {table} WHERE originator_id >= ? AND originator_id < ?"
+ENDS: Final = (
+    "SELECT (SELECT min(originator_id) FROM {table}), (SELECT max(originator_id) FROM {table})"
+)
 OF_ONE: Final = (IntegrityError, sqlite3.IntegrityError, sqlite3.DataError, UnicodeError)
 """What one append meets and others in its transaction do not."""
 _KEY_COLUMNS: Final = "scope, key, fingerprint, originator_id, originator_version"
 
 
 class LedgerSQLitePool(SQLiteConnectionPool):
-    """Connections that reach the disk before they acknowledge."""
+    """Connections that reach the disk before they acknowledge, and keep statements prepared.
+
+    The library's keep one (``cached_statements=True``): each that takes turns with another,
+    as an insert with the questions before it, would be prepared anew at every use.
+    """
 
     def _create_connection(self) -> SQLiteConnection:
-        connection = super()._create_connection()
-        connection.cursor().execute("PRAGMA synchronous=FULL")
-        return connection
+        if not self.is_sqlite_memory_mode and not self.is_journal_mode_wal:
+            super()._create_connection().close()  # which chooses the journal of the file
+        try:
+            connection = sqlite3.connect(
+                self.db_name, uri=True, check_same_thread=False, isolation_level=None,
+                timeout=self.lock_timeout or LOCK_SECONDS, cached_statements=STATEMENTS,
+            )
+            connection.execute("PRAGMA synchronous=FULL")
+        except sqlite3.Error as error:
+            raise InterfaceError(error) from error
+        connection.row_factory = sqlite3.Row
+        return SQLiteConnection(sqlite_conn=connection, max_age=self.max_age)
+
+
+class _ByItself(SQLiteTransaction):
+    """One statement that is its own transaction: nothing to begin, nothing to end."""
+
+    def __enter__(self) -> SQLiteCursor:
+        return self.connection.cursor()
 
 
 _Append = tuple[Sequence[StoredEvent], dict[str, Any]]
@@ -111,7 +144,7 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
         """Write waiting appends in one transaction, several each under a savepoint."""
         if len(group) == 1:
             [(events, options)] = group
-            return [super().insert_events(events, **options)]
+            return [self._write_one(events, options)]
         found: list[Outcome[_Positions]] = []
         with self.datastore.transaction(commit=True) as c:
             for events, options in group:
@@ -123,6 +156,14 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
                     found.append(_as_the_librarys(error))
                 c.execute("RELEASE append")
         return found
+
+    def _write_one(self, events: Sequence[StoredEvent], options: dict[str, Any]) -> _Positions:
+        """Write what one thread wants appended; a single event is a single statement."""
+        is_one = len(events) == 1 and not options.get("request_keys")
+        with self.datastore.get_connection(commit=True) as connection:
+            begun = (_ByItself if is_one else SQLiteTransaction)(connection, commit=True)
+            with begun as c, c:
+                return self._insert_events(c, events, **options)
 
     def _insert_events(
         self,
@@ -199,6 +240,13 @@ class LedgerSQLiteRecorder(SQLiteApplicationRecorder):
             chunk = positions[start : start + MOST_MARKS]
             marks = ",".join("?" * len(chunk))
             yield from self._rows(f"position IN ({marks}) ORDER BY position", chunk)
+
+    def has_several_stations(self) -> bool:
+        """Whether more than one station has events: whose names are first and last differ."""
+        with self.datastore.transaction(commit=False) as c:
+            c.execute(ENDS.format(table=self.events_table_name))
+            ends = {name and name.partition("/")[0] for name in c.fetchone()}
+        return len(ends) > 1
 
     def _rows(self, where: str, values: Sequence[Any]) -> list[StoredRow]:
         with self.datastore.transaction(commit=False) as c:

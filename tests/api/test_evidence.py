@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import resource
 import zlib
 from datetime import timedelta
@@ -12,15 +13,19 @@ from typing import Any
 import pikepdf
 import pytest
 from callers import VISIT, Api, form_of, refusal_of
+from click.testing import CliRunner
 from PIL import Image
 from werkzeug.test import TestResponse
 
+from api.cli import main
 from api.edge import now
 from domain.evidence import MOST_BYTES
+from workers import runtime, verdicts
 from workers.backup import backup, restore
 from workers.evidence_apart import cleaned
 from workers.evidence_cleaning import EvidenceTooLarge, EvidenceUnreadable
 from workers.evidence_files import drop_unnamed, evidence_file
+from workers.jobs.verify import verify
 from workers.settings import settings_for
 
 
@@ -353,6 +358,59 @@ def test_a_file_that_was_altered_or_lost_is_said_to_be(api: Api, visit: str) -> 
     refusal_of(api.get(path), 409, "evidence_altered")
     file.unlink()
     refusal_of(api.get(path), 404, "evidence_missing")
+
+
+def test_the_verification_names_files_that_are_missing_or_altered_and_stops_no_sealing(
+    api: Api, visit: str, household: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = api.services.settings
+    monkeypatch.setenv("TAIZHANG_HOME", str(own.home))
+    here = runtime.start(own)
+    # given three photos, of which one goes with its person
+    gone = attached(api, visit)
+    api.project()
+    asked = {"occurred_on": "2024-11-06", "ground": "request", "household": household, "person": "p1"}
+    erasure = api.recorded("erasures", asked)["id"]
+    api.recorded(f"erasures/{erasure}/approval", {"occurred_on": "2024-11-06"}, role="lead")
+    assert not stored(api, gone).exists()
+    held = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
+    meeting = api.recorded("meetings", held)["id"]
+    one, other = (
+        stored(api, attached(api, f"meeting/{meeting}", a_photo(color=color)))
+        for color in ("teal", "navy")
+    )
+    while here.sealer.seal(now()):
+        pass
+
+    def verified() -> tuple[list[str], str | None]:
+        result = CliRunner().invoke(main, ["verify", "--json"])
+        files = json.loads(result.stdout)["files"]
+        assert result.exit_code == int(bool(files["faults"]))
+        assert files["events"] == 3
+        verify()  # as it is done every day
+        wrong = verdicts.alarm(own.home, verdicts.EVIDENCE)
+        assert api.call("GET", "operations", role="lead").get_json()["evidence_alarm"] == wrong
+        return [fault["code"] for fault in files["faults"]], wrong
+
+    # then what was erased is rightly not there
+    assert verified() == ([], None)
+    # when one is altered and the other lost, then both are named
+    whole = one.read_bytes()
+    one.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    other_whole = other.read_bytes()
+    other.unlink()
+    codes, wrong = verified()
+    assert codes == ["evidence_altered", "evidence_missing"]
+    assert one.name in str(wrong)
+    assert "佐证文件有缺失或改动" in api.browser("lead").get("/operations").text
+    # and the log goes on being sealed
+    assert here.sealer.kept_state().alarm is None
+    # when they were restored, the alarm ends with the next verification, within the hour
+    one.write_bytes(whole)
+    other.write_bytes(other_whole)
+    verify()
+    assert verified() == ([], None)
+    here.close()
 
 
 def test_a_restored_installation_shows_the_photo(api: Api, visit: str, tmp_path: Any) -> None:

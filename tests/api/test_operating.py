@@ -112,3 +112,23 @@ def test_room_seals_backups_and_workers_are_said(api: Api, tmp_path: Path) -> No
     backup.backup(api.services.settings, tmp_path / "out.backup", made)
     assert api.get("operations", role="lead").get_json()["backup_at"].startswith("2024-12-02T09:30")
     assert "2024-12-02 09:30" in api.browser("lead").get("/operations").text
+
+
+def test_of_several_stations_only_an_administrator_makes_the_read_models_anew(api: Api) -> None:
+    # given a lead, who may where his station is alone
+    client = api.browser("lead")
+    page = client.get("/operations").text
+    assert client.post("/operations/rebuild", data=form(page) | {"name": "timeline"}).status_code == 303
+    # when another station keeps its ledger here as well
+    Desk(api.services.ledger, "other").record(
+        "other", a_station(), "2024-01-01", role="administrator"
+    )
+    # then he may neither begin nor give up, and sees who may
+    page = client.get("/operations").text
+    assert "由管理员重建" in page
+    assert "/operations/rebuild" not in page
+    path = "/api/v1/projections/timeline/rebuild"
+    for method in ("POST", "DELETE"):
+        refused = api.call(method, path, {}, role="lead")
+        assert (refused.status_code, refused.json["code"]) == (403, "shared_read_models")
+    assert api.call("DELETE", path, role="administrator").json == {"cancelled": []}

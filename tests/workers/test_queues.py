@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from desk import STATION, Desk, a_station
@@ -109,6 +111,32 @@ def test_one_rebuild_at_a_time(
     # and another may begin
     wakeups.rebuild("timeline")
     assert open_queue(LONG, redis).count == 1
+
+
+def test_who_starts_an_ended_job_again_at_the_same_moment_joins(
+    machine: Machine, redis: Redis, work: Callable[..., None]
+) -> None:
+    # given several at once, each with connections of his own
+    many, rounds, meet = 6, 15, Barrier(6)
+    all_wakeups = [Wakeups(machine.settings.redis_url) for _ in range(many)]
+
+    def start(wakeups: Wakeups) -> str:
+        meet.wait()
+        return wakeups.start_long("again", "time.time")
+
+    def pushed() -> int:
+        return int(redis.info("commandstats").get("cmdstat_rpush", {}).get("calls", 0))
+
+    before = pushed()
+    with ThreadPoolExecutor(many) as pool:
+        for _round in range(rounds):
+            # when they start it, and it ends
+            assert set(pool.map(start, all_wakeups)) == {"again"}
+            work(LONG)
+    # then it was handed over once each time
+    assert pushed() - before == rounds
+    for wakeups in all_wakeups:
+        wakeups.close()
 
 
 def test_the_state_of_the_queues(wakeups: Wakeups) -> None:

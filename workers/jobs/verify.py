@@ -13,12 +13,14 @@ from typing import Final
 import structlog
 
 from domain.checkpoint import signer_of
+from domain.verdict import Verdict
 from workers import runtime, verdicts
 from workers.evidence_files import drop_unnamed
+from workers.evidence_verifying import FileVerification, files_alarm_of
 from workers.runtime import Runtime
 from workers.sealing import SealBrokenError
 from workers.settings import BadSettingError
-from workers.verdicts import VERIFICATION, Kept
+from workers.verdicts import EVIDENCE, VERIFICATION, Kept
 from workers.verifying import alarm_of, verify_log
 
 EVERY: Final = timedelta(hours=23, minutes=30)
@@ -39,22 +41,30 @@ def _verify_where_due(here: Runtime, now: datetime) -> None:
     """Verify the log, and keep what was found."""
     home = here.settings.home
     last = verdicts.read(home, VERIFICATION)
-    is_due = last is None or last.alarm is not None or now - last.at >= EVERY
+    is_wrong = any(verdicts.alarm(home, name) for name in (VERIFICATION, EVIDENCE))
+    is_due = last is None or is_wrong or now - last.at >= EVERY
     if not is_due or here.seals.newest() is None:
         return
+    files = Verdict(EVIDENCE)
     try:
-        alarm = _alarm(here)
+        alarm = _alarm(here, files)
     except BadSettingError:  # without its key nothing is sealed either, which is said there
         return
     verdicts.keep(home, VERIFICATION, Kept(now, alarm))
+    verdicts.keep(home, EVIDENCE, Kept(now, files_alarm_of(files)))
     if alarm is not None:
         log.error("the log is not what was sealed", why=alarm)
+    if not files.is_ok:
+        log.error("files of evidence are not what the log names", why=files.faults[0].detail)
 
 
-def _alarm(here: Runtime) -> str | None:
+def _alarm(here: Runtime, files: Verdict) -> str | None:
+    """What is wrong with the log; what is wrong with the files beside it goes to ``files``."""
     verifier = signer_of(here.settings.sealing_key()).verifier
     try:
         noted = here.sealer.noted()
     except SealBrokenError as error:
         return str(error)
-    return alarm_of(verify_log(here.ledger, here.seals, verifier, [noted] if noted else []))
+    look = FileVerification(here.settings, here.ledger.vault, files).look
+    notes = [noted] if noted else []
+    return alarm_of(verify_log(here.ledger, here.seals, verifier, notes, look=look))

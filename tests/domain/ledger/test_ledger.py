@@ -111,6 +111,14 @@ def test_another_program_sees_what_was_recorded_meanwhile(desk: Desk, ledger_url
     assert desk.record("h1", HouseholdInfoVerified(), "2024-11-06").version == 3
 
 
+def test_a_log_is_shared_once_a_second_station_recorded(ledger: Ledger) -> None:
+    found = [ledger.is_shared()]
+    for station in ("st-2", "st"):  # of which one name begins the other
+        Desk(ledger, station).record(station, a_station(), "2024-01-01", role="administrator")
+        found.append(ledger.is_shared())
+    assert found == [False, False, True]
+
+
 def test_a_refusal_records_nothing(desk: Desk) -> None:
     with refused("unknown_community"):
         desk.household("h1", community="南路社区")
