@@ -205,7 +205,7 @@ def _of_fields(status: int, messages: dict[str, Any]) -> Response:
     errors = [
         {"pointer": pointer, "location": location, "code": code, "detail": text}
         for location, fields in messages.items()
-        for pointer, code, text in islice(_flat(fields, ""), MOST_ERRORS)
+        for pointer, code, text in islice(flat(fields, ""), MOST_ERRORS)
     ]
     first = errors[0]
     code = str(first["code"])
@@ -214,13 +214,14 @@ def _of_fields(status: int, messages: dict[str, Any]) -> Response:
     return problem(status, code, title, detail, errors=errors)
 
 
-def _flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
+def flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
+    """What a schema found wrong: where (a JSON pointer), a code, a sentence."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from _flat(inner, pointer if name == "_schema" else f"{pointer}/{_token(name)}")
+            yield from flat(inner, pointer if name == "_schema" else f"{pointer}/{_token(name)}")
     elif isinstance(messages, list):
         for inner in messages:
-            yield from _flat(inner, pointer)
+            yield from flat(inner, pointer)
     else:
         code, mark, text = str(messages).partition(MARK)
         yield (pointer, code, text) if mark else (pointer, *OF_STATUS[422][:2])

@@ -30,6 +30,7 @@ from api.pages import (
     task_books,
     today,
     volunteers,
+    what_if,
 )
 from api.pages.views import pages
 
@@ -38,4 +39,5 @@ __all__ = [
     "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
     "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
     "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
+    "what_if",
 ]
