@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.forms import ForeignForm
+from api.kept_forms import again, comes_from_own_page
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
 
@@ -142,9 +144,10 @@ def problem(
     """A problem document; on a page, a page that says the same and leads back."""
     if _is_for_a_person(status):
         page = render_template(
-            "problem.html", code=code, found=(status, title, detail), errors=more.get("errors", ())
+            "problem.html", code=code, found=(status, title, detail), errors=more.get("errors", ()),
+            request_id=request.environ.get("taizhang.request_id"),
         )
-        return Response(page, status=status, content_type="text/html; charset=utf-8")
+        return _hinted(Response(page, status=status, content_type="text/html; charset=utf-8"))
     body = {
         "type": f"/problems/{code}", "status": status, "code": code, "title": title,
         "detail": detail, "instance": request.path,
@@ -153,9 +156,14 @@ def problem(
     answer = Response(
         json.dumps(body, ensure_ascii=False), status=status, content_type=MEDIA_TYPE
     )
-    if status == 503:
+    return _hinted(answer)
+
+
+def _hinted(answer: Response) -> Response:
+    """What a program, or a browser, is told besides: when to come again, and with what."""
+    if answer.status_code == 503:
         answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
-    if status == 401:
+    if answer.status_code == 401 and answer.mimetype == MEDIA_TYPE:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="taizhang"'
     return answer
 
@@ -178,9 +186,13 @@ def of_refusal(refusal: Refused) -> BaseResponse:
     """A refusal of the rules; a page that needs a sign-in leads there and back."""
     is_page = request.blueprint == "pages" and not is_from_script()
     if is_page and isinstance(refusal, NotAuthenticated):
+        if request.method == "POST":
+            return again(401)
         return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
     if is_page and request.method == "GET" and isinstance(refusal, StationMissing):
         return redirect(url_for("pages.station_page", next=request.full_path.rstrip("?")), 303)
+    if is_page and isinstance(refusal, ForeignForm) and comes_from_own_page():
+        return again(403)
     facts = {name: _plain(value) for name, value in refusal.facts.items()}
     return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)
 

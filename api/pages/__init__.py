@@ -25,6 +25,7 @@ from api.pages import (
     record,
     referrals,
     register,
+    reviewing,
     sign_in,
     steps,
     task_books,
@@ -38,6 +39,6 @@ __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
     "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
     "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
-    "what_if",
+    "record", "referrals", "register", "reviewing", "sign_in", "steps", "task_books", "today",
+    "volunteers", "what_if",
 ]

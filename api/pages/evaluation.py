@@ -50,15 +50,18 @@ SECONDS: Final = 2
 @action(READ_EVALUATIONS)
 def evaluations_page() -> str:
     """The cycles of the station's task books, and the runs that were recorded."""
-    station = one_station()
-    with services().read_models.engine.connect() as connection:
-        books = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
-    cycles = dict.fromkeys(str(book.data["cycle"]) for book in books)
     runs, cursor = runs_page(request.args.to_dict() | {"limit": RUNS})
     return render_template(
-        "pages/evaluations.html", cycles=list(cycles), runs=runs, at=_at,
+        "pages/evaluations.html", cycles=task_book_cycles(one_station()), runs=runs, at=_at,
         next_url=cursor and next_url(cursor),
     )
+
+
+def task_book_cycles(station: str) -> list[str]:
+    """The cycles for which a station wrote a task book, the newest first."""
+    with services().read_models.engine.connect() as connection:
+        books = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
+    return list(dict.fromkeys(str(book.data["cycle"]) for book in books))
 
 
 @pages.route("/evaluations/<cycle>")

@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from api.language import catalogue
 from api.pages.dashboards import TITLES
-from api.pages.menu import PLACES
+from api.pages.menu import GROUPS, PLACES
 from api.pages.month_calendar import STATUSES as HELD
 from api.pages.offline import TEXTS
 from api.pages.operating import JOBS, QUEUE_LABELS, STATUSES
@@ -48,7 +48,7 @@ def texts() -> Iterator[str]:
     )
     for _file, _line, text, _comments, _context in found:
         yield text if isinstance(text, str) else text[0]
-    yield from (place.label for place in PLACES)
+    yield from (*GROUPS, *(place.label for place in PLACES))
     yield from (shortcut.label for shortcut in (*OFTEN, *WITHOUT_HOUSEHOLD))
     yield from (text for name in ("theme", "size") for text in CHOICES[name].values())
     yield from (*COLUMN_LABELS, *TITLES, *TEXTS.values(), *COLUMNS, *ASKED.values(), *HELD.values())
