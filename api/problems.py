@@ -108,7 +108,7 @@ OF_STATUS: Final = {
     404: ("not_found", "没有这个地址", "没有这个地址，请核对网址。"),
     405: ("method_not_allowed", "此地址不支持这种请求", "此地址不支持 {method}。"),
     406: ("not_acceptable", "无法提供这种格式", "服务只提供 application/json。"),
-    413: ("body_too_large", "内容过大", "请求内容过大，最大 1 MiB。"),
+    413: ("body_too_large", "内容过大", "请求内容过大，最大 {limit} MiB。"),
     415: ("unsupported_media_type", "格式不支持", "请用 Content-Type: application/json。"),
     422: ("invalid_body", "内容不合要求", "内容不合要求。"),
     500: ("internal_error", "程序出错", "程序出错，本次没有保存；请把请求编号告诉管理员。"),
@@ -209,7 +209,8 @@ def _of_http(error: HTTPException) -> Response:
     if messages:
         return _of_fields(422 if status == 422 else status, messages)
     code, title, detail = OF_STATUS.get(status, OF_STATUS[500 if status >= 500 else 400])
-    return problem(status, code, title, detail.format(method=request.method))
+    limit = (request.max_content_length or 0) // 1024**2
+    return problem(status, code, title, detail.format(method=request.method, limit=limit))
 
 
 def _of_fields(status: int, messages: dict[str, Any]) -> Response:

@@ -107,6 +107,10 @@ def test_replays_within_requests_are_few_at_once(
         refused = evaluated.post("evaluations/what-if", body, role="reviewer")
         refusal_of(refused, 503, "too_many_at_once")
         assert int(refused.headers["Retry-After"]) > 0
+        page = evaluated.browser("lead").get(f"/evaluations/{CYCLE}")
+        assert (page.status_code, page.mimetype) == (503, "text/html")
+        assert int(page.headers["Retry-After"]) > 0
+        assert "请求编号" in page.text
     assert evaluated.post("evaluations/what-if", body, role="reviewer").status_code == 200
 
 
