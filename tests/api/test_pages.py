@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.accounts.links import Purpose
+from domain.vocabulary import Role
 
 MEMBERS = [
     {
@@ -254,3 +255,21 @@ def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(ap
     assert api.head() == head
     assert browser.post(address, data=filled(signed_in)).status_code == 303
     assert api.head() == head + 1
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_a_role_begins_on_a_page_of_its_own_and_its_menu_leads_where_it_may_go(
+    api: Api, role: Role
+) -> None:
+    first = {
+        Role.VOLUNTEER_COORDINATOR: "/volunteers", Role.REVIEWER: "/review", Role.HUB: "/months",
+        Role.ADMINISTRATOR: "/accounts",
+    }
+    api.project()
+    client = api.browser(role.value)
+    home = client.get("/accounts" if role is Role.ADMINISTRATOR else "/", follow_redirects=True)
+    assert home.request.path == first.get(role, "/")
+    entries = re.findall(r'<li><a href="([^"]+)"', home.text.partition("<main")[0])
+    assert entries[0] == home.request.path or role is Role.ADMINISTRATOR
+    assert {entry: client.get(entry).status_code for entry in entries} == dict.fromkeys(entries, 200)
+    assert '<span class="station soft" title="qianfoshan">千佛山站<' in home.text
