@@ -9,7 +9,10 @@
     names: [...table.tBodies[0].rows].map((row) => row.cells[0].textContent),
     cells: [...table.tBodies[0].rows].map((row) => [...row.cells].slice(1)),
   });
-  const number = (cell) => ("value" in cell.dataset ? Number(cell.dataset.value) : null);
+  const number = (cell) => { // a number that is drawn as it is printed is said once; “—” is none
+    const value = Number(cell.dataset.value ?? cell.textContent);
+    return Number.isFinite(value) ? value : null;
+  };
 
   const palette = (isPrinted) => {
     const style = getComputedStyle(document.documentElement);
