@@ -45,6 +45,7 @@ from api.score_sheets import score_sheets
 from api.security import security
 from api.services import EXTENSION, Services
 from api.signals import signals
+from api.staff_accounts import staff_accounts
 from api.task_books import task_books
 from projections.engine import ReadModels
 from workers.queues import Wakeups
@@ -106,6 +107,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         *(noun.blueprint for noun in NOUNS), publishing, queries, indicators, explaining,
         differences, task_books, duplicates, evaluations, score_sheets, bundles,
         persons, audit, signals, security, proofs, operations_routes, evidence_files,
+        staff_accounts,
     ):
         api.register_blueprint(blueprint)
     app.register_blueprint(documentation)

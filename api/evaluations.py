@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,15 +38,17 @@ from api.queries import one_station
 from api.report_data import AS_OF_HELP, KNOWN_AT_HELP
 from api.schemas import struct_schema
 from api.services import services
+from api.statements import struct_of
 from domain.evaluation import EvaluationRun
 from domain.indicators import Indicator
 from domain.kernel import Refused, UnknownRecord
+from domain.task_book import OtherTarget
 from projections.evaluation.beside import Beside
 from projections.evaluation.cycles import BadCycle, cycle_set, stated_cycle
 from projections.evaluation.evaluating import Question
 from projections.evaluation.score_sheet import ScoreSheet
 from projections.evaluations import EvaluationRow, evaluations_of
-from projections.moments import Moment, known_at_text
+from projections.moments import KnownAt, Moment, known_at_text
 from projections.monthly_report import station_profile
 from projections.stations import station_codes
 from workers.evaluating import Workshop, run_of, sheet_of
@@ -65,7 +67,7 @@ CYCLE_HELP: Final = "项目周期，如 2024-2025（7 月至次年 6 月）"
 
 class NothingToCompare(
     Refused, code="nothing_to_compare", title="没有可对照的口径",
-    detail="请给出要试算的口径（definitions）或另一个“当时所知”（what_if_known_at）。",
+    detail="请给出要试算的口径（definitions）、目标或分值（targets），或另一个“当时所知”（what_if_known_at）。",
 ):
     """A what-if that changes nothing."""
 
@@ -86,7 +88,7 @@ class EvaluationQuestionSchema(Schema):
 
 
 class WhatIfSchema(EvaluationQuestionSchema):
-    """Beside it: other definitions, or another moment of knowing, or both."""
+    """Beside it: other definitions, other targets, or another moment of knowing."""
 
     definitions = fields.List(
         fields.Nested(struct_schema(Indicator)), load_default=list,
@@ -94,6 +96,13 @@ class WhatIfSchema(EvaluationQuestionSchema):
             max=MOST_DEFINITIONS, error=coded("out_of_range", f"最多 {MOST_DEFINITIONS} 项")
         ),
         metadata={"description": "要试算的口径，写法与 /indicators/preview 相同"},
+    )
+    targets = fields.List(
+        fields.Nested(struct_schema(OtherTarget)), load_default=list,
+        validate=validate.Length(
+            max=MOST_DEFINITIONS, error=coded("out_of_range", f"最多 {MOST_DEFINITIONS} 项")
+        ),
+        metadata={"description": "要试算的目标值或分值，代替任务书里同一指标的"},
     )
     what_if_known_at = fields.String(metadata={"description": f"对照的{KNOWN_AT_HELP}"})
 
@@ -188,8 +197,11 @@ def what_if(body: dict[str, Any]) -> dict[str, Any]:
     """按另外的口径，或另一时刻所知，重算同一周期，与现行的并列；什么也不保存。"""
     moment = moment_of(body, is_projected=False)
     other = moment_of({"known_at": body.get("what_if_known_at")}, is_projected=False)
-    definitions = definitions_of(body["definitions"])
-    return beside_data(counted_beside(one_station(), body["cycle"], moment, other, definitions))
+    tried = Tried(
+        definitions_of(body["definitions"]),
+        [struct_of(OtherTarget, one) for one in body["targets"]], other.known_at,
+    )
+    return beside_data(counted_beside(one_station(), body["cycle"], moment, tried))
 
 
 # ---- the same for the pages ----
@@ -289,22 +301,37 @@ def asked_stations() -> list[str]:
     return [station]
 
 
-def counted_beside(
-    station: str, cycle: str, moment: Moment, other: Moment, definitions: list[Indicator]
-) -> Beside:
-    """A cycle as it counts, beside the same under other definitions or known otherwise.
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What is otherwise in a what-if: definitions, targets, the moment of knowing."""
 
-    :raises NothingToCompare: where neither is given.
+    definitions: Sequence[Indicator] = ()
+    targets: Sequence[OtherTarget] = ()
+    known_at: KnownAt | None = None
+
+    @property
+    def is_otherwise(self) -> bool:
+        """Whether anything is."""
+        return bool(self.definitions or self.targets) or self.known_at is not None
+
+
+def counted_beside(station: str, cycle: str, moment: Moment, tried: Tried) -> Beside:
+    """A cycle as it counts, beside the same where something is tried otherwise.
+
+    :raises NothingToCompare: where nothing is.
     :raises BadCycle: where the cycle is none.
     :raises BadIndicator: where a definition does not close with the rows of the set.
+    :raises BadTarget: where a target is of no indicator of the task book.
     """
-    if not definitions and other.known_at is None:
+    if not tried.is_otherwise:
         raise NothingToCompare
     with services().read_models.engine.connect() as connection:
-        refuse_unfit(cycle_set(connection, services().ledger, station, cycle), definitions)
+        refuse_unfit(cycle_set(connection, services().ledger, station, cycle), tried.definitions)
     asked = Question(cycle, moment.as_of, moment.known_at)
-    other_known_at = moment.known_at if other.known_at is None else other.known_at
-    beside_it = Question(cycle, moment.as_of, other_known_at, tuple(definitions))
+    beside_it = replace(
+        asked, known_at=moment.known_at if tried.known_at is None else tried.known_at,
+        definitions=tuple(tried.definitions), targets=tuple(tried.targets),
+    )
     with turn():
         found = sheets_beside(workshop(), station, asked, beside_it)
     return replace(found, sheet=as_allowed(found.sheet), other=as_allowed(found.other))

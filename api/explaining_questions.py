@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
+from domain.indicators import Indicator, refuse_faults
 from domain.kernel import Refused
 from domain.ledger import Ledger
 from projections.engine import ReadModels
@@ -22,6 +23,7 @@ from projections.explaining import (
     question_of_publication,
     row_of,
 )
+from projections.indicator_checks import set_faults
 from projections.indicator_versions import station_set
 from projections.moments import Moment
 from projections.monthly_report import station_profile
@@ -71,6 +73,8 @@ class Named:
     published: int | None = None
     within: tuple[tuple[str, str], ...] = ()
     """Of what alone it is asked: a community, or somebody who stated it."""
+    definitions: tuple[Indicator, ...] = ()
+    """By which other definitions it is counted, as if it had always been so: what if?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +121,9 @@ def posed(
         chosen = station_set(
             then.connection, station, code, period, known_at=then.known_at,
             version=named.version,
-        )
+        ).always_defining(named.definitions)
+        if named.definitions:
+            refuse_faults(set_faults(chosen.indicators), "/definitions")
         for by, value in named.within:
             chosen = narrowed(chosen, by, value)
         row = row_of(chosen, named.code)
@@ -133,7 +139,8 @@ def _published(ledger: Ledger, station: str, named: Named) -> Publication:
     :raises PublishedAsItWas: where it is to be counted otherwise than it was.
     :raises ReportNotPublished: where there is none.
     """
-    if not named.moment.is_present or named.version is not None or named.within:
+    is_otherwise = named.version is not None or named.within or named.definitions
+    if not named.moment.is_present or is_otherwise:
         raise PublishedAsItWas
     return publication(ledger, station, named.period, named.published or None)
 

@@ -66,7 +66,11 @@ def _cookie() -> str:
 
 def form_token() -> str:
     """What the forms of this session carry; empty where nobody is signed in."""
-    secret = session_secret()
+    return form_token_of(session_secret())
+
+
+def form_token_of(secret: str) -> str:
+    """What the forms of a session carry, by its secret."""
     return hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).hexdigest() if secret else ""
 
 
@@ -86,8 +90,13 @@ def check_site() -> None:
 
     :raises ForeignForm: for another site's.
     """
+    if not comes_from_this_site():
+        raise ForeignForm
+
+
+def comes_from_this_site() -> bool:
+    """Whether nothing that the browser says speaks against one of our own pages."""
     comes_from = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     is_ours = origin in {None, "null"} or urlsplit(str(origin)).netloc == request.host
-    if comes_from not in OWN_SITE or not is_ours:
-        raise ForeignForm
+    return comes_from in OWN_SITE and is_ours

@@ -78,7 +78,10 @@ def _check() -> None:
     given = request.headers.get("X-Request-Id", "")
     is_usable = re.fullmatch(r"[0-9A-Za-z_.:-]{1,100}", given)
     request.environ["taizhang.request_id"] = given if is_usable else new_id()
-    if request.endpoint is None or request.endpoint.endswith(".static"):
+    if request.endpoint is None:
+        _know_who_is_lost()
+        return
+    if request.endpoint.endswith(".static"):
         return
     declared = getattr(services_view(request.endpoint), "action", None)
     if declared is None:
@@ -97,6 +100,13 @@ def _check() -> None:
         check_form()
     if not may(verb, noun):
         raise NotAllowed(role=g.caller.role.label, verb=f"{verb} {noun}".strip())
+
+
+def _know_who_is_lost() -> None:
+    """Whoever asks for an address that is none is told so on a page with his own menu."""
+    if session_secret():
+        g.caller = _signed_in()
+        g.scope = g.caller.scope if g.caller else None
 
 
 def services_view(endpoint: str) -> Callable[..., Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
@@ -142,7 +142,7 @@ def definitions_of(given: list[dict[str, Any]]) -> list[Indicator]:
     return definitions
 
 
-def refuse_unfit(chosen: IndicatorSet, definitions: list[Indicator]) -> None:
+def refuse_unfit(chosen: IndicatorSet, definitions: Sequence[Indicator]) -> None:
     """Refuse definitions that do not close with the other rows of a set.
 
     :raises BadIndicator: for the first such definition, with its place.
@@ -154,7 +154,7 @@ def _own_set(station: str) -> str:
     return station_profile(services().ledger, station).indicator_set
 
 
-def _together(chosen: IndicatorSet, definitions: list[Indicator]) -> Iterator[Fault]:
+def _together(chosen: IndicatorSet, definitions: Sequence[Indicator]) -> Iterator[Fault]:
     """What is wrong with definitions among the rows of a set, where they would stand in it."""
     numbers = {row.code: number for number, row in enumerate(definitions)}
     if len(numbers) < len(definitions):

@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.forms import ForeignForm
+from api.kept_forms import again, comes_from_own_page
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
 
@@ -106,7 +108,7 @@ OF_STATUS: Final = {
     404: ("not_found", "没有这个地址", "没有这个地址，请核对网址。"),
     405: ("method_not_allowed", "此地址不支持这种请求", "此地址不支持 {method}。"),
     406: ("not_acceptable", "无法提供这种格式", "服务只提供 application/json。"),
-    413: ("body_too_large", "内容过大", "请求内容过大，最大 1 MiB。"),
+    413: ("body_too_large", "内容过大", "请求内容过大，最大 {limit} MiB。"),
     415: ("unsupported_media_type", "格式不支持", "请用 Content-Type: application/json。"),
     422: ("invalid_body", "内容不合要求", "内容不合要求。"),
     500: ("internal_error", "程序出错", "程序出错，本次没有保存；请把请求编号告诉管理员。"),
@@ -142,9 +144,10 @@ def problem(
     """A problem document; on a page, a page that says the same and leads back."""
     if _is_for_a_person(status):
         page = render_template(
-            "problem.html", code=code, found=(status, title, detail), errors=more.get("errors", ())
+            "problem.html", code=code, found=(status, title, detail), errors=more.get("errors", ()),
+            request_id=request.environ.get("taizhang.request_id"),
         )
-        return Response(page, status=status, content_type="text/html; charset=utf-8")
+        return _hinted(Response(page, status=status, content_type="text/html; charset=utf-8"))
     body = {
         "type": f"/problems/{code}", "status": status, "code": code, "title": title,
         "detail": detail, "instance": request.path,
@@ -153,9 +156,14 @@ def problem(
     answer = Response(
         json.dumps(body, ensure_ascii=False), status=status, content_type=MEDIA_TYPE
     )
-    if status == 503:
+    return _hinted(answer)
+
+
+def _hinted(answer: Response) -> Response:
+    """What a program, or a browser, is told besides: when to come again, and with what."""
+    if answer.status_code == 503:
         answer.headers["Retry-After"] = RETRY_AFTER_SECONDS
-    if status == 401:
+    if answer.status_code == 401 and answer.mimetype == MEDIA_TYPE:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="taizhang"'
     return answer
 
@@ -178,9 +186,13 @@ def of_refusal(refusal: Refused) -> BaseResponse:
     """A refusal of the rules; a page that needs a sign-in leads there and back."""
     is_page = request.blueprint == "pages" and not is_from_script()
     if is_page and isinstance(refusal, NotAuthenticated):
+        if request.method == "POST":
+            return again(401)
         return redirect(url_for("pages.sign_in", next=request.full_path.rstrip("?")), 303)
     if is_page and request.method == "GET" and isinstance(refusal, StationMissing):
         return redirect(url_for("pages.station_page", next=request.full_path.rstrip("?")), 303)
+    if is_page and isinstance(refusal, ForeignForm) and comes_from_own_page():
+        return again(403)
     facts = {name: _plain(value) for name, value in refusal.facts.items()}
     return problem(refusal.status, refusal.code, refusal.title, str(refusal), facts=facts)
 
@@ -197,7 +209,8 @@ def _of_http(error: HTTPException) -> Response:
     if messages:
         return _of_fields(422 if status == 422 else status, messages)
     code, title, detail = OF_STATUS.get(status, OF_STATUS[500 if status >= 500 else 400])
-    return problem(status, code, title, detail.format(method=request.method))
+    limit = (request.max_content_length or 0) // 1024**2
+    return problem(status, code, title, detail.format(method=request.method, limit=limit))
 
 
 def _of_fields(status: int, messages: dict[str, Any]) -> Response:
@@ -205,7 +218,7 @@ def _of_fields(status: int, messages: dict[str, Any]) -> Response:
     errors = [
         {"pointer": pointer, "location": location, "code": code, "detail": text}
         for location, fields in messages.items()
-        for pointer, code, text in islice(_flat(fields, ""), MOST_ERRORS)
+        for pointer, code, text in islice(flat(fields, ""), MOST_ERRORS)
     ]
     first = errors[0]
     code = str(first["code"])
@@ -214,13 +227,14 @@ def _of_fields(status: int, messages: dict[str, Any]) -> Response:
     return problem(status, code, title, detail, errors=errors)
 
 
-def _flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
+def flat(messages: Any, pointer: str) -> Iterator[tuple[str, str, str]]:
+    """What a schema found wrong: where (a JSON pointer), a code, a sentence."""
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from _flat(inner, pointer if name == "_schema" else f"{pointer}/{_token(name)}")
+            yield from flat(inner, pointer if name == "_schema" else f"{pointer}/{_token(name)}")
     elif isinstance(messages, list):
         for inner in messages:
-            yield from _flat(inner, pointer)
+            yield from flat(inner, pointer)
     else:
         code, mark, text = str(messages).partition(MARK)
         yield (pointer, code, text) if mark else (pointer, *OF_STATUS[422][:2])

@@ -8,6 +8,7 @@ import msgspec
 
 from api.schemas import ENVELOPE, OCCURRENCE
 from domain.kernel import Event, Occurrence, Precision, Refused, Statement
+from domain.shapes import shape_said
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def struct_of(struct: type[T], given: dict[str, Any]) -> T:
     try:
         return msgspec.convert(given, struct)
     except msgspec.ValidationError as error:
-        raise BadShape(where=str(error)) from error
+        raise BadShape(where=shape_said(error)) from error
 
 
 def _occurrence(body: dict[str, Any]) -> Occurrence:

@@ -31,6 +31,7 @@ from domain.checkpoint import Checkpoint, leaf_of
 from domain.kernel import Refused
 from domain.merkle import HASH_BYTES
 from domain.multiproof import Leaf, root_from_leaves
+from domain.shapes import shape_said
 from domain.signed_note import BadNote, Verifier
 from domain.verdict import Verdict
 
@@ -335,7 +336,7 @@ def _decoded(name: str, where: str, content: bytes, kind: type[_Read]) -> _Read:
     try:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        problem = f"{where} 的 JSON 不合格式，读不出（{error}）"
+        problem = f"{where} 的 JSON 不合格式，读不出（{shape_said(error)}）"
         raise BadBundle(file=name, problem=problem) from error
 
 

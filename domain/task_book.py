@@ -8,12 +8,13 @@ may cross calendar years.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated, Any, Final, assert_never
 
 from msgspec import Meta
+from msgspec.structs import replace as with_fields
 
 from domain.fields import Count, LocalId, Remark, ShortText
 from domain.kernel import Entry, Event, Refused, Related, Statement, StreamKind, Value
@@ -54,6 +55,37 @@ class TaskIndicator(Value):
 
 
 TaskIndicators = Annotated[tuple[TaskIndicator, ...], Meta(max_length=200)]
+
+
+class OtherTarget(Value):
+    """Another target or weight of an indicator of a task book, to see what it would give."""
+
+    indicator: LocalId
+    target: Count | None = None
+    weight: Annotated[int, Meta(ge=0, le=1_000)] | None = None
+
+
+def with_targets(indicators: TaskIndicators, others: Sequence[OtherTarget]) -> TaskIndicators:
+    """A task book's indicators with other targets or weights.
+
+    Months that were planned for another target are spread evenly.
+
+    :raises BadTarget: where one is of no indicator of the book.
+    """
+    found = {row.indicator: row for row in indicators}
+    for number, other in enumerate(others):
+        if other.indicator not in found:
+            problem = f"任务书没有“{other.indicator}”这项指标"
+            raise BadTarget(where=f"/targets/{number}/indicator", problem=problem)
+        found[other.indicator] = _with_target(found[other.indicator], other)
+    return tuple(found[row.indicator] for row in indicators)
+
+
+def _with_target(row: TaskIndicator, other: OtherTarget) -> TaskIndicator:
+    weight = row.weight if other.weight is None else other.weight
+    if other.target in {None, row.target}:
+        return with_fields(row, weight=weight)
+    return with_fields(row, weight=weight, target=other.target, plan=())
 
 
 def _without_weights(fields: dict[str, Any]) -> None:

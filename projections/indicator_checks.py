@@ -132,7 +132,7 @@ def _of_counting(row: Indicator) -> Iterator[Fault]:
     if kind is Kind.STOCK and row.over is not PeriodRule.PERIOD:
         yield Fault("/over", "存量总是期末数，不能另定起算日")
     for measure in measures:
-        if not _fits(row, measure):
+        if not fits_unit(row, measure):
             yield Fault(
                 "/unit", f"单位“{row.unit.label}”（除以 {row.divide_by}）与计量“{measure.label}”"
                 f"的单位“{measure.unit.label}”不符",
@@ -142,7 +142,7 @@ def _of_counting(row: Indicator) -> Iterator[Fault]:
         yield from _of_absence(row, measures)
 
 
-def _fits(row: Indicator, measure: Measure) -> bool:
+def fits_unit(row: Indicator, measure: Measure) -> bool:
     """Whether what is counted can be printed in the row's unit."""
     if aggregation_of(row) is Aggregation.COUNT:
         return row.unit in UNITS_OF_COUNT and row.divide_by == 1

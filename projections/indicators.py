@@ -52,6 +52,11 @@ class IndicatorSet(Value):
         rows = [given.pop(row.code, row) for row in self.indicators]
         return msgspec.structs.replace(self, indicators=(*rows, *given.values()))
 
+    def always_defining(self, definitions: Sequence[Indicator]) -> IndicatorSet:
+        """The same, and so in its earlier versions, as if it had always been so: what if?"""
+        earlier = tuple(version.defining(definitions) for version in self.earlier)
+        return msgspec.structs.replace(self.defining(definitions), earlier=earlier)
+
 
 def alone(row: Indicator) -> IndicatorSet:
     """A set of nothing but a row, as if it had always been so."""

@@ -24,7 +24,14 @@ from domain.indicators import Aggregation, Indicator, PeriodRule
 from domain.kernel import KINDS, Refused, Stream, UnknownRecord, stream_id
 from domain.record_keeping import fold
 from domain.scoring import completion, points, rounded
-from domain.task_book import Head, TaskBook, TaskBookDrafted, TaskIndicator
+from domain.task_book import (
+    Head,
+    OtherTarget,
+    TaskBook,
+    TaskBookDrafted,
+    TaskIndicator,
+    with_targets,
+)
 from domain.vocabulary import Labelled
 from projections.figures import Figure, figures
 from projections.histories import Histories
@@ -150,19 +157,23 @@ class TaskBookProgress:
 def task_book_progress(
     connection: Connection, ledger: Histories, station: str, subject: str, *,
     as_of: date, known_at: KnownAt | None = None, definitions: Sequence[Indicator] = (),
+    targets: Sequence[OtherTarget] = (),
 ) -> TaskBookProgress:
     """How a station's task book stands by a day.
 
-    ``definitions`` count in the place of the station's own, as if they always had: what if?
+    ``definitions`` count in the place of the station's own, ``targets`` stand in the place
+    of the book's, as if they always had: what if?
 
     :raises UnknownRecord: where there is, or was then, no such task book.
     :raises TaskBookWithoutCycle: where it does not say from when to when it goes.
+    :raises BadTarget: where another target is of no indicator of the book.
     """
     events = known_events(ledger.history(stream_id(station, "task_book", subject)), known_at)
     stream: Stream[TaskBook] | None = fold(KINDS["task_book"], None, events)
     if stream is None or stream.state.drafted is None:
         raise UnknownRecord(id=subject, kind=KINDS["task_book"].label)
-    book, drafted = stream.state, stream.state.drafted
+    drafted = stream.state.drafted
+    book = replace(stream.state, indicators=with_targets(stream.state.indicators, targets))
     if drafted.first_on is None or drafted.last_on is None:
         raise TaskBookWithoutCycle(id=subject)
     cycle = Period(drafted.first_on, drafted.last_on)

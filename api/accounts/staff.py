@@ -320,6 +320,14 @@ def enable(engine: Engine, scope: Scope, account: str, by: By) -> None:
         write_down(connection, Act.ENABLED, by, found.login, found.station)
 
 
+def sign_out(engine: Engine, scope: Scope, account: str, by: By) -> None:
+    """End every session of an account, on whatever device; its tokens go on."""
+    with writing(engine) as connection:
+        found = managed(connection, scope, account)
+        end_all(connection, account, by.at)
+        write_down(connection, Act.SIGNED_OUT_EVERYWHERE, by, found.login, found.station)
+
+
 def _keep_an_administrator(connection: Connection, found: Account, post: Post | None) -> None:
     one_at_a_time(connection)
     stays = post is not None and post.role is Role.ADMINISTRATOR and post.is_everywhere

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from api.cli.common import CommandFailedError
 from domain.indicators import Indicator, refuse_faults
+from domain.shapes import shape_said
 from projections.evaluation.cycles import cycle_set
 from projections.histories import Histories
 from projections.indicator_checks import faults_of, set_faults
@@ -29,8 +30,10 @@ def definitions_in(file: Path) -> tuple[Indicator, ...]:
         said: Any = msgspec.json.decode(file.read_bytes())
         given = said["definitions"] if isinstance(said, dict) else said
         definitions = msgspec.convert(given, tuple[Indicator, ...])
-    except (msgspec.MsgspecError, KeyError, UnicodeDecodeError) as error:
-        raise CommandFailedError(f"{file} 不是口径的 JSON 文件：{error}") from error
+    except KeyError as error:
+        raise CommandFailedError(f"{file} 不是口径的 JSON 文件：缺少“definitions”") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CommandFailedError(f"{file} 不是口径的 JSON 文件：{shape_said(error)}") from error
     for number, row in enumerate(definitions):
         refuse_faults(faults_of(row), f"/definitions/{number}")
     return definitions

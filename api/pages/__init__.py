@@ -25,11 +25,13 @@ from api.pages import (
     record,
     referrals,
     register,
+    reviewing,
     sign_in,
     steps,
     task_books,
     today,
     volunteers,
+    what_if,
 )
 from api.pages.views import pages
 
@@ -37,5 +39,6 @@ __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
     "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
     "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
+    "record", "referrals", "register", "reviewing", "sign_in", "steps", "task_books", "today",
+    "volunteers", "what_if",
 ]

@@ -15,6 +15,7 @@ from api.pages.views import pages
 from api.paging import next_url
 from api.security import SecurityQuerySchema, security_page
 from api.services import services
+from api.staff_accounts import entry_url
 from domain.kernel import Refused
 from domain.vocabulary import Role
 
@@ -37,11 +38,6 @@ def _accounts_page(problem: Refused | None = None, link: str | None = None, to: 
         tokens=tokens.tokens_within(engine, scope),
         role_labels={role.value: role.label for role in Role},
     )
-
-
-def entry_url(secret: str) -> str:
-    """The address of a one-time link."""
-    return url_for("pages.enter", link=secret, _external=True)
 
 
 def _post() -> staff.Post:
@@ -95,6 +91,14 @@ def reset_form(account: str) -> tuple[str, int]:
 def unlock_form(account: str) -> BaseResponse:
     """Take a lock off."""
     links.unlock(services().tokens, caller().scope, account, by())
+    return _back()
+
+
+@pages.route("/accounts/<account>/sign-out", methods=["POST"])
+@action(MANAGE_ACCOUNTS)
+def sign_out_form(account: str) -> BaseResponse:
+    """End every session of somebody, as of who has lost his phone."""
+    staff.sign_out(services().tokens, caller().scope, account, by())
     return _back()
 
 

@@ -52,6 +52,11 @@ class Cell:
     value: float | None
     href: str
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether what is printed is the very number that is drawn."""
+        return self.value is not None and self.text == f"{self.value:.0f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Chart:

@@ -14,6 +14,7 @@ from api.forms import FIELD
 from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, may
 from api.moments import moment_of
 from api.pages.views import pages
+from api.pages.what_if_form import TRIED, tried_definitions
 from api.paging import next_url
 from api.personal import shown
 from api.proofs import inclusion_at
@@ -32,7 +33,7 @@ from projections.trends import PARTED_BY
 
 LINES: Final = 60
 """Postings on a page."""
-KEPT: Final = ("as_of", "known_at", "version", "published", "set", *PARTED_BY)
+KEPT: Final = ("as_of", "known_at", "version", "published", "set", TRIED, *PARTED_BY)
 """What the address says of the figure besides its name."""
 
 
@@ -41,7 +42,7 @@ def _named(period: str, code: str) -> Named:
     version, published = (request.args.get(name, type=int) for name in ("version", "published"))
     return Named(
         period, code, request.args.get("set") or None, moment_of(request.args), version, published,
-        within_of(request.args),
+        within_of(request.args), tried_definitions(request.args),
     )
 
 

@@ -14,6 +14,7 @@ from api.identity import (
     AUDIT,
     MANAGE_ACCOUNTS,
     OPERATE,
+    OWN,
     PERMIT_NAMES,
     POLICY,
     READ_ACCESSES,
@@ -44,15 +45,23 @@ class Place:
     """Whether it is for those only who record the station's work."""
     also: tuple[str, ...] = ()
     """Further pages that stand behind it, as tabs of its own."""
+    group: int = 0
+    """In which of ``GROUPS`` it stands."""
+    judges: bool = False
+    """Whether it is for those only who see to the work of others."""
 
     def is_for(self, role: Role) -> bool:
         """Whether a role has something to do there."""
         is_idle = self.records and not CASEWORK & POLICY[role].records
-        return allowed(role, self.verb, self.noun) and not is_idle
+        is_own = self.judges and bool(CASEWORK & POLICY[role].records)
+        return allowed(role, self.verb, self.noun) and not is_idle and not is_own
 
 
+SERVICE, FIGURES, CONTROL = range(3)
+GROUPS: Final = ("服务", "数字与报告", "监督与管理")
 PLACES: Final = (
-    Place("pages.home", "今日", "sun", READ_FIGURES, "1", quick=True),
+    Place("pages.home", "今日", "sun", READ_CASES, "1", quick=True, records=True),
+    Place("pages.review_page", "评审工作", "sun", AUDIT, "1", quick=True, judges=True),
     Place("pages.household_list_page", "户", "home", READ_CASES, "2", quick=True),
     Place(
         "pages.record_choice", "记录", "pencil-square", READ_RECORDS, "3", quick=True, records=True
@@ -63,17 +72,22 @@ PLACES: Final = (
     ),
     Place("pages.month_calendar", "日程", "calendar-days", READ_CASES, noun="activities"),
     Place("pages.volunteers_page", "志愿者", "hand-raised", READ_CASES, "4", noun="volunteers"),
-    Place("pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True),
-    Place("pages.dashboards_page", "看板", "chart-bar", READ_FIGURES),
-    Place("pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6"),
-    Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS),
-    Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7"),
-    Place("pages.audit", "审计", "shield-check", AUDIT, "8"),
-    Place("pages.reads", "访问记录", "eye", READ_ACCESSES),
-    Place("pages.name_permissions_page", "姓名授权", "check-circle", PERMIT_NAMES),
-    Place("pages.accounts_page", "账号", "users", MANAGE_ACCOUNTS),
-    Place("pages.operations", "运行", "cog-6-tooth", OPERATE, "9"),
-    Place("documentation.docs", "接口", "code-bracket", READ_FIGURES),
+    Place(
+        "pages.month_list", "月报", "document-text", READ_FIGURES, "5", quick=True, group=FIGURES
+    ),
+    Place("pages.dashboards_page", "看板", "chart-bar", READ_FIGURES, group=FIGURES),
+    Place(
+        "pages.task_book_list", "任务书", "clipboard-document-check", READ_FIGURES, "6",
+        group=FIGURES,
+    ),
+    Place("pages.evaluations_page", "评估", "scale", READ_EVALUATIONS, group=FIGURES),
+    Place("pages.ledger_page", "台账", "table-cells", READ_CASES, "7", group=FIGURES),
+    Place("pages.audit", "审计", "shield-check", AUDIT, "8", group=CONTROL),
+    Place("pages.reads", "访问记录", "eye", READ_ACCESSES, group=CONTROL),
+    Place("pages.name_permissions_page", "姓名授权", "check-circle", PERMIT_NAMES, group=CONTROL),
+    Place("pages.accounts_page", "账号", "users", MANAGE_ACCOUNTS, group=CONTROL),
+    Place("pages.operations", "运行", "cog-6-tooth", OPERATE, "9", group=CONTROL),
+    Place("documentation.docs", "接口", "code-bracket", OWN, group=CONTROL),
 )
 ICONS: Final = frozenset({
     *(place.icon for place in PLACES),

@@ -14,6 +14,7 @@ from api.accounts.passwords import LONGEST, SHORTEST
 from api.accounts.tables import digest
 from api.forms import check_form, forget_secret, keep_secret, session_secret
 from api.identity import PUBLIC, action, by, new_id, now
+from api.kept_forms import TARGET, carried, resumed
 from api.pages.views import pages
 from api.services import services
 from domain.kernel import Refused
@@ -44,7 +45,12 @@ def sign_in() -> BaseResponse | tuple[str, int]:
         )
     except Refused as refusal:
         return _sign_in_page(target, refusal, login), refusal.status
-    return welcome(entered.session, landing(entered, target))
+    answer = welcome(entered.session, landing(entered, target))
+    if not (kept_for := request.form.get(TARGET, "")):
+        return answer
+    again = resumed(carried(), inside(kept_for), entered.session)  # the same cookie, another page
+    again.headers.extend(("Set-Cookie", one) for one in answer.headers.getlist("Set-Cookie"))
+    return again
 
 
 def landing(entered: links.Entered, target: str) -> str:
@@ -56,7 +62,7 @@ def landing(entered: links.Entered, target: str) -> str:
 def _sign_in_page(target: str, problem: Refused | None = None, login: str = "") -> str:
     return render_template(
         "pages/account_sign_in.html", problem=problem, next=target, login=login[:LONGEST_TEXT],
-        provider=services().provider,
+        provider=services().provider, kept=carried(), kept_for=request.form.get(TARGET, ""),
     )
 
 

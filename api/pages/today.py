@@ -12,6 +12,7 @@ from api.identity import (
     READ_CASES,
     READ_FIGURES,
     action,
+    caller,
     may,
     station_of_request,
     today,
@@ -24,6 +25,7 @@ from api.queries import one_station
 from api.report_places import place_href
 from api.services import services
 from domain.kernel import stream_id
+from domain.vocabulary import Role
 from projections.due import (
     FOLLOW_UP_DAYS,
     Listed,
@@ -48,6 +50,8 @@ def home() -> str | BaseResponse:
     if not may(READ_CASES):
         sees = may(READ_CASES, "volunteers")
         return redirect(url_for("pages.volunteers_page" if sees else "pages.month_list"), 303)
+    if caller().role is Role.REVIEWER:  # who records nothing has nothing to do today
+        return redirect(url_for("pages.review_page"), 303)
     follow()
     days = request.args.get("days", type=int)
     days = days if days in UNSEEN_DAYS else UNSEEN_DAYS[1]

@@ -21,7 +21,7 @@ from api.identity import (
 )
 from api.language import SOURCE, language
 from api.moments import moment_of
-from api.pages.menu import menu
+from api.pages.menu import GROUPS, menu
 from api.pages.month_writing import writing_of
 from api.pages.writing import own_write
 from api.personal import reading
@@ -65,8 +65,17 @@ def _surroundings() -> dict[str, Any]:
     who = g.get("caller")
     return {
         "caller": who, "places": menu(who) if who else [], "may": may, "opens": opens,
+        "groups": GROUPS, "station_named": station_named,
         "form_token": form_token(),
     }
+
+
+def station_named(code: str) -> str:
+    """What a station calls itself; its code where that cannot be read, as on an error's page."""
+    try:
+        return station_profile(services().ledger, code).short_name
+    except Exception:  # noqa: BLE001 - the page of an error must come out, whatever is away
+        return code
 
 
 @pages.app_template_filter("clock")

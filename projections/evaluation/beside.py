@@ -38,7 +38,10 @@ def compared_with_projections(
 
 @dataclass(frozen=True, slots=True)
 class RowBeside:
-    """An indicator of the task book as it is scored, and as it would be."""
+    """An indicator of the task book as it is scored, and as it would be.
+
+    ``target`` and ``weight`` are the book's own, ``other_…`` those that are tried.
+    """
 
     code: str
     label: str
@@ -47,6 +50,22 @@ class RowBeside:
     points: Decimal | None
     other_actual: str
     other_points: Decimal | None
+    target: int
+    other_target: int
+    other_weight: int
+
+    @property
+    def is_other(self) -> bool:
+        """Whether anything of it reads otherwise."""
+        own = (self.actual, self.points, self.target, self.weight)
+        return own != (self.other_actual, self.other_points, self.other_target, self.other_weight)
+
+    @property
+    def gained(self) -> Decimal | None:
+        """By how many points the other is above the first; ``None`` where either has none."""
+        if self.points is None or self.other_points is None:
+            return None
+        return self.other_points - self.points
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +113,10 @@ def _rows(own: Sequence[SheetRow], others: Sequence[SheetRow]) -> Iterable[RowBe
     other = {row.target.indicator: row for row in others}
     for code, row in (other | found).items():
         one, two = found.get(code), other.get(code)
+        aimed, tried = (one or row).target, (two or row).target
         yield RowBeside(
-            code, row.target.label, row.target.weight, _display(one), one.points if one else None,
-            _display(two), two.points if two else None,
+            code, aimed.label, aimed.weight, _display(one), one.points if one else None,
+            _display(two), two.points if two else None, aimed.target, tried.target, tried.weight,
         )
 
 

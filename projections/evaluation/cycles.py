@@ -167,16 +167,33 @@ def cycle_set(
     return station_set(connection, station, code, days)
 
 
+def cycle_book(
+    connection: Connection, histories: Histories, station: str, name: str
+) -> TaskBook | None:
+    """The newest approved task book of a cycle; ``None`` where there is none."""
+    books = (
+        histories.stream(station, "task_book", book)
+        for book, _days in _all_stated(connection, station, name)
+    )
+    is_approved = TaskBookStatus.APPROVED
+    return next((b.state for b in books if b and b.state.status is is_approved), None)
+
+
 def _stated(connection: Connection, station: str, name: str) -> tuple[str, Period] | None:
     """The newest task book of a cycle, by its name or its days."""
+    return next(_all_stated(connection, station, name), None)
+
+
+def _all_stated(
+    connection: Connection, station: str, name: str
+) -> Iterator[tuple[str, Period]]:
     usual = _usual(name, is_needed=False)
     rows = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
     for row in rows:
         first, last = (row.data.get(field) for field in ("first_on", "last_on"))
         days = _days_of(first and date.fromisoformat(first), last and date.fromisoformat(last))
         if days is not None and (row.data["cycle"] == name or days == usual):
-            return row.id, days
-    return None
+            yield row.id, days
 
 
 def _usual(name: str, *, is_needed: bool) -> Period | None:

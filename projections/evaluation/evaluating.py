@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from domain.indicators import Indicator
 from domain.kernel import STATION_TIME, Refused
-from domain.task_book import Head
+from domain.task_book import Head, OtherTarget, with_targets
 from projections.evaluation.comparing import compared_reports
 from projections.evaluation.covering import refuse_uncovered
 from projections.evaluation.cycles import cycle_asked
@@ -60,6 +60,13 @@ class Question:
     as_of: date | None = None
     known_at: KnownAt | None = None
     definitions: tuple[Indicator, ...] = ()
+    targets: tuple[OtherTarget, ...] = ()
+
+    @property
+    def otherwise(self) -> tuple[str, ...]:
+        """The codes that are defined, or aimed at, otherwise than they are."""
+        codes = (*(row.code for row in self.definitions), *(row.indicator for row in self.targets))
+        return tuple(dict.fromkeys(codes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +140,7 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
         events=replayed.events, task_book=book.id if book else None,
         title=book.drafted.title if book else None, other_books=meant.others,
         indicator_set=found.indicator_set.code, indicator_version=found.indicator_set.version,
-        what_if=tuple(row.code for row in asked.definitions),
+        what_if=asked.otherwise,
         heads=tuple(_heads(connection, book, asked)), months=found.months,
         totals=tuple(map(printed, found.totals)),
         reports=tuple(compared_reports(replayed, cut, asked.known_at)),
@@ -149,12 +156,17 @@ def evaluated(replayed: Replayed, asked: Question, limits: Thresholds) -> ScoreS
 
 
 def _progress(replayed: Replayed, asked: Question, book: str | None) -> TaskBookProgress | None:
-    """How the task book that is scored stands; ``None`` where there is none."""
+    """How the task book that is scored stands; ``None`` where there is none.
+
+    :raises BadTarget: where a target is tried and there is no book, or no such row in it.
+    """
     if book is None:
+        with_targets((), asked.targets)
         return None
     return task_book_progress(
         replayed.connection, replayed, replayed.station, book,
         as_of=asked.as_of or date.max, known_at=asked.known_at, definitions=asked.definitions,
+        targets=asked.targets,
     )
 
 

@@ -61,7 +61,7 @@ OF_NO_STATION = {
     "/api/v1/projections/<name>/rebuild", "/api/v1/projections/<name>/retry",
     "/operations/rebuild", "/operations/<name>/cancel", "/operations/<name>/retry",
     "/verify", "/api/v1/reports/verify",
-    "/accounts", "/accounts/log", "/api/v1/security-log",
+    "/accounts", "/accounts/log", "/api/v1/accounts", "/api/v1/security-log",
 }
 """Routes that ask about no one station: what all share, a file, one's own accounts."""
 NAMED_ALIKE = {"month", "indicator"}
@@ -233,6 +233,16 @@ def _a_photo() -> bytes:
 A_PHOTO = _a_photo()
 
 
+A_POST = {"role": "lead", "stations": ["first"]}
+BODIES: dict[str, dict[str, Any]] = {
+    "attach_evidence": {"record": "visit/secret-visit", "kind": "photo", "file": A_PHOTO},
+    "preview": {"definitions": [to_builtins(TRAININGS)], "period": "2024-11"},
+    "invite_account": A_POST | {"login": "newcomer", "actor": "新人"},
+    "change_account_post": A_POST,
+}
+"""What routes take that state no event, by their names."""
+
+
 def _body(endpoint: str) -> dict[str, Any]:
     """A body that the route takes: a statement of its own, or a reason."""
     name = endpoint.rpartition(".")[2]
@@ -242,10 +252,8 @@ def _body(endpoint: str) -> dict[str, Any]:
         if name == f"correct_{topic.replace('.', '_')}":
             reason = {correction_reason(type(event)): "核对后"}
             return body_of(_standing_alone(event)) | reason | {"occurred_on": "2024-11-05"}
-    if name == "attach_evidence":
-        return {"record": "visit/secret-visit", "kind": "photo", "file": A_PHOTO}
-    if name == "preview":
-        return {"definitions": [to_builtins(TRAININGS)], "period": "2024-11"}
+    if name in BODIES:
+        return BODIES[name]
     if endpoint.startswith("evaluations."):
         return {"cycle": "2024-2025"}
     has_reason = "entr" in name or "restate" in name

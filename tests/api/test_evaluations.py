@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import zipfile
@@ -10,9 +11,10 @@ from typing import Any
 
 import msgspec
 import pytest
-from callers import Api, refusal_of
+from callers import VISIT, Api, form_of, refusal_of
 from desk import NOW, STATION, Desk
 from docx import Document
+from werkzeug.test import TestResponse
 
 from api import evaluations
 from api.pages import evaluation as evaluation_pages
@@ -105,6 +107,10 @@ def test_replays_within_requests_are_few_at_once(
         refused = evaluated.post("evaluations/what-if", body, role="reviewer")
         refusal_of(refused, 503, "too_many_at_once")
         assert int(refused.headers["Retry-After"]) > 0
+        page = evaluated.browser("lead").get(f"/evaluations/{CYCLE}")
+        assert (page.status_code, page.mimetype) == (503, "text/html")
+        assert int(page.headers["Retry-After"]) > 0
+        assert "请求编号" in page.text
     assert evaluated.post("evaluations/what-if", body, role="reviewer").status_code == 200
 
 
@@ -189,12 +195,73 @@ def test_what_cannot_be_asked_is_refused(
 def test_the_pages_show_the_sheet_a_run_and_a_what_if(evaluated: Api) -> None:
     for path, said in (
         ("/evaluations", "历次评估"), (f"/evaluations/{CYCLE}", "没有已审定的任务书"),
-        ("/evaluations/runs/e1", "已记入台账"), (f"/evaluations/{CYCLE}/what-if", "并列重算"),
+        ("/evaluations/runs/e1", "已记入台账"), (f"/evaluations/{CYCLE}/what-if", "并列试算"),
     ):
         answer = evaluated.get(path, role="lead")
         assert answer.status_code == 200, path
         assert said in answer.text
     assert evaluated.get("/evaluations", role="social_worker").status_code == 403
+
+
+def test_a_target_a_definition_and_a_day_are_tried_by_a_form_beside_what_is(
+    evaluated: Api,
+) -> None:
+    approve(evaluated, CYCLE, date(2024, 7, 1), date(2025, 6, 30))
+    household = evaluated.household()
+    for day, mode in (("2024-11-05", "home"), ("2024-11-06", "phone")):
+        visit = VISIT | {"occurred_on": day, "household": household, "mode": mode, "persons_met": 2}
+        evaluated.recorded("visits", visit)
+    evaluated.project()
+    head, page = evaluated.head(), f"/evaluations/{CYCLE}/what-if"
+    browser = evaluated.browser("reviewer")
+    form = browser.get(f"{page}?indicator=person_visits")
+    assert 'name="target" value="8"' in form.text
+    typed = {"indicator": "person_visits", "measure": "visit.persons", "over": "period"}
+    typed |= form_of(form)
+
+    def tried(**answers: str) -> TestResponse:
+        dotted = {name.replace("__", "."): value for name, value in answers.items()}
+        return browser.post(page, data=typed | dotted)
+
+    told = tried(target="2", weight="60", filter__mode="home")
+    assert told.status_code == 200, told.text
+    cells = re.findall(r'data-label="([^"]+)">(?:<a href="([^"]+)">)?([^<]+)', told.text)
+    said = {label: text for label, _link, text in reversed(cells)}
+    assert (said["现行完成"], said["试算完成"], said["完成之差"]) == ("4", "2", "-2")
+    assert (said["现行得分"], said["试算得分"]) == ("30", "60")
+    # and each figure leads to its list, counted as the sheet counts it
+    for label, link, figure in cells:
+        if label in {"现行完成", "试算完成"}:
+            assert f"：{figure} 人次" in browser.get(html.unescape(link)).text
+    # what cannot be is said at its field, with what was typed
+    wrong = tried(target="许多", filter__mode="phone")
+    assert wrong.status_code == 422
+    assert 'value="许多" inputmode="numeric"' in wrong.text
+    assert 'id="wrong-target"' in wrong.text
+    assert re.search(r'value="phone" checked', wrong.text)
+    assert re.search(r'wrong-measure">[^<]*不符', tried(measure="training.received").text)
+    assert evaluated.head() == head
+
+
+def test_another_target_is_tried_over_the_api_where_the_task_book_has_it(evaluated: Api) -> None:
+    body = {"cycle": CYCLE, "targets": [{"indicator": "person_visits", "target": 2}]}
+    path = "evaluations/what-if"
+    refusal_of(evaluated.post(path, body, role="reviewer"), 422, "bad_target")
+    approve(evaluated, CYCLE, date(2024, 7, 1), date(2025, 6, 30))
+    found = evaluated.post(path, body, role="reviewer").get_json()
+    assert [(row["target"], row["other_target"]) for row in found["rows"]] == [(8, 2)]
+    assert found["what_if"]["what_if"] == ["person_visits"]
+    unknown = body | {"targets": [{"indicator": "dragons", "weight": 5}]}
+    refusal_of(evaluated.post(path, unknown, role="reviewer"), 422, "bad_target")
+
+
+def test_what_is_wrong_with_the_shape_of_a_definition_is_said_in_chinese(evaluated: Api) -> None:
+    for wrong in ({"filter": {"kind": 3}}, {"filter": {"kind": []}}, {"filter": {"kind": [""]}}):
+        body = {"cycle": CYCLE, "definitions": [TRAININGS | wrong]}
+        answer = evaluated.post("evaluations/what-if", body, role="reviewer")
+        said = refusal_of(answer, 422, "wrong_form")
+        assert not re.search(r"Expected|length|got", said["detail"])
+        assert "/filter" in said["detail"]
 
 
 def test_a_sheet_that_was_made_again_says_what_was_found_when_it_was_recorded(

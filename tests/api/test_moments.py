@@ -218,7 +218,7 @@ ANSWERS_OF_TODAY = {
     "operations", "jobs", "indicator-sets", "code-lists", "projections", "erasure-tracking",
     # what is a history itself, with days and positions of its own to ask by
     "audit.csv", "audit.json", "access-log", "access-log.csv", "access-log.json",
-    "integrity-signals", "log", "security-log",
+    "integrity-signals", "log", "security-log", "accounts",
     # what is frozen, and how it compares with today
     "checklist", "publication", "publications", "restatement", "differences",
     # what was asked as of a day and as known at a moment when it was run

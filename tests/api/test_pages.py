@@ -12,6 +12,9 @@ from callers import Api
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from api.accounts.links import Purpose
+from domain.vocabulary import Role
+
 MEMBERS = [
     {
         "person": "p1", "name": "测试<script>一", "relation": "head",
@@ -182,7 +185,7 @@ def test_an_error_on_a_page_is_a_page_that_leads_back(browser: FlaskClient) -> N
         page = browser.get(address, headers={"Accept": "text/html"})
         assert page.status_code == status, address
         assert page.content_type.startswith("text/html"), address
-        assert "回到今日" in page.text
+        assert re.search("回到(今日|首页)", page.text)
     assert 'href="/households">' in browser.get("/households/nobody").text
 
 
@@ -223,3 +226,50 @@ def test_the_ledger_is_exported_exactly_as_seen(api: Api, browser: FlaskClient) 
     actions = [row["action"] for row in api.get("access-log", role="lead").get_json()["items"]]
     assert actions[:3] == ["export"] * 3
     assert browser.get("/ledger?kind=nothing").status_code == 422
+
+
+def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(api: Api) -> None:
+    household, password = api.household(), "wandering kettle 湖边"
+    api.project()
+    browser, address = api.app.test_client(), "/record/visit.recorded"
+    invited = {"link": api.entry("social_worker", purpose=Purpose.INVITATION)}
+    browser.post("/enter", data=invited | {"password": password, "again": password})
+    typed = filled(browser.get(f"{address}?household={household}"), **VISIT)
+    # signed in anew in the same browser meanwhile: the form is another session's
+    browser.post("/enter", data={"link": api.entry("social_worker")})
+    own, elsewhere = ({"Sec-Fetch-Site": site} for site in ("same-origin", "cross-site"))
+    stale = browser.post(address, data=typed, headers=own)
+    assert (stale.status_code, "安好" in stale.text) == (403, True)
+    for headers in (elsewhere, {}):  # nobody else is shown a form of his own making to send
+        foreign = browser.post(address, data=typed, headers=headers)
+        assert (foreign.status_code, "安好" in foreign.text) == (403, False)
+    # and with no session: one signs in, what was typed is carried along and sent by a button
+    browser.delete_cookie("taizhang_session")
+    head = api.head()
+    asked = browser.post(address, data=typed, headers=own)
+    assert asked.status_code == 401
+    login = {"login": api.login("social_worker"), "password": password}
+    wrong = browser.post("/sign-in", data=filled(asked, **login | {"password": "x"}))
+    signed_in = browser.post("/sign-in", data=filled(wrong, **login))
+    assert "安好" in signed_in.text
+    assert api.head() == head
+    assert browser.post(address, data=filled(signed_in)).status_code == 303
+    assert api.head() == head + 1
+
+
+def test_each_role_begins_on_a_page_of_its_own_and_its_menu_leads_where_it_may_go(api: Api) -> None:
+    begins_at = {
+        Role.VOLUNTEER_COORDINATOR: "/volunteers", Role.REVIEWER: "/review", Role.HUB: "/months",
+        Role.ADMINISTRATOR: "/accounts",
+    }
+    api.project()
+    for role in Role:
+        client = api.browser(role.value)
+        first = "/accounts" if role is Role.ADMINISTRATOR else "/"
+        home = client.get(first, follow_redirects=True)
+        assert home.request.path == begins_at.get(role, "/"), role
+        entries = re.findall(r'<li><a href="([^"]+)"', home.text.partition("<main")[0])
+        answers = {entry: client.get(entry).status_code for entry in entries}
+        assert answers == dict.fromkeys(entries, 200), role
+        assert home.request.path in entries, role
+        assert 'title="qianfoshan">示例社工站</span>' in home.text, role

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -426,6 +427,25 @@ def test_the_shell_is_there_without_a_signal_and_nothing_else_is_kept(
         page.reload()
         is_all_sent(page)
     assert len(visits_of(site, household)) == 1
+
+
+@pytest.mark.parametrize("is_plain", [True, False], ids=["plain", "secure"])
+def test_the_kept_shell_follows_a_choice_of_language_and_look(
+    browser: Browser, site: Site, cutting: Cutting, *, is_plain: bool
+) -> None:
+    with a_phone(browser, site, is_plain=is_plain) as page:
+        page.goto("/offline")
+        expect(page.get_by_role("heading", name="离线记录")).to_be_visible()
+        for choice in ("English", "Dark"):
+            page.goto("/")
+            page.get_by_role("link", name=re.compile("菜单|Menu")).click()
+            with page.expect_response(lambda answer: answer.url.endswith("/offline")):
+                page.get_by_role("button", name=choice).click()
+        page.wait_for_function("localStorage.getItem('look') === 'en dark '")
+        cutting.is_down = True
+        page.goto("/offline")
+        expect(page.get_by_role("heading", name="Record offline")).to_be_visible()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
 
 
 def test_only_the_receipt_of_the_very_form_lets_a_record_go(browser: Browser) -> None:

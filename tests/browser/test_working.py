@@ -20,7 +20,8 @@ SHOWN = (
     "/", "/households", "/offline", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
     "/referrals", "/cases", "/groups", "/calendar?month=2024-11",
     "/months", "/months/2024-11", "/months/2024-11/publish", "/task-books", "/dashboards", "/audit",
-    "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found",
+    "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found", "/review",
+    "/evaluations/2024-2025/what-if?indicator=person_visits",
 )
 """Every page that needs no record of its own; the household's and its form are added."""
 names = itertools.count(1)

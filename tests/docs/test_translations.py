@@ -11,7 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from api.language import catalogue
 from api.pages.dashboards import TITLES
-from api.pages.menu import PLACES
+from api.pages.menu import GROUPS, PLACES
 from api.pages.month_calendar import STATUSES as HELD
 from api.pages.offline import TEXTS
 from api.pages.operating import JOBS, QUEUE_LABELS, STATUSES
@@ -20,12 +20,14 @@ from api.pages.preferences import CHOICES
 from api.pages.record import OFTEN, WITHOUT_HOUSEHOLD
 from api.pages.referrals import ASKED, COLUMNS
 from api.pages.register import COLUMN_LABELS
+from api.pages.what_if_form import LABELS
 from api.policy import VERB_LABELS
 from domain import catalog
 from domain.field_labels import FIELDS, OCCURRED, OF_CLASS
 from domain.kernel import EVENTS, KINDS
 from domain.vocabulary import Labelled
 from projections.catalog import PROJECTIONS
+from projections.explaining.reasons import DIMENSION_LABELS
 
 API = Path(__file__).parents[2] / "api"
 ENGLISH = catalogue("en")
@@ -33,7 +35,7 @@ HAN = re.compile("[一-鿿]")
 TEMPLATES = sorted(API.glob("pages/templates/**/*.html"))
 STILL_CHINESE = {
     "docs.html", "evaluation.html", "evaluation_bundle.html", "evaluation_waiting.html",
-    "evaluation_what_if.html", "evaluations.html",
+    "evaluations.html",
 }
 """Pages that speak Chinese only so far; none is added."""
 
@@ -46,7 +48,7 @@ def texts() -> Iterator[str]:
     )
     for _file, _line, text, _comments, _context in found:
         yield text if isinstance(text, str) else text[0]
-    yield from (place.label for place in PLACES)
+    yield from (*GROUPS, *(place.label for place in PLACES))
     yield from (shortcut.label for shortcut in (*OFTEN, *WITHOUT_HOUSEHOLD))
     yield from (text for name in ("theme", "size") for text in CHOICES[name].values())
     yield from (*COLUMN_LABELS, *TITLES, *TEXTS.values(), *COLUMNS, *ASKED.values(), *HELD.values())
@@ -56,6 +58,7 @@ def texts() -> Iterator[str]:
     yield from (kind.label for kind in KINDS.values())
     yield from (label for labels in (FIELDS, OCCURRED, *OF_CLASS.values()) for label in labels.values())
     yield from (member.label for kind in Labelled.__subclasses__() for member in kind)
+    yield from (*LABELS.values(), *DIMENSION_LABELS.values())
     yield from (*VERB_LABELS.values(), *recorded_labels().values())
 
 

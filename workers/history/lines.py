@@ -26,6 +26,7 @@ from domain.kernel import (
     StreamKind,
     Value,
 )
+from domain.shapes import shape_said
 from domain.vocabulary import Role
 
 LINE_LIMIT: Final = 64 * 1024
@@ -109,7 +110,7 @@ def read_days(fields: dict[str, Any]) -> Days | None:
     try:
         return msgspec.convert(fields, Days) if fields else None
     except msgspec.ValidationError as error:
-        raise BadLine(problem=f"日期不合格：{error}") from error
+        raise BadLine(problem=f"日期不合格：{shape_said(error)}") from error
 
 
 class Line(Days, kw_only=True):
@@ -137,7 +138,7 @@ def read_line(raw: bytes, now: datetime) -> Line:
     try:
         line = msgspec.json.decode(raw, type=Line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadLine(problem=f"{error}") from error
+        raise BadLine(problem=shape_said(error)) from error
     _check_names(line)
     if line.role not in {role.value for role in Role}:
         raise BadLine(problem=f"没有角色“{line.role[:50]}”")
@@ -209,7 +210,7 @@ class Names:
         try:
             event: Event = msgspec.convert(data, event_class(topic))
         except msgspec.ValidationError as error:
-            raise BadLine(problem=f"data 不合格：{error}") from error
+            raise BadLine(problem=f"data 不合格：{shape_said(error)}") from error
         event = rewritten(event, REFERS_TO, self.own)
         renamed: Event = rewritten(event, PERSON_MARK, lambda text, _m: self.own(text, "person"))
         return renamed

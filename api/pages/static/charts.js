@@ -9,7 +9,10 @@
     names: [...table.tBodies[0].rows].map((row) => row.cells[0].textContent),
     cells: [...table.tBodies[0].rows].map((row) => [...row.cells].slice(1)),
   });
-  const number = (cell) => ("value" in cell.dataset ? Number(cell.dataset.value) : null);
+  const number = (cell) => { // a number that is drawn as it is printed is said once; “—” is none
+    const value = Number(cell.dataset.value ?? cell.textContent);
+    return Number.isFinite(value) ? value : null;
+  };
 
   const palette = (isPrinted) => {
     const style = getComputedStyle(document.documentElement);
@@ -30,8 +33,7 @@
       animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
       color: colours.series,
       textStyle: { color: colours.ink, fontFamily: getComputedStyle(document.body).fontFamily },
-      grid: { left: 8, right: 16, top: data.columns.length > 1 ? 40 : 16, bottom: 8, containLabel: true },
-      legend: { show: data.columns.length > 1, type: "scroll", top: 0, textStyle: { color: colours.ink }, pageTextStyle: { color: colours.ink } },
+      grid: { left: 8, right: 16, top: 16, bottom: 8, containLabel: true },
       tooltip: { trigger: "item", renderMode: "richText", confine: true, backgroundColor: colours.sheet, borderColor: colours.line, textStyle: { color: colours.ink } },
       xAxis: isLying ? values : names,
       yAxis: isLying ? names : values,
@@ -44,6 +46,20 @@
     };
   };
 
+  // The legend is text of the page, so that it wraps and prints whole: charts.css draws its lines.
+  const legend = (place, columns) => {
+    const list = document.createElement("ul");
+    list.className = `legend ${place.dataset.shape}`;
+    list.setAttribute("aria-hidden", "true");
+    columns.forEach((name, number) => {
+      const item = document.createElement("li");
+      item.className = `c${number % 4} l${number % 3}`;
+      item.append(Object.assign(document.createElement("i"), { textContent: "●■▲◆"[number % 4] }), name);
+      list.append(item);
+    });
+    place.before(list);
+  };
+
   const draw = (chart, isPrinted = false) =>
     chart.plot.setOption({ ...option(chart.shape, chart.data, palette(isPrinted)), ...(isPrinted ? { animation: false } : {}) }, true);
 
@@ -51,6 +67,7 @@
     const table = place.parentElement.querySelector("table");
     place.hidden = false;
     const chart = { plot: echarts.init(place, null, { renderer: "svg" }), shape: place.dataset.shape, data: said(table) };
+    if (chart.data.columns.length > 1) legend(place, chart.data.columns);
     drawn.push(chart);
     draw(chart);
     chart.plot.on("click", (point) => {

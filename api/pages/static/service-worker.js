@@ -32,6 +32,13 @@ const shell = async (request) => {
   }
 };
 
+/** The shell anew, as it is to be kept from now on: another language or look was chosen. */
+const renewed = async (request) => {
+  const answer = await fetch(request);
+  if (answer.ok) await (await caches.open(CACHE)).put(SHELL[0], answer.clone());
+  return answer;
+};
+
 /** Any other page: as it is; without a signal one is led to the shell. */
 const page = (request) => fetch(request).catch(() => Response.redirect(SHELL[0]));
 
@@ -40,6 +47,7 @@ self.addEventListener("fetch", (event) => {
   const { origin, pathname } = new URL(request.url);
   if (request.method !== "GET" || origin !== self.location.origin) return;
   if (pathname === SHELL[0] && request.mode === "navigate") event.respondWith(shell(request));
+  else if (pathname === SHELL[0] && request.cache === "reload") event.respondWith(renewed(request));
   else if (SHELL.includes(pathname)) event.respondWith(kept(pathname).then((found) => found || fetch(request)));
   else if (request.mode === "navigate") event.respondWith(page(request));
 });

@@ -42,3 +42,17 @@ document.querySelectorAll("[data-slider-for]").forEach((slider) => {
   });
   slider.addEventListener("change", () => field.form.requestSubmit());
 });
+
+// The shell that the browser keeps for where there is no signal follows a choice of language or look.
+{
+  const { lang, dataset: { theme, size } } = document.documentElement;
+  const look = [lang, theme, size].join(" ");
+  const shellAt = document.querySelector("[data-outbox-count]")?.href;
+  try {
+    const kept = localStorage.getItem("look");
+    if (document.body.dataset.shell) localStorage.setItem("look", look);
+    else if (kept !== null && kept !== look && shellAt) {
+      fetch(shellAt, { cache: "reload" }).then((answer) => { if (answer.ok) localStorage.setItem("look", look); }, () => {});
+    }
+  } catch { /* who may keep nothing has no shell either */ }
+}

@@ -1,0 +1,62 @@
+"""How does what was typed survive a session that ended meanwhile, or began anew?
+
+The answer to such a form is the sign-in, or a question, that carries its fields along to
+the same browser; signed in, one looks at them and sends them. Nothing is kept here.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response, make_response, render_template, request
+
+from api.forms import FIELD, comes_from_this_site, form_token_of, session_secret
+
+KEPT: Final = "kept."
+"""How the names of the fields that are carried along begin."""
+SECRET: Final = frozenset({FIELD, "password", "old", "again", "link"})
+"""What is never carried along: typed anew, or made anew."""
+TARGET: Final = "kept_for"
+"""Where the fields are to be sent."""
+UNSAID: Final = frozenset({"request", "seen", "indicator", "next"})
+"""What a form carries that nobody typed."""
+
+Fields = list[tuple[str, str]]
+
+
+def again(status: int) -> Response:
+    """The answer to a form of a session that is none any more: sign in, or look and send again."""
+    fields = [item for item in request.form.items(multi=True) if item[0] not in SECRET]
+    if status == 401:
+        page = render_template(
+            "pages/account_sign_in.html", problem=None, next="/", login="", provider=None,
+            kept=fields, kept_for=request.full_path.rstrip("?"),
+        )
+        return make_response(page, status)
+    return make_response(_page(fields, request.full_path.rstrip("?"), session_secret()), status)
+
+
+def carried() -> Fields:
+    """The fields that the sign-in carried along."""
+    return [
+        (name.removeprefix(KEPT), value)
+        for name, value in request.form.items(multi=True) if name.startswith(KEPT)
+    ]
+
+
+def resumed(fields: Fields, target: str, secret: str) -> Response:
+    """What was typed before, to be looked at and sent by who has just signed in."""
+    return make_response(_page(fields, target, secret))
+
+
+def _page(fields: Fields, target: str, secret: str) -> str:
+    return render_template(
+        "pages/form_again.html", kept=fields, target=target, token=form_token_of(secret),
+        typed=[value for name, value in fields if value.strip() and name not in UNSAID],
+    )
+
+
+def comes_from_own_page() -> bool:
+    """Whether the browser itself says that one of our pages sent the form."""
+    is_said = {"Sec-Fetch-Site", "Origin"} & set(request.headers.keys())
+    return request.method == "POST" and bool(is_said) and comes_from_this_site()
