@@ -232,7 +232,7 @@ SORTS: Final = {
 def household_list(
     connection: Connection, station: str, *, community: str | None = None,
     category: str | None = None, has_case_file: bool | None = None,
-    sort: str = "household", is_descending: bool = False,
+    among: Sequence[str] | None = None, sort: str = "household", is_descending: bool = False,
     after: tuple[Any, str] | None = None, limit: int = 50,
 ) -> list[HouseholdRow]:
     """The station's households, filtered and sorted, a page at a time.
@@ -249,6 +249,8 @@ def household_list(
         query = query.where(households.c.community == community)
     if category is not None:
         query = query.where(households.c.category == category)
+    if among is not None:
+        query = query.where(households.c.household.in_(among))
     if has_case_file is not None:
         is_open = households.c.case_file.is_not(None)
         query = query.where(is_open if has_case_file else ~is_open)
