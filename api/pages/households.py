@@ -52,7 +52,7 @@ def household_search() -> str:
     text = request.form.get("sought", "").strip()[:MOST_SOUGHT]
     if not text:
         return _list_page()
-    found = sought(HOUSEHOLD, text)
+    found = sought(HOUSEHOLD, text, PAGE)
     shown_now = households_shown(found)
     return render_template(
         "pages/households.html", text=text, found=found, households=shown_now,
