@@ -28,7 +28,7 @@ from api.pages.steps import heads_of
 from api.pages.views import Labels, pages
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown
-from api.queries import one_station
+from api.queries import household_cursor, one_station
 from api.services import services
 from api.tables import MOST_EXPORTED, attachment, csv_text, refuse_too_many
 from domain.code_lists import code_list
@@ -101,15 +101,15 @@ def _local(instant: datetime) -> datetime:
 
 HOUSEHOLD_COLUMNS: Final = (
     Column("head_name", "户主", _plain("head_name")),
-    Column("file_number", "档案号", _plain("file_number")),
+    Column("file_number", "档案号", _plain("file_number"), is_sorted=True),
     Column("community", "社区", _plain("community"), is_sorted=True),
-    Column("category", "救助类别", _labelled("category", "assistance_categories")),
+    Column("category", "救助类别", _labelled("category", "assistance_categories"), is_sorted=True),
     Column("member_count", "人口", _plain("member_count")),
     Column("covered_count", "保障", _plain("covered_count")),
     Column("case_file", "服务对象档案", _plain("case_file")),
     Column("registered_on", "建档", _plain("registered_on"), is_sorted=True),
     Column("info_confirmed_on", "信息最近确认", _plain("info_confirmed_on"), is_sorted=True),
-    Column("last_contact_on", "最近见到", _plain("last_contact_on")),
+    Column("last_contact_on", "最近见到", _plain("last_contact_on"), is_sorted=True),
     Column("open_needs", "未了需求", _plain("open_needs")),
     Column("open_referrals", "未了转介", _plain("open_referrals")),
 )
@@ -204,13 +204,12 @@ def _households(query: Mapping[str, Any], limit: int) -> Rows:
     station = one_station()
     sort = query["sort"].removeprefix("-")
     sort = sort if sort in SORTS else "household"
-    value_type = date if sort.endswith("_on") else str
     with standing_at(moment_of(query), *STATUS) as then:
         rows = households_then(
             then, station, community=query.get("community") or None,
             category=query.get("category") or None, sort=sort,
             is_descending=query["sort"].startswith("-"),
-            after=read_cursor(dict(query), value_type), limit=limit + 1,
+            after=household_cursor(dict(query), sort), limit=limit + 1,
         )
     shown = rows_shown(rows, [stream_id(station, HOUSEHOLDS, row.household) for row in rows])
     return shown, lambda row: (getattr(row, sort), row.household)
