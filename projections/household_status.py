@@ -308,12 +308,13 @@ def _beyond(
 ) -> ColumnElement[bool]:
     """Which households come after one in a list."""
     (value, last), identity = after, households.c.household
+    is_lacking_too = column.is_(None)
     if value is None:
-        return column.is_(None) & (identity > last)
-    beyond = (column < value if is_descending else column > value) | (
+        return is_lacking_too & (identity > last)
+    beyond: ColumnElement[bool] = (column < value if is_descending else column > value) | (
         (column == value) & (identity > last)
     )
-    return beyond | column.is_(None) if is_lacking else beyond
+    return beyond | is_lacking_too if is_lacking else beyond
 
 
 def _with_merged(

@@ -13,12 +13,13 @@ from api.language import translated
 from api.moments import standing_at
 from api.pages.finding import HOUSEHOLD, households_shown, sought
 from api.pages.record import others_for_household, shortcuts_for_household
+from api.pages.register import HOUSEHOLD_COLUMNS, orders_of
 from api.pages.views import PAGE, Labels, asked_moment, asked_times, pages
 from api.pages.writing import may_state
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
 from api.problems import WAIT_SECONDS
-from api.queries import one_station, status_shown
+from api.queries import household_cursor, one_station, status_shown
 from api.services import services
 from domain.code_lists import code_list
 from domain.field_labels import field_label
@@ -65,21 +66,27 @@ def household_search() -> str:
 def _list_page() -> str:
     station, moment = one_station(), asked_moment()
     community, category = (request.args.get(n) or None for n in ("community", "category"))
+    orders = orders_of(HOUSEHOLD_COLUMNS)
+    asked = request.args.get("sort", "")
+    asked = asked if asked in orders else "file_number"
+    sort = asked.removeprefix("-")
     profile = station_profile(services().ledger, station)
     with standing_at(moment, *STATUS) as then:
         rows = households_then(
-            then, station, community=community, category=category,
-            after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
+            then, station, community=community, category=category, sort=sort,
+            is_descending=asked.startswith("-"),
+            after=household_cursor(request.args.to_dict(), sort), limit=PAGE + 1,
         )
-    last = rows[PAGE - 1].household if len(rows) > PAGE else None
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
     rows = rows_shown(rows, [stream_id(station, HOUSEHOLD, row.household) for row in rows])
     return render_template(
         "pages/households.html", rows=rows[:PAGE], community=community, category=category,
         communities=[c.name for c in profile.communities],
         categories=list(code_list("assistance_categories").values()),
         labels=Labels("assistance_categories"),
-        next_url=last and next_url(make_cursor((last, last))),
-        position=then.position, may_register=may_state("household.registered"), **asked_times(),
+        next_url=last and next_url(make_cursor((getattr(last, sort), last.household))),
+        orders=orders, sort=asked, position=then.position,
+        may_register=may_state("household.registered"), **asked_times(),
     )
 
 

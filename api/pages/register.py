@@ -1,7 +1,8 @@
 """What does the whole register say, as a table: filtered, sorted, with the columns one wants?
 
 Everything that makes the table stands in its address, so that a table worth keeping is a
-bookmark, and a file holds exactly the columns, rows and order that the page shows.
+bookmark or a view (``ledger_views.py``), and a file holds exactly the columns, rows and order
+that the page shows.
 """
 
 from __future__ import annotations
@@ -14,16 +15,19 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import xlsxwriter
-from flask import Response, render_template, request
+from flask import Response, redirect, render_template, request
 from marshmallow import ValidationError, fields, validate
 from werkzeug.exceptions import UnprocessableEntity
+from werkzeug.wrappers import Response as BaseResponse
 
 from api.access_log import AccessAction
+from api.accounts.saved_views import MOST_NAME
 from api.events import follow
 from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.messages import coded
 from api.moments import MomentSchema, moment_of, standing_at
+from api.pages.kept_views import asked_view, query_shown, viewer_with_account, views_seen
 from api.pages.steps import heads_of
 from api.pages.views import Labels, pages
 from api.paging import make_cursor, next_url, read_cursor
@@ -121,6 +125,9 @@ RECORD_COLUMNS: Final = (
     Column("days_late", "晚录天数", _plain("days_late")),
     Column("corrected_times", "更正次数", _plain("corrected_times")),
 )
+ORDERS: Final = {False: ("%(column)s（顺序）", "%(column)s（倒序）"),
+                 True: ("%(column)s（早的在前）", "%(column)s（近的在前）")}
+"""How the two ways to sort by a column are called: by a text, and by a day."""
 COLUMN_LABELS: Final = tuple(c.label for c in (*HOUSEHOLD_COLUMNS, *RECORD_COLUMNS))
 
 
@@ -134,6 +141,31 @@ def columns_of(kind: str, heads: Mapping[str, str] | None = None) -> list[Column
             if not {PERSONAL, DERIVED, PERSON_MARK} & set(marks) and name not in own:
                 own[name] = Column(name, field_label(event, name), _said(name, marks, heads or {}))
     return [*RECORD_COLUMNS[:2], *own.values(), *RECORD_COLUMNS[2:]]
+
+
+def orders_of(columns: Sequence[Column]) -> dict[str, str]:
+    """Each way in which a table may be sorted, with what it is called."""
+    return {
+        sign + column.name: translated(said) % {"column": translated(column.label)}
+        for column in columns if column.is_sorted
+        for sign, said in zip(("", "-"), ORDERS[column.name.endswith("_on")], strict=True)
+    }
+
+
+def chosen_wrongly(query: Mapping[str, Any]) -> str | None:
+    """What of a query is no choice of the page at this station; ``None`` where all of it is."""
+    offered = columns_of(query["kind"])
+    profile = station_profile(services().ledger, one_station())
+    allowed = {
+        "columns": [column.name for column in offered], "sort": list(orders_of(offered)),
+        "community": [c.name for c in profile.communities],
+        "category": list(code_list("assistance_categories")),
+    }
+    for name, choices in allowed.items():
+        said = query.get(name) or []
+        if not set([said] if isinstance(said, str) else said) <= set(choices):
+            return name
+    return None
 
 
 def _said(name: str, marks: Mapping[str, Any], heads: Mapping[str, str]) -> Callable[[Any], object]:
@@ -203,7 +235,7 @@ Rows = tuple[list[Any], Callable[[Any], tuple[Any, Any]]]
 def _households(query: Mapping[str, Any], limit: int) -> Rows:
     station = one_station()
     sort = query["sort"].removeprefix("-")
-    sort = sort if sort in SORTS else "household"
+    sort = sort if sort in SORTS else "file_number"
     with standing_at(moment_of(query), *STATUS) as then:
         rows = households_then(
             then, station, community=query.get("community") or None,
@@ -255,8 +287,10 @@ def _asked() -> dict[str, Any]:
 
 @pages.route("/ledger")
 @action(READ_CASES)
-def ledger_page() -> str:
-    """The register as a table, a page at a time."""
+def ledger_page() -> str | BaseResponse:
+    """The register as a table, a page at a time; or the view that one keeps."""
+    if address := asked_view():
+        return redirect(address)
     query = _asked()
     follow(*((query["kind"],) if query["kind"] != HOUSEHOLDS else ()))
     found = listing(query, ROWS)
@@ -265,7 +299,10 @@ def ledger_page() -> str:
         "pages/ledger.html", found=found, query=query, kinds=[KINDS[name] for name in LISTED],
         communities=[c.name for c in profile.communities], labels=Labels("assistance_categories"),
         categories=list(code_list("assistance_categories")), address=_address,
-        next_url=found.cursor and next_url(found.cursor),
+        next_url=found.cursor and next_url(found.cursor), orders=orders_of(found.offered),
+        sort=query["sort"] or ("file_number" if found.kind == HOUSEHOLDS else "-occurred_on"),
+        views=views_seen(), shown={"kind": found.kind, **query_shown()}, most_name=MOST_NAME,
+        is_kept=viewer_with_account() is not None,
     )
 
 
