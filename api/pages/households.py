@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 
 from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
@@ -31,6 +32,8 @@ from projections.looking_back import STATUS, Page, households_then, status_then,
 from projections.monthly_report import station_profile
 from projections.timeline import RecordRow
 
+ROWS: Final = 30
+"""Households on a page: ten columns in about 25 KB."""
 MOST_SOUGHT: Final = 200
 MOST_SAID: Final = 4
 """So many things of a record its line in the timeline says."""
@@ -53,7 +56,7 @@ def household_search() -> str:
     text = request.form.get("sought", "").strip()[:MOST_SOUGHT]
     if not text:
         return _list_page()
-    found = sought(HOUSEHOLD, text, PAGE)
+    found = sought(HOUSEHOLD, text, ROWS)
     shown_now = households_shown(found)
     return render_template(
         "pages/households.html", text=text, found=found, households=shown_now,
@@ -75,19 +78,25 @@ def _list_page() -> str:
         rows = households_then(
             then, station, community=community, category=category, sort=sort,
             is_descending=asked.startswith("-"),
-            after=household_cursor(request.args.to_dict(), sort), limit=PAGE + 1,
+            after=household_cursor(request.args.to_dict(), sort), limit=ROWS + 1,
         )
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    last = rows[ROWS - 1] if len(rows) > ROWS else None
     rows = rows_shown(rows, [stream_id(station, HOUSEHOLD, row.household) for row in rows])
     return render_template(
-        "pages/households.html", rows=rows[:PAGE], community=community, category=category,
+        "pages/households.html", rows=rows[:ROWS], community=community, category=category,
         communities=[c.name for c in profile.communities],
         categories=list(code_list("assistance_categories").values()),
         labels=Labels("assistance_categories"),
         next_url=last and next_url(make_cursor((getattr(last, sort), last.household))),
-        orders=orders, sort=asked, position=then.position,
+        orders=orders, sort=asked, sorted_by=_sorted_by, position=then.position,
         may_register=may_state("household.registered"), **asked_times(),
     )
+
+
+def _sorted_by(sort: str) -> str:
+    """The address of the same list, in another order, from its first page."""
+    kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
+    return f"{url_for('pages.household_list_page')}?{urlencode(kept | {'sort': sort})}"
 
 
 # ---- one household ----

@@ -61,21 +61,21 @@ def ledger_views_page() -> str:
 def _page(problem: Refused | None = None, query: str = "") -> str:
     return render_template(
         "pages/ledger_views.html", views=views_seen(), address_of=address_of, problem=problem,
-        query=query, name=request.form.get("name", ""), most_name=MOST_NAME,
+        keeping=query, name=request.form.get("name", ""), most_name=MOST_NAME,
     )
 
 
 Answer = BaseResponse | tuple[str, int]
 
 
-def _done(do: Callable[[], None], query: str = "") -> Answer:
-    """The page again, or the form again with what is wrong."""
+def _done(do: Callable[[], None], query: str = "", view: str | None = None) -> Answer:
+    """The views, or the one that was made; or the form again with what is wrong."""
     try:
         do()
     except Refused as refusal:
         return _page(refusal, query), refusal.status
-    here = url_for("pages.ledger_views_page", station=request.args.get("station"))
-    return redirect(here, 303)
+    endpoint = "pages.ledger_page" if view else "pages.ledger_views_page"
+    return redirect(url_for(endpoint, view=view, station=request.args.get("station")), 303)
 
 
 @pages.route("/ledger/views", methods=["POST"])
@@ -83,15 +83,15 @@ def _done(do: Callable[[], None], query: str = "") -> Answer:
 def keep_ledger_view() -> Answer:
     """Keep the table that the ledger's page shows, under a name."""
     found, form = viewer(), request.form
-    query = form.get("query", "")
+    query, made = form.get("query", ""), new_id()
 
     def keep() -> None:
         saved_views.keep(
-            services().tokens, found, view=new_id(), name=form.get("name", ""),
+            services().tokens, found, view=made, name=form.get("name", ""),
             query=chosen(query), at=now(), is_shared=bool(form.get("is_shared")),
         )
 
-    return _done(keep, query)
+    return _done(keep, query, made)
 
 
 @pages.route("/ledger/views/<view>", methods=["POST"])

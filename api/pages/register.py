@@ -50,8 +50,10 @@ LISTED: Final = (
     "meeting",
 )
 """What the register lists: households as they stand, and records of these kinds."""
-ROWS: Final = 22
-"""Rows on a page: up to sixteen columns in about 30 KB."""
+ROWS: Final = 20
+"""Rows on a page: up to sixteen columns, and the views, in about 30 KB."""
+MOST_TABS: Final = 8
+"""So many views stand above the table; the others are on their own page."""
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -294,14 +296,14 @@ def ledger_page() -> str | BaseResponse:
     query = _asked()
     follow(*((query["kind"],) if query["kind"] != HOUSEHOLDS else ()))
     found = listing(query, ROWS)
-    profile = station_profile(services().ledger, one_station())
+    profile, views = station_profile(services().ledger, one_station()), views_seen()
     return render_template(
         "pages/ledger.html", found=found, query=query, kinds=[KINDS[name] for name in LISTED],
         communities=[c.name for c in profile.communities], labels=Labels("assistance_categories"),
         categories=list(code_list("assistance_categories")), address=_address,
         next_url=found.cursor and next_url(found.cursor), orders=orders_of(found.offered),
         sort=query["sort"] or ("file_number" if found.kind == HOUSEHOLDS else "-occurred_on"),
-        views=views_seen(), shown={"kind": found.kind, **query_shown()}, most_name=MOST_NAME,
+        views=views, more_views=len(views) > MOST_TABS, most_tabs=MOST_TABS, shown={"kind": found.kind, **query_shown()}, most_name=MOST_NAME,
         is_kept=viewer_with_account() is not None,
     )
 

@@ -44,7 +44,9 @@ def test_a_table_is_kept_opened_renamed_begun_with_and_deleted(api: Api) -> None
         "kind": "visit", "columns": "occurred_on,mode", "sort": "occurred_on", "from": "2024-11-01",
     }
     assert 'aria-current="page">十一月 走访' in opened.text
-    assert mine.get("/ledger").status_code == 200
+    api.household()
+    api.project()
+    assert '<th scope="col" aria-sort="descending">' in mine.get("/ledger?sort=-community").text
     link = views["十一月 走访"]
     assert asked(mine, link, "/start", is_start="1").status_code == 303
     assert "kind=visit" in mine.get("/ledger").location

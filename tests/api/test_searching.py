@@ -10,7 +10,7 @@ from callers import Api, form_of, refusal_of
 from desk import STATION, Desk
 
 from api.name_index import IDLE_SECONDS, NameIndex, NamesNotReady
-from api.pages.views import PAGE
+from api.pages.households import ROWS
 
 TODAY = "2024-12-02"
 PHONE = "13800000000"
@@ -222,7 +222,7 @@ def test_the_page_finds_by_a_part_and_says_where_there_are_more(
     for number in range(51):
         desk.household(f"many{number}")
     api.project()
-    assert f"列出最相符的 {PAGE} 户" in sought("测试")
+    assert f"列出最相符的 {ROWS} 户" in sought("测试")
     answer = api.post("persons/search", {"name_part": "ceshi"}).get_json()
     assert (len(answer["items"]), answer["is_complete"]) == (50, False)
     # while the names are not open, whole names are found, and the page says so
