@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import request, url_for
 
 from api.accounts import saved_views
-from api.accounts.saved_views import SavedView, Viewer
+from api.accounts.saved_views import MOST_NAME, SavedView, Viewer
 from api.identity import SHARE_VIEWS, caller, may
 from api.queries import one_station
 from api.services import services
@@ -16,6 +16,8 @@ from domain.kernel import Refused
 
 KEPT: Final = ("kind", "columns", "sort", "community", "category", "from", "to", "status")
 """What a view says of the table; never who is looked for, nor a moment of the past."""
+MOST_TABS: Final = 8
+"""So many views stand above the table; the others are on their own page."""
 
 
 class NoAccount(
@@ -46,6 +48,17 @@ def views_seen() -> list[SavedView]:
     """The views that whoever looks at the ledger sees."""
     found = viewer_with_account()
     return saved_views.views_for(services().tokens, found) if found else []
+
+
+def views_around(kind: str) -> dict[str, Any]:
+    """What a table of a kind shows of views: those above it, and the form that keeps it."""
+    found = viewer_with_account()
+    views = saved_views.views_for(services().tokens, found) if found else []
+    return {
+        "views": views[:MOST_TABS], "has_more_views": len(views) > MOST_TABS,
+        "shown": {"kind": kind, **query_shown()}, "is_kept": found is not None,
+        "most_name": MOST_NAME,
+    }
 
 
 def address_of(view: SavedView) -> str:

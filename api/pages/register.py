@@ -21,13 +21,12 @@ from werkzeug.exceptions import UnprocessableEntity
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.access_log import AccessAction
-from api.accounts.saved_views import MOST_NAME
 from api.events import follow
 from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.messages import coded
 from api.moments import MomentSchema, moment_of, standing_at
-from api.pages.kept_views import asked_view, query_shown, viewer_with_account, views_seen
+from api.pages.kept_views import asked_view, views_around
 from api.pages.steps import heads_of
 from api.pages.views import Labels, pages
 from api.paging import make_cursor, next_url, read_cursor
@@ -52,8 +51,6 @@ LISTED: Final = (
 """What the register lists: households as they stand, and records of these kinds."""
 ROWS: Final = 20
 """Rows on a page: up to sixteen columns, and the views, in about 30 KB."""
-MOST_TABS: Final = 8
-"""So many views stand above the table; the others are on their own page."""
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -296,15 +293,14 @@ def ledger_page() -> str | BaseResponse:
     query = _asked()
     follow(*((query["kind"],) if query["kind"] != HOUSEHOLDS else ()))
     found = listing(query, ROWS)
-    profile, views = station_profile(services().ledger, one_station()), views_seen()
+    profile = station_profile(services().ledger, one_station())
     return render_template(
         "pages/ledger.html", found=found, query=query, kinds=[KINDS[name] for name in LISTED],
         communities=[c.name for c in profile.communities], labels=Labels("assistance_categories"),
         categories=list(code_list("assistance_categories")), address=_address,
         next_url=found.cursor and next_url(found.cursor), orders=orders_of(found.offered),
         sort=query["sort"] or ("file_number" if found.kind == HOUSEHOLDS else "-occurred_on"),
-        views=views, more_views=len(views) > MOST_TABS, most_tabs=MOST_TABS, shown={"kind": found.kind, **query_shown()}, most_name=MOST_NAME,
-        is_kept=viewer_with_account() is not None,
+        **views_around(found.kind),
     )
 
 
