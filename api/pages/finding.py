@@ -37,12 +37,15 @@ class Sought:
     is_whole_name_only: bool
 
 
-def sought(kind: str, text: str, most: int = MOST_FOUND) -> Sought:
-    """Who is known by what was typed; the access log names them."""
+def sought(
+    kind: str, text: str, most: int = MOST_FOUND, *, is_whole: bool = False
+) -> Sought:
+    """Who is known by what was typed, a part of a name too; the access log names them."""
     station = one_station()
     with services().read_models.engine.connect() as connection:
         numbered = _numbered(connection, station, text) if kind == HOUSEHOLD else []
-        found, is_whole_name_only = _known_by(connection, station, kind, text)
+        could = [mark for mark in could_be(text) if mark != PART or not is_whole]
+        found, is_whole_name_only = _known_by(connection, station, kind, dict.fromkeys(could, text))
     persons: dict[str, list[str]] = {household: [] for household in numbered}
     for one in found:
         persons.setdefault(one.merged_into or one.id, []).extend(one.persons)
@@ -60,15 +63,14 @@ def _numbered(connection: Connection, station: str, text: str) -> list[str]:
 
 
 def _known_by(
-    connection: Connection, station: str, kind: str, text: str
+    connection: Connection, station: str, kind: str, said: dict[str, str]
 ) -> tuple[list[Found], bool]:
-    """Who is known by a text, and whether only as a whole."""
-    could = dict.fromkeys(could_be(text), text)
+    """Who is known by what was said, and whether only by whole texts."""
     try:
-        return asked(connection, station, [kind], could, most=MOST_FOUND + 1), False
+        return asked(connection, station, [kind], said, most=MOST_FOUND + 1), False
     except (NamesNotReady, TooManyNames):
-        del could[PART]
-    return asked(connection, station, [kind], could, most=MOST_FOUND + 1), True
+        del said[PART]
+    return asked(connection, station, [kind], said, most=MOST_FOUND + 1), True
 
 
 def could_be(text: str) -> Sequence[str]:
