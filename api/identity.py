@@ -41,6 +41,7 @@ from api.policy import (
     READ_NAMES,
     READ_RECORDS,
     RECORD,
+    SHARE_VIEWS,
     action,
     allowed,
 )
@@ -61,7 +62,8 @@ __all__ = [  # what routes ask of whoever calls, in one place
     "PERMIT_NAMES", "POLICY", "PUBLIC", "READ_ACCESSES", "READ_CASES",
     "READ_EVALUATIONS",
     "READ_FIGURES",
-    "READ_NAMES", "READ_RECORDS", "RECORD", "Caller", "action", "allowed", "by", "caller",
+    "READ_NAMES", "READ_RECORDS", "RECORD", "SHARE_VIEWS", "Caller", "action", "allowed",
+    "by", "caller",
     "caller_of",
     "context", "grant_tokens", "install", "is_station_code", "issue_token", "may", "new_id",
     "new_record_id", "now", "opens", "revoke_tokens", "sees_names", "station_of_request", "today",

@@ -53,9 +53,11 @@ class PageSchema(ReadSchema):
 
 def read_cursor(
     query: dict[str, Any], value_type: type[str | date | datetime] = str,
-    last_type: type[str | int] = str,
+    last_type: type[str | int] = str, *, may_lack: bool = False,
 ) -> tuple[Any, Any] | None:
     """Where the page before ended: a sort value and a tie-breaker, of the list's own types.
+
+    A list that ``may_lack`` the value goes on among the rows that do.
 
     :raises BadCursor: where the cursor is not one that this list gave.
     """
@@ -71,7 +73,8 @@ def read_cursor(
     ) as error:
         raise BadCursor from error
     is_too_large = isinstance(last, int) and abs(last) > LARGEST_INTEGER
-    if type(value) is not value_type or type(last) is not last_type or is_too_large:
+    is_of_type = type(value) is value_type or (value is None and may_lack)
+    if not is_of_type or type(last) is not last_type or is_too_large:
         raise BadCursor
     return value, last
 

@@ -16,7 +16,7 @@ from api.identity import READ_CASES, READ_NAMES, action
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
 from api.queries import one_station, status_shown
-from api.searching import Found, FoundSchema, SoughtSchema, asked
+from api.searching import MOST_FOUND, Found, FoundSchema, PersonSoughtSchema, asked
 from api.services import services
 from domain.erasure import ErasureStatus
 from domain.vault import KeyState
@@ -37,18 +37,27 @@ class PersonFoundListSchema(Schema):
     """What was found."""
 
     items = fields.List(fields.Nested(PersonFoundSchema))
+    is_complete = fields.Boolean(
+        metadata={"description": f"是否全部列出：最多 {MOST_FOUND} 项，最相符的在前"}
+    )
 
 
 @persons.route("/persons/search", methods=["POST"])
 @action(READ_NAMES, "persons")
-@persons.arguments(SoughtSchema)
+@persons.arguments(PersonSoughtSchema)
 @persons.response(200, PersonFoundListSchema)
 def search_persons(conditions: dict[str, str]) -> dict[str, Any]:
-    """按姓名、证件号码、电话或住址查找本站的户和志愿者（各项都须完全相符；已删除或封存的查不到）。"""
-    station = one_station()
+    """按姓名、证件号码、电话或住址查找本站的户和志愿者（各项都须相符；已删除或封存的查不到）。
+
+    姓名也可只写一部分（name_part）；其余各项须写全。
+    """
+    station, kinds = one_station(), ["household", "volunteer"]
     with services().read_models.engine.connect() as connection:
-        found = asked(connection, station, ["household", "volunteer"], conditions, is_every=True)
-        return {"items": [_item(connection, station, one) for one in found]}
+        found = asked(
+            connection, station, kinds, conditions, is_every=True, most=MOST_FOUND + 1
+        )
+        items = [_item(connection, station, one) for one in found[:MOST_FOUND]]
+    return {"items": items, "is_complete": len(found) <= MOST_FOUND}
 
 
 def _item(connection: Connection, station: str, found: Found) -> dict[str, Any]:

@@ -24,6 +24,8 @@ READ_NAMES: Final = "read_names"
 """To see who a record is about, and to look for a person; reviewers need a lead's permission."""
 PERMIT_NAMES: Final = "permit_names"
 """To let a reviewer see names for some days."""
+SHARE_VIEWS: Final = "share_views"
+"""To keep the views of the ledger that a station's people share."""
 MANAGE_ACCOUNTS: Final = "manage_accounts"
 """To invite, to change and to disable accounts, and to see who signed in."""
 READ_RECORDS: Final = "read_records"
@@ -34,7 +36,8 @@ VERB_LABELS: Final = {
     READ_FIGURES: "查看数字和报告", READ_CASES: "查看个案和记录", READ_NAMES: "查看和查找姓名",
     READ_EVALUATIONS: "查看年度评估", AUDIT: "审计", READ_ACCESSES: "查看访问记录",
     OPERATE: "查看运行、重建统计",
-    PERMIT_NAMES: "授权评审查看姓名", MANAGE_ACCOUNTS: "管理账号、查看登录与权限记录",
+    PERMIT_NAMES: "授权评审查看姓名", SHARE_VIEWS: "设置全站共用的台账视图",
+    MANAGE_ACCOUNTS: "管理账号、查看登录与权限记录",
 }
 ALL_NOUNS: Final = "*"
 EVIDENCE: Final = "evidence"
@@ -77,7 +80,7 @@ POLICY: Final[dict[Role, Grant]] = {
     Role.LEAD: Grant(
         CASEWORK | PROGRAMME | APPROVALS | PROPOSES_MERGES | APPROVES_MERGES
         | EVALUATES | {ERASURES, ERASURE_DECISIONS},
-        READS_ALL | {AUDIT, READ_ACCESSES, READ_EVALUATIONS, PERMIT_NAMES, OPERATE},
+        READS_ALL | {AUDIT, READ_ACCESSES, READ_EVALUATIONS, PERMIT_NAMES, SHARE_VIEWS, OPERATE},
     ),
     Role.VOLUNTEER_COORDINATOR: Grant(
         VOLUNTEERING | {ERASURES}, frozenset({READ_FIGURES, READ_NAMES}), sees=VOLUNTEERING

@@ -40,7 +40,7 @@ from api.services import services
 from domain.kernel import KINDS, UnknownRecord, stream_id
 from projections.area_reports import Scope, area_report
 from projections.figures import Period, figures
-from projections.household_status import SORTS, HouseholdStatus
+from projections.household_status import ALWAYS_THERE, SORTS, HouseholdStatus
 from projections.indicator_versions import station_set
 from projections.indicators import indicator_set, indicator_set_codes
 from projections.late_entries import lateness
@@ -100,6 +100,7 @@ class HouseholdQuerySchema(MomentPageSchema):
             [*SORTS, *(f"-{name}" for name in SORTS)],
             error=coded("unknown_choice", f"应为 {'、'.join(SORTS)}，前加 - 为倒序"),
         ),
+        metadata={"description": "按什么排序，前加 - 为倒序；没有该项的户排在最后"},
     )
 
 
@@ -279,18 +280,23 @@ def _office_file(content: bytes, name: str, kind: str) -> Response:
 # ---- households, timelines, lists ----
 
 
+def household_cursor(query: dict[str, Any], sort: str) -> tuple[Any, Any] | None:
+    """Where the page before of a list of households ended, by what it is sorted by."""
+    value_type = date if sort.endswith("_on") else str
+    return read_cursor(query, value_type, may_lack=sort not in ALWAYS_THERE)
+
+
 @queries.route("/households")
 @action(READ_CASES)
 @queries.arguments(HouseholdQuerySchema, location="query")
 def list_households(query: dict[str, Any]) -> Response:
     """困难家庭一览：成员、救助、最近见到、未了需求和转介。"""
     sort, station, moment = query["sort"].removeprefix("-"), one_station(), moment_of(query)
-    value_type = date if sort.endswith("_on") else str
     with standing_at(moment, *STATUS) as then:
         rows = households_then(
             then, station, community=query.get("community"), category=query.get("category"),
             has_case_file=query.get("has_case_file"), sort=sort,
-            is_descending=query["sort"].startswith("-"), after=read_cursor(query, value_type),
+            is_descending=query["sort"].startswith("-"), after=household_cursor(query, sort),
             limit=query["limit"] + 1,
         )
     rows = rows_shown(rows, [stream_id(station, "household", r.household) for r in rows])

@@ -1,13 +1,14 @@
 """Who is on record by a name, an ID number, a phone or an address?
 
 Every match is exact and by keyed hashes, since what is said of persons is sealed in the
-log. What is asked for is personal: it is sent in the body and stands in no address and no
+log; but for a part of a name, which is looked for among names in memory (``name_index.py``).
+What is asked for is personal: it is sent in the body and stands in no address and no
 log line. What was voided is not found; merged ones are found as one, each with its survivor.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -21,13 +22,18 @@ from api.messages import coded
 from api.personal import noted
 from api.services import services
 from domain.kernel import Refused, stream_id, stream_kind, stream_subject
+from domain.owners import person_owner
 from projections.aliases import Aliases, aliases_at
 from projections.timeline import active_streams_about
 
-STRENGTH: Final = ("id_number", "phone", "address", "name")
+PART: Final = "name_part"
+"""One or two characters of a name, its pinyin or initials."""
+STRENGTH: Final = ("id_number", "phone", "address", "name", PART)
 """By what somebody can be found, the surest first."""
 MARK_LABELS: Final = {"name": "姓名", "id_number": "证件号码", "phone": "电话", "address": "住址"}
 MOST_FOUND: Final = 50
+MOST_LIKE: Final = 200
+"""So many persons with a part of a name are looked at, the nearest first."""
 
 
 class NothingToFind(
@@ -44,6 +50,13 @@ def _text(most: int, label: str) -> fields.String:
     )
 
 
+class TooManyLike(
+    Refused, code="too_many_like", title="相符的人太多",
+    detail="姓名中有这一部分的人太多，不能再与其他条件合并查找；请把姓名写得更全。",
+):
+    """A part of a name that hundreds have, together with something else that must match."""
+
+
 class SoughtSchema(Schema):
     """What is known of somebody."""
 
@@ -56,6 +69,14 @@ class SoughtSchema(Schema):
     id_number = _text(40, "证件号码")
     phone = _text(20, "电话")
     address = _text(200, "住址")
+
+
+class PersonSoughtSchema(SoughtSchema):
+    """The same, or a part of the name."""
+
+    name_part = _text(
+        50, "姓名的一部分：一两个汉字、拼音或首字母（秀兰、wangxl、wxl），只查现在的姓名"
+    )
 
 
 class FoundSchema(Schema):
@@ -86,6 +107,8 @@ class Found:
     persons: tuple[str, ...] = ()
     households: tuple[str, ...] = ()
     merged_into: str | None = None
+    nearness: int = 0
+    """Its place among those with a part of a name."""
 
     def as_data(self) -> dict[str, Any]:
         """As the API gives it."""
@@ -102,7 +125,7 @@ class Found:
 
 def asked(
     connection: Connection, station: str, kinds: Sequence[str], said: Mapping[str, str], *,
-    is_every: bool = False,
+    is_every: bool = False, most: int = MOST_FOUND,
 ) -> list[Found]:
     """What somebody asked for; the access log says that they searched.
 
@@ -111,42 +134,68 @@ def asked(
     if not said:
         raise NothingToFind
     noted(action=AccessAction.SEARCH)
-    return search(connection, station, kinds, said, is_every=is_every)
+    return search(connection, station, kinds, said, is_every=is_every, most=most)
 
 
 def search(
     connection: Connection, station: str, kinds: Sequence[str], said: Mapping[str, str], *,
-    is_every: bool = False,
+    is_every: bool = False, most: int = MOST_FOUND,
 ) -> list[Found]:
     """Whoever is on record at a station by one of some texts, the surest first.
 
     With ``is_every`` only those by whom all of them were said: a volunteer, or a person
     together with the household that lists him or her.
+
+    :raises NamesNotReady: for a part of a name, while the station's names are being opened.
+    :raises TooManyLike: for one that too many have, where something else must match as well.
     """
+    like = _owners_like(station, said, is_every=is_every)
+    by_mark = {m: services().runtime.keyring.owners_by(station, m, t)
+               for m, t in said.items() if m != PART}
     owners: dict[str, set[str]] = {}
-    for mark in STRENGTH:
-        if mark in said:
-            for owner in services().runtime.keyring.owners_by(station, mark, said[mark]):
-                owners.setdefault(owner, set()).add(mark)
-    wanted = frozenset(said) if is_every else frozenset()
-    matches = _Matches(connection, station, owners, wanted, aliases_at(connection, station))
+    for mark, found_by in (*by_mark.items(), (PART, like)):
+        for owner in found_by:
+            owners.setdefault(owner, set()).add(mark)
+    matches = _Matches(
+        connection, station, owners, frozenset(said) if is_every else frozenset(),
+        aliases_at(connection, station), {owner: place for place, owner in enumerate(like)},
+    )
     found = [one for kind in kinds for one in FINDERS[kind](matches)]
-    return sorted(found, key=_surest_first)[:MOST_FOUND]
+    return sorted(found, key=_surest_first)[:most]
+
+
+def _owners_like(station: str, said: Mapping[str, str], *, is_every: bool) -> list[str]:
+    """Those with a part of a name, the nearest first."""
+    if PART not in said:
+        return []
+    found = services().names.owners_like(station, said[PART])
+    if len(found) > MOST_LIKE and is_every and len(said) > 1:
+        raise TooManyLike
+    return found[:MOST_LIKE]
 
 
 def _surest_first(found: Found) -> tuple[Any, ...]:
-    return (*(mark not in found.matched for mark in STRENGTH), found.kind, found.id)
+    marks = (mark not in found.matched for mark in STRENGTH)
+    return (*marks, found.nearness, found.kind, found.id)
 
 
 @dataclass(frozen=True)
 class _Matches:
-    """Whose texts matched; ``wanted`` are the marks that all must match."""
+    """Whose texts matched; ``wanted`` are the marks that all must match.
+
+    ``places`` are those of owners with a part of a name, the nearest first.
+    """
 
     connection: Connection
     station: str
     owners: Mapping[str, set[str]]
     wanted: frozenset[str]
     merged: Aliases
+    places: Mapping[str, int]
+
+    def nearness(self, owners: Iterable[str]) -> int:
+        """The place of the nearest of some owners."""
+        return min((self.places[o] for o in owners if o in self.places), default=MOST_LIKE)
 
     def suits(self, marks: set[str]) -> bool:
         """Whether everything that is wanted matched."""
@@ -213,10 +262,11 @@ def _family(
     if not (suiting or matches.suits(of_household)):
         return
     marks = of_household.union(*(matches.of_person[person] for person in suiting))
+    near = matches.nearness(person_owner(matches.station, person) for person in suiting)
     for file, persons in files.items():
         yield Found(
             "household", file, _in_order(marks), persons=tuple(sorted(suiting & set(persons))),
-            merged_into=matches.survivor("household", file),
+            merged_into=matches.survivor("household", file), nearness=near,
         )
 
 
@@ -228,13 +278,16 @@ def _persons(matches: _Matches) -> Iterator[Found]:
             yield Found(
                 "person", person, _in_order(marks), households=homes,
                 merged_into=matches.survivor("person", person),
+                nearness=matches.nearness([person_owner(matches.station, person)]),
             )
 
 
 def _volunteers(matches: _Matches) -> Iterator[Found]:
     for volunteer, marks in matches.standing("volunteer").items():
         if matches.suits(marks):
-            yield Found("volunteer", volunteer, _in_order(marks))
+            owner = stream_id(matches.station, "volunteer", volunteer)
+            near = matches.nearness([owner])
+            yield Found("volunteer", volunteer, _in_order(marks), nearness=near)
 
 
 FINDERS: Final[Mapping[str, Callable[[_Matches], Iterator[Found]]]] = {

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 from api.access_log import AccessLog
 from api.accounts.provider import Provider
 from api.live import Newsroom
+from api.name_index import NameIndex
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 from projections.store import writing
@@ -40,10 +41,13 @@ class Services:
     replica: ReadModels | None = None
     provider: Provider | None = None
     newsroom: Newsroom = field(init=False)
+    names: NameIndex = field(init=False)
 
     def __post_init__(self) -> None:
-        """Nobody listens yet."""
+        """Nobody listens yet, and no names are held."""
         object.__setattr__(self, "newsroom", Newsroom(self.ledger, self._reached))
+        names = NameIndex(lambda: self.read_models, self.runtime.keyring)
+        object.__setattr__(self, "names", names)
 
     def _reached(self) -> int:
         """How far the read models have come that are there now."""
@@ -73,6 +77,7 @@ class Services:
     def close(self) -> None:
         """Close every connection."""
         self.newsroom.is_closed = True
+        self.names.close()
         self.wakeups.close()
         if self.replica:
             self.replica.close()

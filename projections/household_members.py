@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Column, Connection, Index, String, Table, Text, select
+from sqlalchemy import Column, ColumnElement, Connection, Index, String, Table, Text, select
 
 from projections.aliases import Aliases
 from projections.kernel import metadata
@@ -62,14 +62,27 @@ def members_of(
 
 def listed_in(connection: Connection, station: str, files: Sequence[str]) -> list[MemberRow]:
     """Everybody whom some files list, each as often as he or she is listed."""
+    return _rows(connection, station, household_members.c.household.in_(files))
+
+
+def _rows(
+    connection: Connection, station: str, which: ColumnElement[bool]
+) -> list[MemberRow]:
     names = [n for n in MemberRow.__dataclass_fields__ if n in household_members.c]
     rows = connection.execute(
         select(*(household_members.c[n] for n in names))
-        .where(household_members.c.station == station)
-        .where(household_members.c.household.in_(files))
+        .where(household_members.c.station == station, which)
         .order_by(household_members.c.person)
     )
     return [MemberRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def members_named(
+    connection: Connection, station: str, persons: Collection[str]
+) -> list[MemberRow]:
+    """Some persons, as each file that lists them names them."""
+    member = household_members.c
+    return _rows(connection, station, member.person.in_(persons))
 
 
 def households_listing(

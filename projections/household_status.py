@@ -24,7 +24,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    case,
     func,
+    literal,
     select,
 )
 
@@ -221,25 +223,38 @@ def _household_rows(station: str, files: Sequence[str] = ()) -> Select[Any]:
     ).where(households.c.station == station)
 
 
-SORTS: Final = {
+_last_met: Final = (
+    select(func.max(contacts.c.occurred_on))
+    .where(contacts.c.station == households.c.station)
+    .where(contacts.c.household == households.c.household, contacts.c.is_met)
+    .correlate(households)
+    .scalar_subquery()
+)
+SORTS: Final[dict[str, ColumnElement[Any]]] = {
     "household": households.c.household,
+    "file_number": households.c.file_number,
     "community": households.c.community,
+    "category": households.c.category,
     "registered_on": households.c.registered_on,
     "info_confirmed_on": households.c.info_confirmed_on,
+    "last_contact_on": _last_met,
 }
+"""By what a list of households is sorted."""
+ALWAYS_THERE: Final = frozenset({"household", "community"})
+"""Those that every household has; who lacks another stands last, whichever way it is sorted."""
 
 
 def household_list(
     connection: Connection, station: str, *, community: str | None = None,
     category: str | None = None, has_case_file: bool | None = None,
-    sort: str = "household", is_descending: bool = False,
+    among: Sequence[str] | None = None, sort: str = "household", is_descending: bool = False,
     after: tuple[Any, str] | None = None, limit: int = 50,
 ) -> list[HouseholdRow]:
     """The station's households, filtered and sorted, a page at a time.
 
-    ``after`` is the sort value and household of the last row of the page before. A sort
-    by a day leaves out households without that day. A merged household is not listed: its
-    survivor stands for it, found by what its own file says.
+    ``after`` is the sort value and household of the last row of the page before; the value is
+    ``None`` among the households without one, who stand last. A merged household is not
+    listed: its survivor stands for it, found by what its own file says.
     """
     found = aliases_at(connection, station)
     query = _household_rows(station)
@@ -249,16 +264,17 @@ def household_list(
         query = query.where(households.c.community == community)
     if category is not None:
         query = query.where(households.c.category == category)
+    if among is not None:
+        query = query.where(households.c.household.in_(among))
     if has_case_file is not None:
         is_open = households.c.case_file.is_not(None)
         query = query.where(is_open if has_case_file else ~is_open)
-    column, identity = SORTS[sort], households.c.household
-    query = query.where(column.is_not(None))
+    column, identity = _sorted_by(connection, station, sort, found), households.c.household
+    is_lacking = sort not in ALWAYS_THERE
     if after is not None:
-        value, last = after
-        beyond = column < value if is_descending else column > value
-        query = query.where(beyond | ((column == value) & (identity > last)))
-    order = column.desc() if is_descending else column
+        query = query.where(_beyond(column, after, is_lacking, is_descending))
+    order = column.desc() if is_descending else column.asc()
+    order = order.nulls_last() if is_lacking else order
     rows = connection.execute(query.order_by(order, identity).limit(limit)).all()
     listed = [HouseholdRow(**row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name
     survivors = {found.root("household", household) for household in merged}
@@ -266,6 +282,39 @@ def household_list(
         _with_merged(connection, station, row, found) if row.household in survivors else row
         for row in listed
     ]
+
+
+def _sorted_by(
+    connection: Connection, station: str, sort: str, found: Aliases
+) -> ColumnElement[Any]:
+    """What a list is sorted by: of a survivor, when anybody of all its files was last met."""
+    files = [*found.merged("household")]
+    files += {found.root("household", household) for household in files}
+    if sort != "last_contact_on" or not files:
+        return SORTS[sort]
+    query = select(contacts.c.household, func.max(contacts.c.occurred_on)).where(
+        contacts.c.station == station, contacts.c.is_met, contacts.c.household.in_(files)
+    )
+    whole: dict[str, date] = {}
+    for household, day in connection.execute(query.group_by(contacts.c.household)):
+        root = found.root("household", household)
+        whole[root] = max(day, whole.get(root, day))
+    days = {root: literal(day, Date) for root, day in whole.items()}
+    return case(days, value=households.c.household, else_=_last_met) if days else _last_met
+
+
+def _beyond(
+    column: ColumnElement[Any], after: tuple[Any, str], is_lacking: bool, is_descending: bool  # noqa: FBT001 - internal
+) -> ColumnElement[bool]:
+    """Which households come after one in a list."""
+    (value, last), identity = after, households.c.household
+    is_lacking_too = column.is_(None)
+    if value is None:
+        return is_lacking_too & (identity > last)
+    beyond: ColumnElement[bool] = (column < value if is_descending else column > value) | (
+        (column == value) & (identity > last)
+    )
+    return beyond | is_lacking_too if is_lacking else beyond
 
 
 def _with_merged(

@@ -81,7 +81,8 @@ def status_then(then: Standing, station: str, household: str) -> HouseholdStatus
 def households_then(then: Standing, station: str, **asked: Any) -> list[HouseholdRow]:
     """A page of the households; what else is known is brought for those on the page."""
     aliases_then(then, station)
-    then.bring(streams_of(station, "household"))
+    by_contact = asked.get("sort") == "last_contact_on"
+    then.bring(streams_of(station, "household", *(("visit",) if by_contact else ())))
     rows = household_list(then.connection, station, **asked)
     if not then.is_past or not rows:
         return rows

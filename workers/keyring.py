@@ -132,6 +132,13 @@ class Keyring:
         self._held.hold(generation, found)
         return next((key for key in found if key.epoch == epoch), None)
 
+    def generation(self) -> str:
+        """What changes with every key that is destroyed or locked, a tenth of a second old at most.
+
+        Whoever keeps something opened has read it before it was kept, and keeps it no longer.
+        """
+        return self._held.generation()
+
     def read_ahead(self, owners: Collection[str]) -> None:
         """Have the keys of many owners at hand for the next moment."""
         generation = self._held.generation()

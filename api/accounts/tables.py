@@ -127,6 +127,29 @@ name_permissions: Final = Table(
 )
 """授权查看姓名: which reviewer sees names at a station, until when, and who said so."""
 
+saved_views: Final = Table(
+    "saved_views",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("station", String(64), nullable=False),
+    Column("account", String(32), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("query", Text, nullable=False),
+    Column("is_shared", Boolean, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Index("ix_saved_views", "station", "account"),
+)
+"""Tables of the ledger under a name; ``query`` is what their address says, as JSON."""
+
+start_views: Final = Table(
+    "start_views",
+    metadata,
+    Column("account", String(32), primary_key=True),
+    Column("station", String(64), primary_key=True),
+    Column("view", String(32), nullable=False),
+)
+"""With which of them an account begins at a station."""
+
 security_log: Final = Table(
     "security_log",
     metadata,
@@ -145,7 +168,7 @@ security_log: Final = Table(
 """登录与权限记录. ``station`` is ``*`` for what is no single station's."""
 
 CHANGED: Final = (tokens, token_owners, accounts, sessions, links, name_permissions)
-CLEARED: Final = (attempts, account_stations)
+CLEARED: Final = (attempts, account_stations, saved_views, start_views)
 """From which rows are removed as well."""
 
 

@@ -14,6 +14,7 @@ from api.pages import (
     groups,
     households,
     keeping,
+    ledger_views,
     merging,
     month_calendar,
     offline,
@@ -37,8 +38,8 @@ from api.pages.views import pages
 
 __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
-    "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
-    "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "referrals", "register", "reviewing", "sign_in", "steps", "task_books", "today",
-    "volunteers", "what_if",
+    "evaluation", "explaining", "groups", "households", "keeping", "ledger_views", "merging",
+    "month_calendar", "offline", "operating", "pages", "permissions", "preferences", "provider",
+    "publishing", "record", "referrals", "register", "reviewing", "sign_in", "steps", "task_books",
+    "today", "volunteers", "what_if",
 ]

@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
+from urllib.parse import urlencode
 
-from flask import render_template, request
+from flask import render_template, request, url_for
 
 from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
 from api.language import translated
 from api.moments import standing_at
+from api.pages.finding import HOUSEHOLD, households_shown, sought
 from api.pages.record import others_for_household, shortcuts_for_household
+from api.pages.register import HOUSEHOLD_COLUMNS, orders_of
 from api.pages.views import PAGE, Labels, asked_moment, asked_times, pages
 from api.pages.writing import may_state
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
 from api.problems import WAIT_SECONDS
-from api.queries import one_station, status_shown
-from api.searching import asked as sought
+from api.queries import household_cursor, one_station, status_shown
 from api.services import services
 from domain.code_lists import code_list
 from domain.field_labels import field_label
 from domain.fields import CODE_LIST, marks_of
 from domain.household import Household
 from domain.kernel import EVENTS, KINDS, UnknownRecord, stream_id
-from projections.household_status import HouseholdStatus, household_status
+from projections.household_status import HouseholdStatus
 from projections.looking_back import STATUS, Page, households_then, status_then, timeline_then
 from projections.monthly_report import station_profile
 from projections.timeline import RecordRow
 
+ROWS: Final = 30
+"""Households on a page: ten columns in about 25 KB."""
+MOST_SOUGHT: Final = 200
 MOST_SAID: Final = 4
 """So many things of a record its line in the timeline says."""
 
@@ -48,59 +51,52 @@ def household_list_page() -> str:
 
 @pages.route("/households/search", methods=["POST"])
 @action(READ_NAMES, "households")
-def household_search() -> str | tuple[str, int]:
-    """Who is on record by a name, ID number, phone or address: sent in a form, in no address."""
-    text = request.form.get("sought", "").strip()
+def household_search() -> str:
+    """Who is on record by a name or a part of it, or by a number: sent in a form, in no address."""
+    text = request.form.get("sought", "").strip()[:MOST_SOUGHT]
     if not text:
         return _list_page()
-    return _list_page(text=text[:200], found=households_by(text[:200]))
+    found = sought(HOUSEHOLD, text, ROWS)
+    shown_now = households_shown(found)
+    return render_template(
+        "pages/households.html", text=text, found=found, households=shown_now,
+        found_by={one.row.household: one.names for one in shown_now},
+        labels=Labels("assistance_categories"), may_register=may_state("household.registered"),
+        **asked_times(),
+    )
 
 
-def households_by(text: str) -> list[HouseholdStatus]:
-    """The households where somebody is known by what was typed."""
-    station = one_station()
-    with services().read_models.engine.connect() as connection:
-        ids: dict[str, None] = {}
-        for name in could_be(text):
-            found = sought(connection, station, ["household"], {name: text}, is_every=True)
-            ids |= dict.fromkeys(one.merged_into or one.id for one in found)
-            for one in found:
-                one.as_data()  # the access log names whoever was found
-        statuses = [household_status(connection, station, household) for household in ids]
-    return [status_shown(station, status) for status in statuses if status is not None]
-
-
-def could_be(text: str) -> Sequence[str]:
-    """What a typed text could be: digits are a number, anything else a name or an address."""
-    compact = re.sub(r"[\s-]", "", text)
-    if re.fullmatch(r"\d{17}[\dXx]|\d{15}", compact):
-        return ("id_number",)
-    if re.fullmatch(r"\+?\d{5,20}", compact):
-        return ("phone",)
-    return ("name", "address") if len(text) <= 50 else ("address",)
-
-
-def _list_page(text: str = "", found: Sequence[HouseholdStatus] | None = None) -> str:
+def _list_page() -> str:
     station, moment = one_station(), asked_moment()
     community, category = (request.args.get(n) or None for n in ("community", "category"))
+    orders = orders_of(HOUSEHOLD_COLUMNS)
+    asked = request.args.get("sort", "")
+    asked = asked if asked in orders else "file_number"
+    sort = asked.removeprefix("-")
     profile = station_profile(services().ledger, station)
-    rows: list[Any] = []
     with standing_at(moment, *STATUS) as then:
-        if found is None:
-            rows = households_then(
-                then, station, community=community, category=category,
-                after=read_cursor(request.args.to_dict()), limit=PAGE + 1,
-            )
-    last = rows[PAGE - 1].household if len(rows) > PAGE else None
-    rows = rows_shown(rows, [stream_id(station, "household", row.household) for row in rows])
+        rows = households_then(
+            then, station, community=community, category=category, sort=sort,
+            is_descending=asked.startswith("-"),
+            after=household_cursor(request.args.to_dict(), sort), limit=ROWS + 1,
+        )
+    last = rows[ROWS - 1] if len(rows) > ROWS else None
+    rows = rows_shown(rows, [stream_id(station, HOUSEHOLD, row.household) for row in rows])
     return render_template(
-        "pages/households.html", rows=rows[:PAGE], community=community, category=category,
-        communities=[c.name for c in profile.communities], found=found, text=text,
+        "pages/households.html", rows=rows[:ROWS], community=community, category=category,
+        communities=[c.name for c in profile.communities],
         categories=list(code_list("assistance_categories").values()),
         labels=Labels("assistance_categories"),
-        next_url=last and next_url(make_cursor((last, last))),
-        position=then.position, may_register=may_state("household.registered"), **asked_times(),
+        next_url=last and next_url(make_cursor((getattr(last, sort), last.household))),
+        orders=orders, sort=asked, sorted_by=_sorted_by, position=then.position,
+        may_register=may_state("household.registered"), **asked_times(),
     )
+
+
+def _sorted_by(sort: str) -> str:
+    """The address of the same list, in another order, from its first page."""
+    kept = {name: value for name, value in request.args.items() if name != "cursor" and value}
+    return f"{url_for('pages.household_list_page')}?{urlencode(kept | {'sort': sort})}"
 
 
 # ---- one household ----

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import READ_CASES, READ_NAMES, action, caller, may, new_id, today
-from api.pages.households import households_by
+from api.pages.finding import HOUSEHOLD, HouseholdFound, households_shown, sought
 from api.pages.views import Labels, pages
 from api.pages.writing import OCCURRED, Given, may_state, posted, state
 from api.problems import NotAllowed
@@ -25,6 +25,8 @@ from domain.merging import (
 )
 from projections.household_status import HouseholdStatus, household_status
 
+MOST_OFFERED: Final = 20
+"""So many households that could be the same are offered, the nearest first."""
 SEPARATOR: Final = "/"
 """Between a file and one of its members, as the form of persons names them."""
 
@@ -89,10 +91,11 @@ def _page(household: str, given: Given, text: str = "") -> str:
     )
 
 
-def _others(status: HouseholdStatus, text: str) -> Sequence[Any]:
-    """Who could be the same: found by what was typed, else by the head's name."""
-    sought = text or status.household.head_name
-    if not sought or not may(READ_NAMES, "households"):
+def _others(status: HouseholdStatus, text: str) -> Sequence[HouseholdFound]:
+    """Who could be the same: found by what was typed, else by the head's name as a whole."""
+    asked = text or status.household.head_name
+    if not asked or not may(READ_NAMES, "households"):
         return ()
     own = {status.household.household, *status.household.merged}
-    return [one.household for one in households_by(sought) if one.household.household not in own]
+    found = households_shown(sought(HOUSEHOLD, asked, MOST_OFFERED, is_whole=not text))
+    return [one for one in found if one.row.household not in own]

@@ -28,22 +28,22 @@ from api.identity import (
 )
 from api.language import translated
 from api.pages.fields import Around, form_fields
-from api.pages.households import could_be, households_by
+from api.pages.finding import HOUSEHOLD, VOLUNTEER, sought
 from api.pages.record import QUEUED, About, likely
-from api.pages.taken import HOUSEHOLD, KINDS_TAKEN, VOLUNTEER, household_taken, taken
+from api.pages.taken import KINDS_TAKEN, taken
 from api.pages.views import pages
 from api.pages.writing import OCCURRED, Given, may_state, stated_by
 from api.problems import NotAllowed
-from api.queries import one_station, status_shown
-from api.searching import asked as sought
+from api.queries import one_station
 from api.services import services
 from domain.fields import REFERS_TO, marks_of
 from domain.kernel import Event, UnknownRecord
-from projections.household_status import household_status, households_numbered
 from projections.monthly_report import station_profile
 
 KEPT_SECONDS: Final = 12 * 3600
 """How long a browser may show the shell without asking: a working day."""
+MOST_OFFERED: Final = 12
+"""So many who may be meant are offered; of more it is said that there are more."""
 SHELL: Final = (
     "taizhang.css", "offline.css", "dark.css", "taizhang.js", "outbox-rules.js", "outbox.js",
     "offline.js", "icons.svg",
@@ -54,6 +54,7 @@ TEXTS: Final = {
     "refused": "没有被接受", "conflict": "有变动，请核对", "unnamed": "还没有选定是谁",
     "edit": "修改", "discard": "删除", "confirm": "核对过，照样登记", "anew": "另记一条",
     "resolve": "选定", "drop": "不带了", "nobody": "没有找到", "no_signal": "没有信号，稍后再查",
+    "more": "还有更多，请写得更全",
     "sure": "删除后找不回来，再按一次删除",
     "perhaps_sure": "这一条可能已经登记；再按一次只从设备上删除",
     "full": "已带走 20 个，请先去掉几个",
@@ -172,26 +173,6 @@ def offline_find() -> Response:
     noun = "volunteers" if kind == VOLUNTEER else "households"
     if not may(READ_NAMES, noun):
         raise NotAllowed(role=caller().role.label, verb=noun)
-    return jsonify({"items": _volunteers(text) if kind == VOLUNTEER else _households(text)})
-
-
-def _households(text: str) -> list[dict[str, Any]]:
-    station = one_station()
-    with services().read_models.engine.connect() as connection:
-        numbered = [
-            household_status(connection, station, household)
-            for household in households_numbered(connection, station, text)
-        ]
-    found = [status_shown(station, status) for status in numbered if status is not None]
-    found += households_by(text)
-    return list({one["id"]: one for one in map(household_taken, found)}.values())
-
-
-def _volunteers(text: str) -> list[dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    with services().read_models.engine.connect() as connection:
-        for name in could_be(text):
-            for one in sought(connection, one_station(), [VOLUNTEER], {name: text}):
-                one.as_data()  # the access log names whoever was found
-                found[one.id] = taken(VOLUNTEER, one.id)
-    return list(found.values())
+    found = sought(kind, text, MOST_OFFERED)
+    items = [taken(kind, subject) for subject in found.ids]
+    return jsonify({"items": items, "is_complete": found.is_complete})

@@ -1,7 +1,8 @@
 """What does the whole register say, as a table: filtered, sorted, with the columns one wants?
 
 Everything that makes the table stands in its address, so that a table worth keeping is a
-bookmark, and a file holds exactly the columns, rows and order that the page shows.
+bookmark or a view (``ledger_views.py``), and a file holds exactly the columns, rows and order
+that the page shows.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import xlsxwriter
-from flask import Response, render_template, request
+from flask import Response, redirect, render_template, request
 from marshmallow import ValidationError, fields, validate
 from werkzeug.exceptions import UnprocessableEntity
+from werkzeug.wrappers import Response as BaseResponse
 
 from api.access_log import AccessAction
 from api.events import follow
@@ -24,11 +26,12 @@ from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.messages import coded
 from api.moments import MomentSchema, moment_of, standing_at
+from api.pages.kept_views import asked_view, views_around
 from api.pages.steps import heads_of
 from api.pages.views import Labels, pages
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown
-from api.queries import one_station
+from api.queries import household_cursor, one_station
 from api.services import services
 from api.tables import MOST_EXPORTED, attachment, csv_text, refuse_too_many
 from domain.code_lists import code_list
@@ -46,8 +49,8 @@ LISTED: Final = (
     "meeting",
 )
 """What the register lists: households as they stand, and records of these kinds."""
-ROWS: Final = 22
-"""Rows on a page: up to sixteen columns in about 30 KB."""
+ROWS: Final = 20
+"""Rows on a page: up to sixteen columns, and the views, in about 30 KB."""
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
@@ -101,15 +104,15 @@ def _local(instant: datetime) -> datetime:
 
 HOUSEHOLD_COLUMNS: Final = (
     Column("head_name", "户主", _plain("head_name")),
-    Column("file_number", "档案号", _plain("file_number")),
+    Column("file_number", "档案号", _plain("file_number"), is_sorted=True),
     Column("community", "社区", _plain("community"), is_sorted=True),
-    Column("category", "救助类别", _labelled("category", "assistance_categories")),
+    Column("category", "救助类别", _labelled("category", "assistance_categories"), is_sorted=True),
     Column("member_count", "人口", _plain("member_count")),
     Column("covered_count", "保障", _plain("covered_count")),
     Column("case_file", "服务对象档案", _plain("case_file")),
     Column("registered_on", "建档", _plain("registered_on"), is_sorted=True),
     Column("info_confirmed_on", "信息最近确认", _plain("info_confirmed_on"), is_sorted=True),
-    Column("last_contact_on", "最近见到", _plain("last_contact_on")),
+    Column("last_contact_on", "最近见到", _plain("last_contact_on"), is_sorted=True),
     Column("open_needs", "未了需求", _plain("open_needs")),
     Column("open_referrals", "未了转介", _plain("open_referrals")),
 )
@@ -121,6 +124,9 @@ RECORD_COLUMNS: Final = (
     Column("days_late", "晚录天数", _plain("days_late")),
     Column("corrected_times", "更正次数", _plain("corrected_times")),
 )
+ORDERS: Final = {False: ("%(column)s（顺序）", "%(column)s（倒序）"),
+                 True: ("%(column)s（早的在前）", "%(column)s（近的在前）")}
+"""How the two ways to sort by a column are called: by a text, and by a day."""
 COLUMN_LABELS: Final = tuple(c.label for c in (*HOUSEHOLD_COLUMNS, *RECORD_COLUMNS))
 
 
@@ -134,6 +140,31 @@ def columns_of(kind: str, heads: Mapping[str, str] | None = None) -> list[Column
             if not {PERSONAL, DERIVED, PERSON_MARK} & set(marks) and name not in own:
                 own[name] = Column(name, field_label(event, name), _said(name, marks, heads or {}))
     return [*RECORD_COLUMNS[:2], *own.values(), *RECORD_COLUMNS[2:]]
+
+
+def orders_of(columns: Sequence[Column]) -> dict[str, str]:
+    """Each way in which a table may be sorted, with what it is called."""
+    return {
+        sign + column.name: translated(said) % {"column": translated(column.label)}
+        for column in columns if column.is_sorted
+        for sign, said in zip(("", "-"), ORDERS[column.name.endswith("_on")], strict=True)
+    }
+
+
+def chosen_wrongly(query: Mapping[str, Any]) -> str | None:
+    """What of a query is no choice of the page at this station; ``None`` where all of it is."""
+    offered = columns_of(query["kind"])
+    profile = station_profile(services().ledger, one_station())
+    allowed = {
+        "columns": [column.name for column in offered], "sort": list(orders_of(offered)),
+        "community": [c.name for c in profile.communities],
+        "category": list(code_list("assistance_categories")),
+    }
+    for name, choices in allowed.items():
+        said = query.get(name) or []
+        if not set([said] if isinstance(said, str) else said) <= set(choices):
+            return name
+    return None
 
 
 def _said(name: str, marks: Mapping[str, Any], heads: Mapping[str, str]) -> Callable[[Any], object]:
@@ -203,14 +234,13 @@ Rows = tuple[list[Any], Callable[[Any], tuple[Any, Any]]]
 def _households(query: Mapping[str, Any], limit: int) -> Rows:
     station = one_station()
     sort = query["sort"].removeprefix("-")
-    sort = sort if sort in SORTS else "household"
-    value_type = date if sort.endswith("_on") else str
+    sort = sort if sort in SORTS else "file_number"
     with standing_at(moment_of(query), *STATUS) as then:
         rows = households_then(
             then, station, community=query.get("community") or None,
             category=query.get("category") or None, sort=sort,
             is_descending=query["sort"].startswith("-"),
-            after=read_cursor(dict(query), value_type), limit=limit + 1,
+            after=household_cursor(dict(query), sort), limit=limit + 1,
         )
     shown = rows_shown(rows, [stream_id(station, HOUSEHOLDS, row.household) for row in rows])
     return shown, lambda row: (getattr(row, sort), row.household)
@@ -256,8 +286,10 @@ def _asked() -> dict[str, Any]:
 
 @pages.route("/ledger")
 @action(READ_CASES)
-def ledger_page() -> str:
-    """The register as a table, a page at a time."""
+def ledger_page() -> str | BaseResponse:
+    """The register as a table, a page at a time; or the view that one keeps."""
+    if address := asked_view():
+        return redirect(address)
     query = _asked()
     follow(*((query["kind"],) if query["kind"] != HOUSEHOLDS else ()))
     found = listing(query, ROWS)
@@ -266,7 +298,9 @@ def ledger_page() -> str:
         "pages/ledger.html", found=found, query=query, kinds=[KINDS[name] for name in LISTED],
         communities=[c.name for c in profile.communities], labels=Labels("assistance_categories"),
         categories=list(code_list("assistance_categories")), address=_address,
-        next_url=found.cursor and next_url(found.cursor),
+        next_url=found.cursor and next_url(found.cursor), orders=orders_of(found.offered),
+        sort=query["sort"] or ("file_number" if found.kind == HOUSEHOLDS else "-occurred_on"),
+        **views_around(found.kind),
     )
 
 

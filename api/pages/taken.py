@@ -11,6 +11,7 @@ import json
 from typing import Any, Final
 
 from api.identity import sees_names
+from api.pages.finding import HOUSEHOLD, VOLUNTEER
 from api.personal import reading, shown
 from api.queries import one_station, status_shown
 from api.services import services
@@ -18,7 +19,6 @@ from domain.kernel import KINDS, Refused, UnknownRecord, stream_id
 from domain.volunteer import Volunteer
 from projections.household_status import HouseholdStatus, household_status
 
-HOUSEHOLD, VOLUNTEER = "household", "volunteer"
 KINDS_TAKEN: Final = (HOUSEHOLD, VOLUNTEER)
 LENGTH: Final = 24
 """Of a fingerprint, in hexadecimal digits."""

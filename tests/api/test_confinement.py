@@ -23,8 +23,9 @@ from records import BY_TOPIC, body_of, ensure, opening
 from werkzeug.test import TestResponse
 
 from api import openapi
-from api.accounts import staff, tokens
+from api.accounts import saved_views, staff, tokens
 from api.accounts.name_permissions import permit
+from api.accounts.saved_views import Viewer
 from api.accounts.security_log import By
 from api.app import create_app
 from api.confinement import UnconfinedError
@@ -138,9 +139,11 @@ def _accounts_of_the_other(found: Services) -> dict[str, str]:
     permit(found.tokens, "secret-permission", By("other-actor", now()), station=OTHER,
            actor="reviewer", days=1, reason="核对")
     account = "other-actor" * 2
+    saved_views.keep(found.tokens, Viewer(account, OTHER, keeps_shared=True), view="secret-view",
+                     name="保密街道", query={"kind": "visit"}, at=now(), is_shared=True)
     return {
         "account": account, "token": tokens.tokens_of(found.tokens, account)[0].id,
-        "permission": "secret-permission",
+        "permission": "secret-permission", "view": "secret-view",
     }
 
 
@@ -160,7 +163,7 @@ class Question:
 
 
 KIND_OF = {noun.plural: noun.kind.name for noun in NOUNS}
-WHOSE = {"subject", "household", "case", "group", "identity", "position", "account", "token", "permission"}
+WHOSE = {"subject", "household", "case", "group", "identity", "position", "account", "token", "permission", "view"}
 """Arguments of paths that say whose record is asked for."""
 
 

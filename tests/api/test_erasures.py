@@ -81,7 +81,7 @@ def test_a_search_for_nothing_or_by_something_else_is_refused(api: Api, home: st
 def test_another_station_finds_nobody(api: Api, home: str) -> None:
     assert home
     answer = api.post("persons/search", {"name": "测试一"}, station="elsewhere")
-    assert answer.get_json() == {"items": []}
+    assert answer.get_json() == {"items": [], "is_complete": True}
 
 
 # ---- erasing ----

@@ -94,16 +94,29 @@ def test_pages_of_a_list_give_each_record_once_in_order(api: Api, sort: str) -> 
     assert {item["id"] for item in items} == ids
 
 
-@pytest.mark.parametrize("sort", ["household", "-community", "registered_on", "-registered_on"])
+@pytest.mark.parametrize("sort", ["household", "-community", "registered_on", "-file_number", "last_contact_on", "-last_contact_on"])
 def test_pages_of_households_give_each_once(api: Api, sort: str) -> None:
-    ids = {
-        api.household(occurred_on=f"2024-07-0{1 + n % 3}", community="东西"[n % 2] + "路社区")
-        for n in range(5)
-    }
+    ids = [
+        api.household(
+            occurred_on=f"2024-07-0{1 + n % 3}", community="东西"[n % 2] + "路社区",
+            **{"file_number": f"JC-{n}"} if n % 2 else {},
+        )
+        for n in range(6)
+    ]
+    for day, household in (("2024-11-05", ids[1]), ("2024-11-04", ids[2]), ("2024-11-06", ids[5])):
+        api.recorded("visits", VISIT | {"occurred_on": day, "household": household})
+    api.recorded("merges/households/proposals", {
+        "occurred_on": "2024-12-02", "merged": ids[5], "survivor": ids[4], "reason": "重复建档"})
+    approval = {"occurred_on": "2024-12-02", "entry": 1}
+    api.recorded("merges/households/approvals", approval, role="lead")
     api.project()
     items = all_pages(api, f"households?limit=2&sort={sort}")
-    assert len(items) == len(ids)
-    assert {item["household"] for item in items} == ids
+    assert sorted(item["household"] for item in items) == sorted(ids[:5])
+    said = [item[sort.removeprefix("-")] for item in items]
+    there = [one for one in said if one is not None]
+    assert said[:len(there)] == sorted(there, reverse=sort.startswith("-"))  # the others stand last
+    if sort == "-last_contact_on":  # whoever was merged into it was met
+        assert (items[0]["household"], len(there)) == (ids[4], 3)
 
 
 def test_a_list_is_filtered(api: Api) -> None:

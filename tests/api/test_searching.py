@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
-from callers import Api
+from callers import Api, form_of, refusal_of
+from desk import STATION, Desk
+
+from api.name_index import IDLE_SECONDS, NameIndex, NamesNotReady
+from api.pages.households import ROWS
 
 TODAY = "2024-12-02"
 PHONE = "13800000000"
@@ -84,3 +89,144 @@ def test_either_search_is_written_down_with_whoever_was_found(api: Api, path: st
     (row,) = [row for row in rows if row["route"].endswith(path)]
     assert row["action"] == "search"
     assert found in {subject["id"] for subject in row["subjects"]}
+
+
+# ---- by a part of the name ----
+
+
+def like(api: Api, part: str) -> set[str]:
+    return {str(item["id"]) for item in items(api, "persons/search", name_part=part)}
+
+
+@pytest.fixture
+def families(api: Api) -> tuple[str, str]:
+    """Two households; the names of the station are open."""
+    one = api.household(members=[
+        {"person": "p1", "relation": "head", "name": "单建国", "phone": PHONE},
+        {"person": "p2", "relation": "spouse", "name": "王秀兰"},
+    ])
+    two = home(api, "p3", name="李秀兰")
+    api.project()
+    api.services.names.open(STATION)
+    return one, two
+
+
+def test_a_part_of_a_name_finds_whoever_has_it_and_is_written_down(
+    api: Api, families: tuple[str, str]
+) -> None:
+    one, two = families
+    volunteer = api.recorded("volunteers", {"occurred_on": "2024-07-01", "name": "王志愿"})["id"]
+    api.project()
+    assert like(api, "秀兰") == like(api, "xl") == {one, two}
+    assert like(api, "shanjg") == like(api, "wangxiulan") == {one}
+    assert like(api, "王") == {one, volunteer}
+    [found] = items(api, "persons/search", name_part="wxl")
+    assert (found["persons"], found["matched"]) == (["p2"], ["name_part"])
+    assert items(api, "persons/search", name_part="秀", phone=PHONE) == []  # of two persons
+    rows = api.get("access-log?action=search", role="lead").get_json()["items"]
+    assert {one, two, volunteer} <= {subject["id"] for row in rows for subject in row["subjects"]}
+    api.services.names.open("elsewhere")
+    answer = api.post("persons/search", {"name_part": "秀兰"}, station="elsewhere")
+    assert answer.get_json() == {"items": [], "is_complete": True}
+    assert api.post("households/duplicates", {"name_part": "王"}).status_code == 422
+
+
+def test_names_are_found_as_they_stand_now(api: Api, families: tuple[str, str]) -> None:
+    one, two = families
+    added = {"occurred_on": TODAY, "member": {"person": "p4", "name": "赵桂芳"}}
+    entry = api.recorded(f"households/{two}/members", added)["version"]
+    api.project()
+    assert like(api, "zhaogf") == {two}
+    mended = added | {"member": {"person": "p4", "name": "钱桂芳"}, "correction_reason": "姓写错"}
+    path = f"households/{two}/entries/{entry}"
+    seen = {"If-Match": f'"{entry}"'}
+    assert api.call("PUT", f"{path}/member-added", mended, headers=seen).status_code == 201
+    api.project()
+    assert (like(api, "zhaogf"), like(api, "qgf")) == (set(), {two})
+    merge(api, "households", {"merged": two, "survivor": one})
+    found = items(api, "persons/search", name_part="qgf")
+    assert {item["merged_into"] for item in found if item["persons"]} == {one}
+    gone = home(api, "p5", name="孙玉梅")
+    api.project()
+    assert like(api, "sunym") == {gone}
+    api.call("DELETE", f"households/{gone}/entries/1", {"reason": "错"}, headers={"If-Match": '"1"'})
+    api.project()
+    assert like(api, "sunym") == set()
+
+
+def test_who_was_erased_is_found_by_no_part_of_the_name(
+    api: Api, families: tuple[str, str]
+) -> None:
+    one, _two = families
+    said = {"occurred_on": TODAY, "ground": "request", "household": one, "person": "p2"}
+    erasure = api.recorded("erasures", said)["id"]
+    other = NameIndex(lambda: api.services.read_models, api.services.runtime.keyring)
+    other.open(STATION)
+    assert other.owners_like(STATION, "wxl")
+    # another process, whose read models have not heard of it: the keyring's word is enough
+    api.recorded(f"erasures/{erasure}/approval", {"occurred_on": TODAY}, role="lead")
+    for names in (other, api.services.names):
+        names.open(STATION)
+        assert names.owners_like(STATION, "wxl") == names.owners_like(STATION, "王") == []
+        assert names.owners_like(STATION, "shan") == [f"{STATION}/person/p1"]
+    other.close()
+
+
+def test_a_destroyed_key_drops_every_name_that_is_held(
+    api: Api, families: tuple[str, str]
+) -> None:
+    assert families
+    names = api.services.names
+    assert names.owners_like(STATION, "wxl")
+    api.services.runtime.keyring.destroy([f"{STATION}/person/p2"])
+    with suppress(NamesNotReady):  # or they are open again already, but for that one
+        assert names.owners_like(STATION, "王") == []
+    names.open(STATION)
+    assert names.owners_like(STATION, "wxl") == []
+    assert names.owners_like(STATION, "xiulan") == [f"{STATION}/person/p3"]
+
+
+def test_names_are_held_no_longer_than_somebody_asks(
+    api: Api, families: tuple[str, str]
+) -> None:
+    assert families
+    clock = [0.0]
+    names = NameIndex(
+        lambda: api.services.read_models, api.services.runtime.keyring, lambda: clock[0]
+    )
+    names.open(STATION)
+    for clock[0] in (IDLE_SECONDS - 1, 2 * IDLE_SECONDS - 2):
+        names.drop_idle()
+        assert names.owners_like(STATION, "wxl")
+    clock[0] += IDLE_SECONDS + 1
+    names.drop_idle()
+    assert not names.holds(STATION)
+    names.close()
+
+
+def test_the_page_finds_by_a_part_and_says_where_there_are_more(
+    api: Api, families: tuple[str, str]
+) -> None:
+    one, _two = families
+    browser = api.browser("social_worker")
+
+    def sought(text: str) -> str:
+        page = browser.get("/households")
+        return browser.post("/households/search", data=form_of(page) | {"sought": text}).text
+
+    page = sought("wxl")
+    assert "找到 1 户" in page
+    assert f"/households/{one}" in page
+    assert "其中 王秀兰" in page
+    desk = Desk(api.services.ledger, STATION)
+    for number in range(51):
+        desk.household(f"many{number}")
+    api.project()
+    assert f"列出最相符的 {ROWS} 户" in sought("测试")
+    answer = api.post("persons/search", {"name_part": "ceshi"}).get_json()
+    assert (len(answer["items"]), answer["is_complete"]) == (50, False)
+    # while the names are not open, whole names are found, and the page says so
+    api.services.names.close()
+    refusal_of(api.post("persons/search", {"name_part": "wxl"}), 503, "names_not_ready")
+    assert "正在准备" in sought("wxl")
+    assert "找到 1 户" in sought("王秀兰")

@@ -19,7 +19,7 @@ from api.pages.permissions import recorded_labels
 from api.pages.preferences import CHOICES
 from api.pages.record import OFTEN, WITHOUT_HOUSEHOLD
 from api.pages.referrals import ASKED, COLUMNS
-from api.pages.register import COLUMN_LABELS
+from api.pages.register import COLUMN_LABELS, ORDERS
 from api.pages.what_if_form import LABELS
 from api.policy import VERB_LABELS
 from domain import catalog
@@ -51,7 +51,7 @@ def texts() -> Iterator[str]:
     yield from (*GROUPS, *(place.label for place in PLACES))
     yield from (shortcut.label for shortcut in (*OFTEN, *WITHOUT_HOUSEHOLD))
     yield from (text for name in ("theme", "size") for text in CHOICES[name].values())
-    yield from (*COLUMN_LABELS, *TITLES, *TEXTS.values(), *COLUMNS, *ASKED.values(), *HELD.values())
+    yield from (*COLUMN_LABELS, *ORDERS[True], *ORDERS[False], *TITLES, *TEXTS.values(), *COLUMNS, *ASKED.values(), *HELD.values())
     yield from (*JOBS.values(), *STATUSES.values(), *QUEUE_LABELS.values())
     yield from (projection.label for projection in PROJECTIONS.values())
     yield from (EVENTS[topic].label for topic in catalog.EVENTS)

@@ -216,7 +216,7 @@ def _answers(
     with standing.standing(read_models, ledger, moment, *STATUS) as then:
         for name in HOUSEHOLDS:
             yield f"status {name}", status_then(then, STATION, name)
-    for sort in ("household", "info_confirmed_on", "community"):
+    for sort in ("household", "info_confirmed_on", "community", "last_contact_on"):
         with standing.standing(read_models, ledger, moment, *STATUS) as then:
             yield f"households by {sort}", pages(
                 lambda after, then=then, sort=sort: households_then(  # type: ignore[misc]

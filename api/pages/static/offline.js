@@ -155,6 +155,7 @@
     });
     const found = status === 200 && body ? body.items : [];
     box.replaceChildren(...found.map((item) => button(`${item.label} · ${item.community}`, () => choose(form, item))));
+    if (found.length && !body.is_complete) box.append(texts.more);
     if (!found.length) box.textContent = body && body.detail ? body.detail : texts[status ? "nobody" : "no_signal"];
   };
 
