@@ -33,6 +33,7 @@ from api.pages.fields import Around, FormField, form_fields
 from api.pages.record import around_household, labels_of, steps_of
 from api.pages.steps import STEPPED
 from api.pages.views import pages
+from api.pages.whose import people_in, with_names
 from api.pages.writing import (
     OCCURRED,
     Given,
@@ -136,12 +137,21 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
     recorded = request.args.get("recorded", type=int)
     if recorded is not None:
         services().read_models.wait_for(recorded, WAIT_SECONDS)
+    people = people_in([stream_id(one_station(), kind, subject)])
+    rows = with_names([audit_row(event, reading()) for event in history], people)
     return render_template(
         "pages/record.html", subject=subject, kind_label=KINDS[kind].label, kind=kind,
-        entries=[audit_row(event, reading()) for event in history], stream=stream,
-        recorded=recorded, evidence=evidence_shown(kind, subject), may_attach=may_attach(kind),
+        entries=rows, stream=stream, people=people, recorded=recorded,
+        evidence=evidence_shown(kind, subject), may_attach=may_attach(kind),
+        of=_said_of("record", rows),
+        may_keep_evidence=may_keep("evidence"),
         steps=steps_of(kind) if kind in STEPPED else [],
     )
+
+
+def _said_of(field: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What a record said in a field when it was made."""
+    return next((c["after"] for c in rows[0]["changes"] if c["field"] == field), "")
 
 
 def _refuse_unread(kind: str) -> None:
