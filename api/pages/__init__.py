@@ -21,6 +21,7 @@ from api.pages import (
     permissions,
     preferences,
     provider,
+    published_months,
     publishing,
     record,
     referrals,
@@ -36,6 +37,6 @@ from api.pages.views import pages
 __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
     "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
-    "offline", "operating", "pages", "permissions", "preferences", "provider", "publishing",
-    "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
+    "offline", "operating", "pages", "permissions", "preferences", "provider", "published_months",
+    "publishing", "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
 ]

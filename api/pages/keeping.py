@@ -30,6 +30,7 @@ from api.nouns import nouns_of
 from api.nouns.evidence import NOT_ASKED
 from api.pages.attaching import evidence_shown
 from api.pages.fields import Around, FormField, form_fields
+from api.pages.published_months import told
 from api.pages.record import around_household, labels_of, steps_of
 from api.pages.steps import STEPPED
 from api.pages.views import pages
@@ -52,6 +53,7 @@ from api.schemas import correction_reason, correction_schema
 from api.services import services
 from api.statements import statement_of
 from domain.catalog import to_builtins
+from domain.describing import statements_in
 from domain.evidence import EvidenceAttached
 from domain.fields import DERIVED, marks_of
 from domain.kernel import KINDS, Entry, Event, Statement, Stream, UnknownRecord, stream_id
@@ -308,7 +310,11 @@ def _told(found: Kept) -> dict[str, list[str]]:
 
 
 def _shown_at(found: Kept, receipt: Receipt) -> str:
+    """The record's page; of a published month, of the day before and after, it tells."""
+    stated = statements_in(receipt.recorded.event, receipt.recorded.occurred)
+    days = [one.occurred.on for one in (stated.before, stated.after) if one is not None]
+    more: dict[str, Any] = told([found.entry.statement.occurred.on, *days])
     return url_for(
         "pages.record_page", kind=found.noun.kind.name, subject=found.subject,
-        recorded=receipt.position, _anchor=f"p{receipt.position}",
+        recorded=receipt.position, **more, _anchor=f"p{receipt.position}",
     )

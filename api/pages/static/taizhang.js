@@ -42,3 +42,10 @@ document.querySelectorAll("[data-slider-for]").forEach((slider) => {
   });
   slider.addEventListener("change", () => field.form.requestSubmit());
 });
+
+// Whoever chooses a day of a month whose report is published is told so before recording.
+document.querySelectorAll("form [data-published-months]").forEach((notice) => {
+  const day = notice.closest("form").elements.occurred_on;
+  const months = notice.dataset.publishedMonths.split(" ");
+  day?.addEventListener("input", () => { notice.hidden = !months.includes(day.value.slice(0, 7)); });
+});
