@@ -65,7 +65,7 @@ class Listed:
 
 
 def households_unseen(
-    connection: Connection, station: str, today: date, *, days: int, limit: int
+    connection: Connection, station: str, today: date, *, days: int, limit: int, skip: int = 0
 ) -> Listed:
     """The households where nobody was met for some days, the longest first, never ones before."""
     last_met = _newest(contacts.c.is_met)
@@ -73,11 +73,12 @@ def households_unseen(
     query = _households(connection, station, since).where(
         or_(last_met.is_(None), last_met < today - timedelta(days=days))
     )
-    return _listed(connection, query, [since.is_not(None), since, households.c.household], limit)
+    order = [since.is_not(None), since, households.c.household]
+    return _listed(connection, query, order, limit, skip)
 
 
 def households_missed(
-    connection: Connection, station: str, *, limit: int
+    connection: Connection, station: str, *, limit: int, skip: int = 0
 ) -> Listed:
     """The households where the last visit met nobody: to be visited again, oldest first."""
     last, last_met = _newest(), _newest(contacts.c.is_met)
@@ -85,7 +86,7 @@ def households_missed(
     query = _households(connection, station, since).where(
         last.is_not(None), or_(last_met.is_(None), last_met < last)
     )
-    return _listed(connection, query, [since, households.c.household], limit)
+    return _listed(connection, query, [since, households.c.household], limit, skip)
 
 
 def _newest(*conditions: Any) -> Any:
@@ -106,26 +107,28 @@ def _households(connection: Connection, station: str, since: Any) -> Select[Any]
 
 
 def _listed(
-    connection: Connection, query: Select[Any], order: Sequence[Any], limit: int
+    connection: Connection, query: Select[Any], order: Sequence[Any], limit: int, skip: int
 ) -> Listed:
     count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(*order).limit(limit))
+    rows = connection.execute(query.order_by(*order).limit(limit).offset(skip))
     return Listed([HouseholdDue(**row._mapping) for row in rows], count)  # noqa: SLF001 - SQLAlchemy's public name
 
 
-def referrals_open(connection: Connection, station: str, *, limit: int) -> Listed:
+def referrals_open(
+    connection: Connection, station: str, *, limit: int, skip: int = 0
+) -> Listed:
     """The referrals that wait to be accepted or completed, those made first first."""
     own = referrals.c
     query = select(*(own[n] for n in ReferralRow.__dataclass_fields__)).where(
         own.station == station, own.status.in_(OPEN_STATUSES)
     )
     count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(own.made_on, own.referral).limit(limit))
+    rows = connection.execute(query.order_by(own.made_on, own.referral).limit(limit).offset(skip))
     return Listed([ReferralRow(**row._mapping) for row in rows], count)  # noqa: SLF001 - as above
 
 
 def cases_to_follow_up(
-    connection: Connection, station: str, today: date, *, limit: int
+    connection: Connection, station: str, today: date, *, limit: int, skip: int = 0
 ) -> Listed:
     """The cases closed some time ago and neither followed up nor reopened since."""
     later = records.alias("later")
@@ -141,7 +144,8 @@ def cases_to_follow_up(
         records.c.occurred_on <= today - timedelta(days=FOLLOW_UP_DAYS),
     )
     count = connection.execute(select(func.count()).select_from(query.subquery())).scalar_one()
-    rows = connection.execute(query.order_by(records.c.occurred_on).limit(limit))
+    order = (records.c.occurred_on, records.c.stream)
+    rows = connection.execute(query.order_by(*order).limit(limit).offset(skip))
     return Listed([CaseDue(stream_subject(stream), on) for stream, on in rows], count)
 
 

@@ -38,5 +38,6 @@ __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
     "evaluation", "explaining", "groups", "households", "keeping", "merging", "month_calendar",
     "offline", "operating", "pages", "permissions", "preferences", "provider", "published_months",
-    "publishing", "record", "referrals", "register", "sign_in", "steps", "task_books", "today", "volunteers",
+    "publishing", "record", "referrals", "register", "sign_in", "steps", "task_books", "today",
+    "volunteers",
 ]

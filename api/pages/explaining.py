@@ -14,6 +14,7 @@ from api.explaining_questions import ABOUT, Named, within_of
 from api.forms import FIELD
 from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, may
 from api.moments import moment_of
+from api.pages.asking import asked_number
 from api.pages.gist import gist
 from api.pages.views import pages
 from api.pages.whose import people_in
@@ -43,7 +44,7 @@ KEPT: Final = ("as_of", "known_at", "version", "published", "set", *PARTED_BY)
 
 def _named(period: str, code: str) -> Named:
     """The figure that the address names."""
-    version, published = (request.args.get(name, type=int) for name in ("version", "published"))
+    version, published = asked_number("version", None), asked_number("published", None, least=0)
     return Named(
         period, code, request.args.get("set") or None, moment_of(request.args), version, published,
         within_of(request.args),

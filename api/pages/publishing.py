@@ -21,6 +21,7 @@ from api.identity import (
     may,
     new_id,
 )
+from api.pages.asking import asked_number
 from api.pages.views import pages, publication_state
 from api.pages.whose import People, people_in
 from api.pages.writing import form_context
@@ -98,7 +99,7 @@ def publish_form(month: str) -> BaseResponse | tuple[str, int]:
 def published_page(month: str) -> str:
     """A published report as it was published, and the chain of its publications."""
     chain = published_chain(month)
-    chosen = chosen_of(chain, request.args.get("number", type=int), month)
+    chosen = chosen_of(chain, asked_number("number", None), month)
     changed: tuple[ChangedText, ...] = ()
     if chosen.is_restatement:
         changed = changed_texts(chain[chosen.number - 2].sections, chosen.sections)

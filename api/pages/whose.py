@@ -7,6 +7,7 @@ the file's number and a pseudonym; who reads no cases is told nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -61,7 +62,7 @@ class People:
     def called(self, identity: str) -> str:
         """Whoever has an id, by name; an id that is nobody's whom the caller reads as itself."""
         found = self._known_as(identity)
-        return identity if found is None else _called(found)
+        return identity if found is None else called(found)
 
     def said(self, text: str | None, field: str) -> str | None:
         """A text of the audit trail with the names of those whose ids it gives."""
@@ -104,11 +105,21 @@ def _whose(subject: str, found: Known) -> Whose:
     kind, _, identity = subject.partition(":")
     arguments: dict[str, Any] = {kind: identity}
     apart = found.number if found.name and found.number else found.community
-    return Whose(_called(found), apart or "", url_for(f"pages.{kind}_page", **arguments))
+    return Whose(called(found), apart or "", url_for(f"pages.{kind}_page", **arguments))
 
 
-def _called(found: Known) -> str:
+def called(found: Known) -> str:
+    """The name of somebody, or the file's number where none is given."""
     return found.name or found.number or translated("（未写姓名）")
+
+
+def apart(names: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Names by id; of two that are the same, each with what tells it from the other."""
+    counts = Counter(name for name, _more in names.values())
+    return {
+        identity: f"{name} {more}".strip() if counts[name] > 1 else name
+        for identity, (name, more) in names.items()
+    }
 
 
 @cache
