@@ -100,6 +100,8 @@ def _plain(value: object, name: str) -> str:  # noqa: PLR0911 - one arm a type
             return f"{value // 100:,}.{value % 100:02} 元"
         case int() if name.endswith("minutes"):
             return f"{value} 分钟"
+        case int() if name == "byte_count":
+            return size(value)
         case datetime():
             return f"{value.astimezone(STATION_TIME):%Y-%m-%d %H:%M}"
         case date():
@@ -108,6 +110,13 @@ def _plain(value: object, name: str) -> str:  # noqa: PLR0911 - one arm a type
             return f"{value:%H:%M}"
         case _:
             return str(value)
+
+
+def size(byte_count: int) -> str:
+    """How large a file is, as people say it: 350 KB, 1.2 MB."""
+    if byte_count < 1_000_000:
+        return f"{max(round(byte_count / 1000), 1)} KB"
+    return f"{byte_count / 1_000_000:.1f} MB"
 
 
 def quantity(stated: Quantity) -> str:

@@ -59,7 +59,7 @@ FIELDS: Final = {
     "transferred": "随迁救助单元", "unit": "救助单元", "until_on": "结束日期", "urgency": "缓急",
     "valid_from": "生效日期", "valid_until": "失效日期", "value": "数值", "value_fen": "折合金额",
     "venue": "地点", "voided": "作废的内容", "weight": "分值", "without": "若干天内没有",
-    "worker": "社工", "workers": "社工", "byte_count": "字节数", "caption": "说明",
+    "worker": "社工", "workers": "社工", "byte_count": "大小", "caption": "说明",
     "digest": "内容校验值", "file": "文件", "file_key": "文件密钥", "media_type": "文件类型",
     "record": "所属记录", "step": "所属条目",
 }
@@ -119,6 +119,7 @@ CODES: Final[dict[tuple[str, str], str]] = {
     ("", "category"): "assistance_categories",
     ("", "previous_category"): "assistance_categories",
     ("ResourceDelivered", "kind"): "resource_kinds",
+    ("ReferralCompleted", "need"): "needs",
 }
 """The code list of a field that a decision fills in; a stated one bears it as a mark."""
 

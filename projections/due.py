@@ -78,24 +78,24 @@ class Listed:
 
 
 def households_unseen(
-    connection: Connection, station: str, today: date, *, days: int, limit: int
+    connection: Connection, station: str, today: date, *, days: int, limit: int, skip: int = 0
 ) -> Listed:
     """The households where nobody was met for some days, the longest first, never ones before."""
     merged = aliases_at(connection, station).merged("household")
     return _listed(
         connection, _unseen(is_merged=bool(merged)), HouseholdDue, station=station, limit=limit,
-        merged=merged, before=today - timedelta(days=days),
+        skip=skip, merged=merged, before=today - timedelta(days=days),
     )
 
 
 def households_missed(
-    connection: Connection, station: str, *, limit: int
+    connection: Connection, station: str, *, limit: int, skip: int = 0
 ) -> Listed:
     """The households where the last visit met nobody: to be visited again, oldest first."""
     merged = aliases_at(connection, station).merged("household")
     return _listed(
         connection, _missed(is_merged=bool(merged)), HouseholdDue, station=station, limit=limit,
-        merged=merged,
+        skip=skip, merged=merged,
     )
 
 
@@ -139,7 +139,9 @@ def _households(since: Any, *, is_merged: bool) -> Select[Any]:
 def _first(query: Select[Any], *order: Any) -> Select[Any]:
     """The first rows of a list, each with how many there are in all: one question for both."""
     in_all = func.count().over().label("in_all")
-    return query.add_columns(in_all).order_by(*order).limit(bindparam("limit", type_=Integer))
+    return query.add_columns(in_all).order_by(*order).limit(
+        bindparam("limit", type_=Integer)
+    ).offset(bindparam("skip", type_=Integer))
 
 
 def _listed(
@@ -150,9 +152,13 @@ def _listed(
     return Listed([kind(*row[:-1]) for row in rows], rows[0].in_all if rows else 0)
 
 
-def referrals_open(connection: Connection, station: str, *, limit: int) -> Listed:
+def referrals_open(
+    connection: Connection, station: str, *, limit: int, skip: int = 0
+) -> Listed:
     """The referrals that wait to be accepted or completed, those made first first."""
-    return _listed(connection, _open_referrals(), ReferralRow, station=station, limit=limit)
+    return _listed(
+        connection, _open_referrals(), ReferralRow, station=station, limit=limit, skip=skip
+    )
 
 
 @cache
@@ -165,12 +171,12 @@ def _open_referrals() -> Select[Any]:
 
 
 def cases_to_follow_up(
-    connection: Connection, station: str, today: date, *, limit: int
+    connection: Connection, station: str, today: date, *, limit: int, skip: int = 0
 ) -> Listed:
     """The cases closed some time ago and neither followed up nor reopened since."""
     before = today - timedelta(days=FOLLOW_UP_DAYS)
     return _listed(
-        connection, _unanswered(), _case_due, station=station, limit=limit, before=before
+        connection, _unanswered(), _case_due, station=station, limit=limit, skip=skip, before=before
     )
 
 
@@ -192,12 +198,12 @@ def _unanswered() -> Select[Any]:
         records.c.status == "active", ~is_answered,
         records.c.occurred_on <= bindparam("before", type_=Date),
     )
-    return _first(query, records.c.occurred_on)
+    return _first(query, records.c.occurred_on, records.c.stream)
 
 
 def hours_unconfirmed(connection: Connection, station: str, *, limit: int) -> Listed:
     """The volunteers with services that nobody has confirmed, the oldest first."""
-    return _listed(connection, _unconfirmed(), HoursDue, station=station, limit=limit)
+    return _listed(connection, _unconfirmed(), HoursDue, station=station, limit=limit, skip=0)
 
 
 @cache

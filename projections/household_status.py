@@ -333,24 +333,6 @@ def _with_merged(
     )
 
 
-def household_heads(
-    connection: Connection, station: str, ids: Sequence[str]
-) -> dict[str, str]:
-    """By which name some households are known: the head's, or the file's number."""
-    own = households.c
-    query = select(own.household, func.coalesce(own.head_name, own.file_number, own.household))
-    found: dict[str, str] = {}
-    for start in range(0, len(ids), MOST_NAMED):
-        part = ids[start : start + MOST_NAMED]
-        wanted = query.where(own.station == station, own.household.in_(part))
-        found |= {row[0]: row[1] for row in connection.execute(wanted)}
-    return found
-
-
-MOST_NAMED: Final = 500
-"""So many households are asked for in one query."""
-
-
 @dataclass(frozen=True, slots=True)
 class NeedRow:
     """A stated need of a household."""

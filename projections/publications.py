@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, Text, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
 
 from domain.kernel import Stream, stream_station, stream_subject
 from domain.publication import short_code
@@ -72,6 +83,14 @@ def publications_of(connection: Connection, station: str, limit: int = 500) -> l
     query = _select().where(publications.c.station == station)
     order = (publications.c.period.desc(), publications.c.number)
     return _rows(connection, query.order_by(*order).limit(limit))
+
+
+def newest_numbers(connection: Connection, station: str) -> dict[str, int]:
+    """How often the report of each period of a station was published."""
+    own = publications.c
+    query = select(own.period, func.max(own.number).label("newest"))
+    found = connection.execute(query.where(own.station == station).group_by(own.period))
+    return {row.period: row.newest for row in found}
 
 
 def publications_coded(

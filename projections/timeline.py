@@ -7,7 +7,7 @@ names. Personal fields stay in the log: no row holds them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -312,11 +312,25 @@ def _page(
         if is_newest_first
         else (records.c.occurred_on, records.c.position)
     )
-    rows = connection.execute(query.order_by(*order).limit(limit))
+    return _rows_found(connection, query.order_by(*order).limit(limit))
+
+
+def _rows_found(connection: Connection, query: Select[Any]) -> list[RecordRow]:
     return [
         RecordRow(**{**row._mapping, "data": msgspec.json.decode(row.data)})  # noqa: SLF001 - SQLAlchemy's public name
-        for row in rows
+        for row in connection.execute(query)
     ]
+
+
+def records_named(
+    connection: Connection, station: str, entries: Collection[tuple[str, int]]
+) -> list[RecordRow]:
+    """Some records by their stream and entry, in no order."""
+    if not entries:
+        return []
+    key = tuple_(records.c.stream, records.c.entry)
+    query = _select().where(records.c.station == station, key.in_(entries))
+    return _rows_found(connection, query)
 
 
 def _select() -> Select[Any]:

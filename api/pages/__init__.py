@@ -22,6 +22,7 @@ from api.pages import (
     permissions,
     preferences,
     provider,
+    published_months,
     publishing,
     record,
     referrals,
@@ -40,6 +41,6 @@ __all__ = [
     "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases", "dashboards",
     "evaluation", "explaining", "groups", "households", "keeping", "ledger_views", "merging",
     "month_calendar", "offline", "operating", "pages", "permissions", "preferences", "provider",
-    "publishing", "record", "referrals", "register", "reviewing", "sign_in", "steps", "task_books",
-    "today", "volunteers", "what_if",
+    "published_months", "publishing", "record", "referrals", "register", "reviewing", "sign_in",
+    "steps", "task_books", "today", "volunteers", "what_if",
 ]

@@ -12,11 +12,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from api.bodies import takes_files
 from api.evidence import Showing, attach, read_upload, refuse_unless_attached_by
 from api.identity import READ_CASES, action, may, new_id
+from api.language import translated
 from api.pages.views import pages
 from api.pages.writing import Given, SaidAtFields, form_context, posted
 from api.personal import rows_shown
 from api.queries import one_station
 from api.services import services
+from domain.describing import size
 from domain.evidence import EvidenceKind, MediaType
 from domain.kernel import KINDS, Entry, UnknownRecord
 from domain.ledger import Receipt
@@ -37,6 +39,8 @@ class Shown:
 
     row: EvidenceRow
     label: str
+    form: str
+    size: str
     instead: str
     is_picture: bool
 
@@ -53,7 +57,8 @@ def evidence_shown(kind: str, subject: str) -> list[Shown]:
             rows = evidence_of(connection, station, record=f"{kind}/{subject}")
     return [
         Shown(
-            row, EvidenceKind.of(row.kind).label,
+            row, EvidenceKind.of(row.kind).label, translated(MediaType.of(row.media_type).label),
+            size(row.byte_count),
             "" if row.file_key == NOT_SHOWN else row.file_key,
             row.media_type != MediaType.PDF.value,
         )

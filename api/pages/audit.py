@@ -14,9 +14,11 @@ from api.audit import AccessQuerySchema, AuditQuerySchema, access_page, audit_pa
 from api.audit_rows import ACTION_LABELS
 from api.identity import AUDIT, READ_ACCESSES, action, now
 from api.pages.views import pages
+from api.pages.whose import file_numbers, people_in, with_names
 from api.paging import next_url
+from api.queries import one_station
 from api.signals import OPENING, SignalQuerySchema, signal_page
-from domain.kernel import KINDS, STATION_TIME
+from domain.kernel import KINDS, STATION_TIME, stream_id
 from projections.integrity import SignalKind
 
 ROWS: Final = 30
@@ -51,8 +53,10 @@ def export_url(path: str) -> str:
 def audit() -> str:
     """Events by household, person, record, actor, day."""
     rows, cursor = audit_page(asked(AuditQuerySchema))
+    people = people_in(stream_id(one_station(), row["kind"], row["id"]) for row in rows)
     return render_template(
-        "pages/audit.html", rows=rows, form=form(), actions=ACTION_LABELS,
+        "pages/audit.html", rows=with_names(rows, people), people=people,
+        form=form(), actions=ACTION_LABELS,
         kinds={name: kind.label for name, kind in KINDS.items()},
         next_url=cursor and next_url(cursor), csv_url=export_url("/api/v1/audit.csv"),
         json_url=export_url("/api/v1/audit.json"),
@@ -65,7 +69,8 @@ def reads() -> str:
     """Who has read or exported whose file."""
     rows, cursor = access_page(asked(AccessQuerySchema))
     return render_template(
-        "pages/reads.html", rows=rows, form=form(),
+        "pages/reads.html", rows=rows,
+        numbers=file_numbers(s["id"] for row in rows for s in row["subjects"]), form=form(),
         actions={found.value: found.label for found in AccessAction},
         next_url=cursor and next_url(cursor), csv_url=export_url("/api/v1/access-log.csv"),
         json_url=export_url("/api/v1/access-log.json"),
@@ -80,7 +85,11 @@ def signals() -> str:
     days = {"from": str(today - timedelta(days=365)), "to": str(today)}
     rows, cursor = signal_page(asked(SignalQuerySchema, **days))
     return render_template(
-        "pages/signals.html", rows=rows, form=days | {n: v for n, v in request.args.items() if v},
+        "pages/signals.html", rows=rows,
+        people=people_in(
+            stream_id(one_station(), r["kind"], r["id"]) for row in rows for r in row["records"]
+        ),
+        form=days | {n: v for n, v in request.args.items() if v},
         kinds=[(k.value, k.label) for k in SignalKind],
         opening={k.value for k in OPENING}, next_url=cursor and next_url(cursor),
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 from flask import render_template, request
 
 from api.identity import READ_CASES, action, today
+from api.pages.asking import asked_choice
 from api.pages.steps import allowed_steps, heads_of, step_line
 from api.pages.views import PAGE, Labels, pages
 from api.pages.writing import own_write
@@ -29,8 +30,7 @@ STEPS_SHOWN: Final = 60
 def case_list_page() -> str:
     """The cases, those opened last first, and what they come to."""
     station, worker = one_station(), request.args.get("worker") or None
-    state = request.args.get("state", "open")
-    state = state if state in STATES else "open"
+    state = asked_choice("state", STATES, "open")
     with services().read_models.engine.connect() as connection:
         rows = case_list(
             connection, station, is_open=STATES[state], worker=worker,

@@ -16,6 +16,7 @@ from flask import render_template, request, url_for
 from api.identity import READ_FIGURES, action, today
 from api.language import SOURCE, language, translated
 from api.moments import summed_at
+from api.pages.asking import asked_choice
 from api.pages.views import asked_moment, asked_times, pages
 from api.queries import one_station
 from api.services import services
@@ -126,11 +127,11 @@ def _asked(then: Summed, station: str, own_set: str) -> _Asked:
     :raises BadMonth: where its last month is none.
     :raises UnknownIndicator: where it names none, in a set that there is.
     """
-    count = request.args.get("months", type=int)
+    count = asked_choice("months", SPANS, USUAL_SPAN)
     last = Period.of_month(request.args.get("to") or _newest(then, station))
     if then.as_of is not None and then.as_of < last.first:
         last = Period.of_month(f"{then.as_of:%Y-%m}")
-    months = months_until(last, count if count in SPANS else USUAL_SPAN)
+    months = months_until(last, count)
     set_code, _, code = request.args.get("indicator", "").partition("/")
     chosen = _set(then, station, set_code or own_set, last)
     row = row_of(chosen, code) if code else chosen.indicators[0]

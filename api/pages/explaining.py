@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from flask import redirect, render_template, request, url_for
@@ -13,8 +14,11 @@ from api.explaining_questions import ABOUT, Named, within_of
 from api.forms import FIELD
 from api.identity import READ_CASES, READ_FIGURES, READ_NAMES, action, may
 from api.moments import moment_of
+from api.pages.asking import asked_number
+from api.pages.gist import gist
 from api.pages.views import pages
 from api.pages.what_if_form import TRIED, tried_definitions
+from api.pages.whose import people_in
 from api.paging import next_url
 from api.personal import shown
 from api.proofs import inclusion_at
@@ -23,12 +27,14 @@ from api.searching import MARK_LABELS, Found, NothingToFind
 from api.searching import asked as searched
 from api.services import services
 from domain.checkpoint import Checkpoint, signer_of
-from domain.kernel import KINDS, Refused, stream_kind, stream_subject
+from domain.kernel import KINDS, Refused, stream_id, stream_kind, stream_subject
 from domain.merkle import leaf_hash, verify_inclusion
 from projections.explaining.reasons import term_said
 from projections.explaining.sought_records import SUBJECTS
+from projections.figures import Evidence
 from projections.indicator_checks import aggregation_of
 from projections.report_periods import BadReportPeriod, report_period
+from projections.timeline import records_named
 from projections.trends import PARTED_BY
 
 LINES: Final = 60
@@ -39,7 +45,7 @@ KEPT: Final = ("as_of", "known_at", "version", "published", "set", TRIED, *PARTE
 
 def _named(period: str, code: str) -> Named:
     """The figure that the address names."""
-    version, published = (request.args.get(name, type=int) for name in ("version", "published"))
+    version, published = asked_number("version", None), asked_number("published", None, least=0)
     return Named(
         period, code, request.args.get("set") or None, moment_of(request.args), version, published,
         within_of(request.args), tried_definitions(request.args),
@@ -79,15 +85,28 @@ def explanation_view(month: str, code: str) -> str:
     query = request.args.to_dict() | {"limit": LINES}
     with asked_of(_named(month, code)) as found:
         told, cursor = explanation_page(found, query)
+        lines = [line_data(line, reads_records) for line in told.lines]
         return render_template(
-            "pages/explanation.html", found=found, told=told,
-            lines=[line_data(line, reads_records) for line in told.lines],
+            "pages/explanation.html", found=found, told=told, lines=lines,
+            **_recorded(told.lines, lines),
             next_url=cursor and next_url(cursor),
             terms=[(term, term_said(term)) for term in told.terms],
             absent=found.question.sought.absent and term_said(found.question.sought.absent)
             if found.question.row.measure else None,
             aggregation=aggregation_of(found.question.row), **_surroundings(month, code),
         )
+
+
+def _recorded(evidence: Sequence[Evidence], lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Whose the records behind some postings are, and what they say, as far as they are read."""
+    read = [one for one, line in zip(evidence, lines, strict=True) if line["id"]]
+    also = [f"household:{line['counts_as']}" for line in lines if line["counts_as"]]
+    with services().read_models.engine.connect() as connection:
+        rows = records_named(connection, one_station(), {(one.stream, one.entry) for one in read})
+    return {
+        "people": people_in([one.stream for one in read], also),
+        "gists": {(row.id, row.entry): gist(row) for row in rows},
+    }
 
 
 def _surroundings(month: str, code: str) -> dict[str, Any]:
@@ -127,9 +146,19 @@ def _why_not_page(month: str, code: str) -> str | tuple[str, int]:
         page = render_template(
             "pages/why_not.html", found=found, answer=answer, problem=refusal,
             asked=(about, request.args.get(about, "")),
+            people=people_in(_streams_of(answer), [f"{about}:{request.args.get(about, '')}"]),
             figure=_figure_of(found.question.figures(), code), **_surroundings(month, code),
         )
     return (page, refusal.status) if refusal else page
+
+
+def _streams_of(answer: dict[str, Any] | None) -> set[str]:
+    """The records that an answer names, and those of its parts."""
+    if answer is None:
+        return set()
+    own = [*answer["lines"], *(reason for reason in answer["reasons"] if reason["position"])]
+    found = {stream_id(one_station(), one["kind"], one["id"]) for one in own}
+    return found.union(*(_streams_of(part) for part in answer["parts"]))
 
 
 def _figure_of(figures: Any, code: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Final
 from flask import render_template, request
 
 from api.identity import READ_CASES, action, today
+from api.pages.asking import asked_choice
 from api.pages.cases import STATES, STEPS_SHOWN
 from api.pages.steps import allowed_steps, step_line
 from api.pages.views import PAGE, Labels, pages
@@ -27,8 +28,7 @@ STEPS: Final = (GroupSessionHeld, GroupClosed)
 @action(READ_CASES)
 def group_list_page() -> str:
     """The groups, those opened last first."""
-    station, state = one_station(), request.args.get("state", "open")
-    state = state if state in STATES else "open"
+    station, state = one_station(), asked_choice("state", STATES, "open")
     with services().read_models.engine.connect() as connection:
         rows = group_list(
             connection, station, is_open=STATES[state],

@@ -10,9 +10,9 @@ from flask import render_template, request, url_for
 
 from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
-from api.language import translated
 from api.moments import standing_at
 from api.pages.finding import HOUSEHOLD, households_shown, sought
+from api.pages.gist import gist, record_of
 from api.pages.record import others_for_household, shortcuts_for_household
 from api.pages.register import HOUSEHOLD_COLUMNS, orders_of
 from api.pages.views import PAGE, Labels, asked_moment, asked_times, pages
@@ -23,21 +23,15 @@ from api.problems import WAIT_SECONDS
 from api.queries import household_cursor, one_station, status_shown
 from api.services import services
 from domain.code_lists import code_list
-from domain.field_labels import field_label
-from domain.fields import CODE_LIST, marks_of
 from domain.household import Household
-from domain.kernel import EVENTS, KINDS, UnknownRecord, stream_id
+from domain.kernel import KINDS, UnknownRecord, stream_id
 from projections.household_status import HouseholdStatus
 from projections.looking_back import STATUS, Page, households_then, status_then, timeline_then
 from projections.monthly_report import station_profile
-from projections.timeline import RecordRow
 
 ROWS: Final = 30
 """Households on a page: ten columns in about 25 KB."""
 MOST_SOUGHT: Final = 200
-MOST_SAID: Final = 4
-"""So many things of a record its line in the timeline says."""
-
 
 # ---- the list, and finding somebody ----
 
@@ -130,7 +124,7 @@ def _page(household: str, *, is_open: bool) -> str:
     last = rows[PAGE - 1] if len(rows) > PAGE else None
     status = status_shown(station, status)
     return render_template(
-        "pages/household.html", status=status, timeline=rows[:PAGE], gist=gist,
+        "pages/household.html", status=status, timeline=rows[:PAGE], gist=gist, record_of=record_of,
         labels=Labels("assistance_categories"), relations=Labels("relations"),
         needs=Labels("needs"), position=then.position, **asked_times(),
         next_url=last and next_url(make_cursor((last.occurred_on, last.position))),
@@ -178,19 +172,3 @@ def _names(station: str, status: HouseholdStatus) -> dict[str, str]:
         head = next((m.name for m in members if m.relation == "head"), None)
         names[file] = reading().shown(head, name) if head else file
     return names
-
-
-def gist(row: RecordRow) -> str:
-    """What a record says in a few words, without anything personal."""
-    struct: Any = EVENTS[row.topic]
-    marks = marks_of(struct)
-    said: list[str] = []
-    for name, mark in marks.items():
-        value = row.data.get(name)
-        if CODE_LIST in mark and value:
-            labels = Labels(mark[CODE_LIST])
-            said += [labels[code] for code in ([value] if isinstance(value, str) else value)]
-        elif type(value) is int and not mark:
-            said.append(f"{translated(field_label(struct, name))} {value}")
-    return " · ".join(said[:MOST_SAID])
-

@@ -30,9 +30,11 @@ from api.nouns import nouns_of
 from api.nouns.evidence import NOT_ASKED
 from api.pages.attaching import evidence_shown
 from api.pages.fields import Around, FormField, form_fields
+from api.pages.published_months import told
 from api.pages.record import around_household, labels_of, steps_of
 from api.pages.steps import STEPPED
 from api.pages.views import pages
+from api.pages.whose import people_in, with_names
 from api.pages.writing import (
     OCCURRED,
     Given,
@@ -51,6 +53,7 @@ from api.schemas import correction_reason, correction_schema
 from api.services import services
 from api.statements import statement_of
 from domain.catalog import to_builtins
+from domain.describing import statements_in
 from domain.evidence import EvidenceAttached
 from domain.fields import DERIVED, marks_of
 from domain.kernel import KINDS, Entry, Event, Statement, Stream, UnknownRecord, stream_id
@@ -136,12 +139,21 @@ def record_page(kind: str, subject: str) -> str | BaseResponse:
     recorded = request.args.get("recorded", type=int)
     if recorded is not None:
         services().read_models.wait_for(recorded, WAIT_SECONDS)
+    people = people_in([stream_id(one_station(), kind, subject)])
+    rows = with_names([audit_row(event, reading()) for event in history], people)
     return render_template(
         "pages/record.html", subject=subject, kind_label=KINDS[kind].label, kind=kind,
-        entries=[audit_row(event, reading()) for event in history], stream=stream,
-        recorded=recorded, evidence=evidence_shown(kind, subject), may_attach=may_attach(kind),
+        entries=rows, stream=stream, people=people, recorded=recorded,
+        evidence=evidence_shown(kind, subject), may_attach=may_attach(kind),
+        of=_said_of("record", rows),
+        may_keep_evidence=may_keep("evidence"),
         steps=steps_of(kind) if kind in STEPPED else [],
     )
+
+
+def _said_of(field: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """What a record said in a field when it was made."""
+    return next((c["after"] for c in rows[0]["changes"] if c["field"] == field), "")
 
 
 def _refuse_unread(kind: str) -> None:
@@ -298,7 +310,11 @@ def _told(found: Kept) -> dict[str, list[str]]:
 
 
 def _shown_at(found: Kept, receipt: Receipt) -> str:
+    """The record's page; of a published month, of the day before and after, it tells."""
+    stated = statements_in(receipt.recorded.event, receipt.recorded.occurred)
+    days = [one.occurred.on for one in (stated.before, stated.after) if one is not None]
+    more: dict[str, Any] = told([found.entry.statement.occurred.on, *days])
     return url_for(
         "pages.record_page", kind=found.noun.kind.name, subject=found.subject,
-        recorded=receipt.position, _anchor=f"p{receipt.position}",
+        recorded=receipt.position, **more, _anchor=f"p{receipt.position}",
     )

@@ -13,6 +13,7 @@ from msgspec import convert
 
 from api.identity import READ_CASES, action, allowed, caller, today
 from api.nouns import NOUNS
+from api.pages.asking import asked_choice
 from api.pages.steps import allowed_steps
 from api.pages.views import Labels, pages
 from api.pages.writing import may_state
@@ -68,10 +69,11 @@ class Section:
 @action(READ_CASES, "activities")
 def month_calendar() -> str:
     """A month as a calendar and as a list, of all kinds or of one."""
-    station, chosen = one_station(), request.args.get("kind")
+    station = one_station()
     month = request.args.get("month") or f"{today():%Y-%m}"
     period, readable = Period.of_month(month), readable_kinds()
-    kinds = [kind for kind in readable if chosen in {None, "", kind}] or readable
+    chosen = asked_choice("kind", readable, "")
+    kinds = [kind for kind in readable if chosen in {"", kind}]
     profile = station_profile(services().ledger, station)
     with services().read_models.engine.connect() as connection:
         found = happenings(connection, station, kinds, period.first, period.last)

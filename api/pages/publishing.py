@@ -6,6 +6,7 @@ button that is pressed twice publishes once.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from flask import redirect, render_template, request, url_for
@@ -20,7 +21,9 @@ from api.identity import (
     may,
     new_id,
 )
+from api.pages.asking import asked_number
 from api.pages.views import pages, publication_state
+from api.pages.whose import People, people_in
 from api.pages.writing import form_context
 from api.personal import reading
 from api.publications import (
@@ -96,20 +99,26 @@ def publish_form(month: str) -> BaseResponse | tuple[str, int]:
 def published_page(month: str) -> str:
     """A published report as it was published, and the chain of its publications."""
     chain = published_chain(month)
-    chosen = chosen_of(chain, request.args.get("number", type=int), month)
+    chosen = chosen_of(chain, asked_number("number", None), month)
     changed: tuple[ChangedText, ...] = ()
     if chosen.is_restatement:
         changed = changed_texts(chain[chosen.number - 2].sections, chosen.sections)
     return render_template(
         "pages/published.html", chosen=chosen, filled=published_fillings(chosen), month=month,
         numerals=NUMERALS, changed=changed, kinds=_kind_of, ids=stream_subject,
-        reasons=_reasons(chosen.differences), **publication_state(month),
+        reasons=_reasons(chosen.differences), people=_people_of(chosen.differences),
+        **publication_state(month),
     )
 
 
 def _reasons(figures: tuple[RestatedFigure, ...]) -> dict[int, str | None]:
     """The reasons of changed records, for those who may read cases."""
     return sources().reasons(figures) if may(READ_CASES) else {}
+
+
+def _people_of(figures: Iterable[RestatedFigure]) -> People:
+    """Whose the records are by which figures changed."""
+    return people_in(record.stream for figure in figures for record in figure.records)
 
 
 def _kind_of(stream: str) -> str:
@@ -132,6 +141,7 @@ def _differences_page(month: str, problem: Refused | None) -> str:
         "pages/differences.html", found=found, month=month, problem=problem,
         kinds=_kind_of, ids=stream_subject,
         reasons=sources().reasons(found.figures), request_id=new_id(),
+        people=_people_of(found.figures),
         reason=request.form.get("reason", ""), **publication_state(month),
     )
 

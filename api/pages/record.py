@@ -28,6 +28,7 @@ from api.pages.alike import CHECKED, Alike, alike
 from api.pages.attaching import attach_of_form, file_of_form
 from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
 from api.pages.month_writing import planned
+from api.pages.published_months import told
 from api.pages.steps import page_of
 from api.pages.taken import refuse_if_changed, seen_of
 from api.pages.views import pages
@@ -428,7 +429,7 @@ def labels_of(asked: Sequence[FormField], given: Given) -> dict[str, str]:
 
 def _shown_at(household: str | None, receipt: Receipt, *, has_warning: bool) -> str:
     """Where what was recorded is seen: in the household's timeline, or as a record."""
-    more: dict[str, Any] = {"recorded": receipt.position}
+    more: dict[str, Any] = {"recorded": receipt.position} | told([receipt.recorded.occurred.on])
     more |= {"check": 1} if has_warning else {}
     if household:
         return url_for("pages.household_page", household=household, **more)

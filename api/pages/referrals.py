@@ -12,6 +12,7 @@ from flask import Response, render_template, request
 from api.access_log import AccessAction
 from api.identity import READ_CASES, action, today
 from api.language import translated
+from api.pages.asking import asked_choice
 from api.pages.steps import allowed_steps, heads_of
 from api.pages.views import Labels, pages
 from api.pages.writing import own_write
@@ -59,7 +60,8 @@ class Part:
 def referral_board() -> str:
     """The board by status; one status alone is a list, a page at a time."""
     station, asked, said = one_station(), _asked(), own_write()
-    chosen = next((s for s in STATUSES if s == request.args.get("status")), None)
+    typed = asked_choice("status", [s.value for s in STATUSES], "")
+    chosen = next((s for s in STATUSES if s.value == typed), None)
     after = read_cursor(request.args.to_dict(), date) if chosen else None
     shown = [s for s in STATUSES if chosen in {None, s}]
     limit = SHOWN if chosen is None else LISTED
@@ -99,7 +101,8 @@ def _asked() -> Asked:
 @action(READ_CASES)
 def referral_csv() -> Response:
     """Every referral of the board as CSV, those made first first; the access log says so."""
-    station, status = one_station(), request.args.get("status") or None
+    station = one_station()
+    status = asked_choice("status", [s.value for s in STATUSES], "") or None
     with services().read_models.engine.connect() as connection:
         rows = referral_list(
             connection, station, status=status, asked=_asked(), limit=MOST_EXPORTED + 1

@@ -11,13 +11,10 @@ from flask import url_for
 
 from api.language import translated
 from api.pages.views import Labels
+from api.pages.whose import apart, called, people_in
 from api.pages.writing import may_state
-from api.personal import rows_shown
-from api.queries import one_station
-from api.services import services
 from domain.describing import quantity
-from domain.kernel import Entry, Event, stream_id
-from projections.household_status import household_heads
+from domain.kernel import Entry, Event
 
 PAGES: Final = {
     "referral": ("pages.referral_board", None), "case": ("pages.case_page", "case"),
@@ -48,12 +45,15 @@ def allowed_steps(steps: Sequence[type[Event]]) -> list[type[Event]]:
 
 
 def heads_of(households: Iterable[str]) -> dict[str, str]:
-    """The names of the heads of some households, opened for whoever reads them."""
-    station, ids = one_station(), sorted(set(households))
-    with services().read_models.engine.connect() as connection:
-        found = household_heads(connection, station, ids)
-    names = rows_shown(list(found.values()), [stream_id(station, "household", i) for i in found])
-    return dict(zip(found, names, strict=True))
+    """The names of the heads of some households, opened for whoever reads them.
+
+    Where two are called the same, the file's number tells them apart.
+    """
+    people = people_in((), {f"household:{household}" for household in households})
+    return apart({
+        subject.partition(":")[2]: (called(one), one.number or one.community or "")
+        for subject, one in people.known.items()
+    })
 
 
 @dataclass(frozen=True, slots=True)

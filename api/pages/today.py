@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from flask import redirect, render_template, request, url_for
+from flask import redirect, render_template, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.events import follow
@@ -17,14 +18,17 @@ from api.identity import (
     station_of_request,
     today,
 )
+from api.language import translated
 from api.pages.approvals import waiting_here
-from api.pages.views import Labels, pages
+from api.pages.asking import asked_choice, asked_number
+from api.pages.views import PAGE, Labels, pages
+from api.pages.whose import people_in
 from api.personal import reading, rows_shown
 from api.publications import press
 from api.queries import one_station
 from api.report_places import place_href
 from api.services import services
-from domain.kernel import stream_id
+from domain.kernel import UnknownRecord, stream_id
 from domain.vocabulary import Role
 from projections.due import (
     FOLLOW_UP_DAYS,
@@ -35,10 +39,17 @@ from projections.due import (
     households_unseen,
     referrals_open,
 )
+from projections.volunteer_hours import unconfirmed_count
 from workers.publishing import at_present
 
 SHOWN: Final = 5
 """How many of each list the page shows; the rest is a click away."""
+MISSING: Final = "missing"
+TITLES: Final = {
+    "missed": "待再访", "cases": "待回访的个案", "referrals": "转介待办", "unseen": "久未联系的户",
+    MISSING: "本月月报还缺什么",
+}
+LISTS: Final = tuple(what for what in TITLES if what != MISSING)
 UNSEEN_DAYS: Final = (30, 90, 180, 365)
 
 
@@ -53,29 +64,69 @@ def home() -> str | BaseResponse:
     if caller().role is Role.REVIEWER:  # who records nothing has nothing to do today
         return redirect(url_for("pages.review_page"), 303)
     follow()
-    days = request.args.get("days", type=int)
-    days = days if days in UNSEEN_DAYS else UNSEEN_DAYS[1]
-    month = f"{today():%Y-%m}"
+    days, month = _days_asked(), f"{today():%Y-%m}"
+    found = {what: due(what, days, SHOWN, 0) for what in LISTS}
+    with services().read_models.engine.connect() as connection:
+        hours = hours_unconfirmed(connection, one_station(), limit=SHOWN)
+        waiting = unconfirmed_count(connection, one_station())
     return render_template(
-        "pages/today.html", **_waiting(one_station(), days), days=days, month=month,
-        unseen_days=UNSEEN_DAYS, follow_up_days=FOLLOW_UP_DAYS, today=today(),
-        missing=_missing(month), needs=Labels("needs"),
-        categories=Labels("assistance_categories"),
-        approvals=waiting_here(),
+        "pages/today.html", **found, hours=_opened(hours, "volunteer"), services_waiting=waiting,
+        approvals=waiting_here(), days=days, month=month, unseen_days=UNSEEN_DAYS,
+        follow_up_days=FOLLOW_UP_DAYS, today=today(), missing=_missing(month),
+        **_around_lines(found),
         behind=services().ledger.head() - services().read_models.position(),
     )
 
 
-def _waiting(station: str, days: int) -> dict[str, Any]:
+@pages.route("/due/<what>")
+@action(READ_CASES)
+def due_page(what: str) -> str:
+    """All of one of today's lists, a page at a time: as many lines as today's page counts."""
+    if what not in TITLES:
+        raise UnknownRecord(id=what[:40], kind="清单")
+    follow()
+    days, page = _days_asked(), asked_number("page", 1)
+    if what == MISSING:
+        every = _missing(f"{today():%Y-%m}")
+        listed = Listed(every[(page - 1) * PAGE : page * PAGE], len(every))
+    else:
+        listed = due(what, days, PAGE, (page - 1) * PAGE)
+    return render_template(
+        "pages/due.html", what=what, title=translated(TITLES[what]), listed=listed, days=days,
+        page=page, size=PAGE, **_around_lines({what: listed}),
+    )
+
+
+def _days_asked() -> int:
+    return asked_choice("days", UNSEEN_DAYS, UNSEEN_DAYS[1])
+
+
+def due(what: str, days: int, limit: int, skip: int) -> Listed:
+    """Some of what is due of a kind, and how much there is in all."""
+    station, some = one_station(), {"limit": limit, "skip": skip}
     with services().read_models.engine.connect() as connection:
-        unseen = households_unseen(connection, station, today(), days=days, limit=SHOWN)
-        missed = households_missed(connection, station, limit=SHOWN)
-        cases = cases_to_follow_up(connection, station, today(), limit=SHOWN)
-        hours = hours_unconfirmed(connection, station, limit=SHOWN)
-        referrals = referrals_open(connection, station, limit=SHOWN)
+        match what:
+            case "missed":
+                return _opened(households_missed(connection, station, **some), "household")
+            case "unseen":
+                found = households_unseen(connection, station, today(), days=days, **some)
+                return _opened(found, "household")
+            case "cases":
+                return cases_to_follow_up(connection, station, today(), **some)
+            case _:
+                return referrals_open(connection, station, **some)
+
+
+def _around_lines(found: Mapping[str, Listed]) -> dict[str, Any]:
+    """What the lines of some lists say besides: whose each is, and the codes in words."""
+    named = {"cases": ("case", "case"), "referrals": ("referral", "referral")}
+    streams = [
+        stream_id(one_station(), kind, getattr(row, name))
+        for what, (kind, name) in named.items() if what in found for row in found[what].rows
+    ]
     return {
-        "unseen": _opened(unseen, "household"), "missed": _opened(missed, "household"),
-        "cases": cases, "hours": _opened(hours, "volunteer"), "referrals": referrals,
+        "people": people_in(streams), "needs": Labels("needs"),
+        "categories": Labels("assistance_categories"),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,9 @@ from api.access_log import AccessAction
 from api.identity import READ_CASES, RECORD, action, may, new_id, today
 from api.moments import standing_at
 from api.nouns import nouns_of
+from api.pages.asking import asked_day
 from api.pages.views import PAGE, asked_moment, asked_times, pages
+from api.pages.whose import apart, called, people_in
 from api.pages.writing import form_context, may_state
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown, shown
@@ -51,7 +53,7 @@ MOST_CONFIRMED: Final = 200
 def volunteers_page() -> str:
     """Every volunteer with the hours between two days, by default of all time."""
     station, moment = one_station(), asked_moment()
-    first, last = _day("from", date(1970, 1, 1)), _day("to", today())
+    first, last = asked_day("from", date(1970, 1, 1)), asked_day("to", today())
     cursor = read_cursor(request.args.to_dict())
     with standing_at(moment, "volunteer_hours") as then:
         rows = volunteer_hours_then(
@@ -64,16 +66,8 @@ def volunteers_page() -> str:
         "pages/volunteers.html", rows=rows, waiting=_waiting_count(),
         may_register=may_state(VolunteerRegistered.topic),
         next_url=more and next_url(make_cursor(("", rows[-1].volunteer))),
-        given={name: request.args.get(name) for name in ("from", "to")}, position=then.position,
-        **asked_times(),
+        position=then.position, **asked_times(),
     )
-
-
-def _day(name: str, usual: date) -> date:
-    try:
-        return date.fromisoformat(request.args.get(name, ""))
-    except ValueError:
-        return usual
 
 
 def _stream(volunteer: str) -> str:
@@ -110,8 +104,15 @@ def _unconfirmed(request_id: str, done: int, failed: list[Failed]) -> str:
     return render_template(
         "pages/volunteers_unconfirmed.html", rows=rows, is_all="all" in request.args,
         request_id=request_id, done=done, failed=failed, most=MOST_CONFIRMED,
-        may_confirm=may(RECORD, NOUN),
+        may_confirm=may(RECORD, NOUN), names=_names_apart([row.volunteer for row in rows]),
     )
+
+
+def _names_apart(volunteers: Sequence[str]) -> dict[str, str]:
+    """The names of some volunteers; of two that are the same, each with the community."""
+    people = people_in((), {f"volunteer:{volunteer}" for volunteer in volunteers})
+    found = {v: people.known.get(f"volunteer:{v}") for v in dict.fromkeys(volunteers)}
+    return apart({v: (called(one), one.community or v[:8]) for v, one in found.items() if one})
 
 
 @pages.route("/volunteers/confirm", methods=["POST"])

@@ -203,7 +203,7 @@ def _argument(city: City, name: str, kind: str | None) -> str | int:
         "name": "timeline", "set_code": "lixia-2024", "code": "person_visits", "month": "2024-11",
         "period": "2024-11", "kind": "household",
         "cycle": "2024-2025", "topic": "visit.recorded", "address": "none",
-        "how": "void", "which": "households", "step": "approved",
+        "how": "void", "which": "households", "step": "approved", "what": "missed",
     }
     if name == "position":
         return int(city.ids["position"])

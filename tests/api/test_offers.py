@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from datetime import date
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ import pytest
 from callers import VISIT, Api
 from flask import Flask
 from lxml import html
+from PIL import Image
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -37,7 +39,8 @@ def kept(api: Api) -> Api:
 @pytest.mark.parametrize("role", ROLES)
 def test_no_page_offers_what_its_reader_may_not_open(kept: Api, role: str) -> None:
     browser, seen = kept.browser(role), set[str]()
-    waiting = deque(["/", "/months/2024-11", "/evaluations/2024-2025", "/record"])
+    begun = ["/", "/months/2024-11", "/evaluations/2024-2025", "/record"]
+    waiting = deque(begun)
     forbidden: list[tuple[str, str, str]] = []
     while waiting and len(seen) < MOST_PAGES:
         path = waiting.popleft()
@@ -46,6 +49,8 @@ def test_no_page_offers_what_its_reader_may_not_open(kept: Api, role: str) -> No
             continue
         seen.add(place)  # one page of a kind says how all of them are made
         answer = browser.get(path)
+        if answer.status_code == 403 and path not in begun:  # the route is open to the role, and what it shows is not
+            forbidden.append((path, "GET", "refused"))
         if not answer.content_type.startswith("text/html") or answer.status_code >= 400:
             continue
         root = html.fromstring(answer.text)
@@ -78,6 +83,28 @@ def may_open(app: Flask, role: Role, address: str, method: str) -> bool:
         return True
     verb, noun = getattr(app.view_functions[endpoint], "action", (PUBLIC, ""))
     return verb in {PUBLIC, OWN} or allowed(role, verb, noun)
+
+
+def test_a_photo_is_said_in_words_and_only_who_may_correct_it_is_offered_to(api: Api) -> None:
+    home = api.household(file_number="JT-1")
+    visit = api.recorded("visits", VISIT | {"household": home, "minutes": 90})["id"]
+    Image.new("RGB", (30, 20), "teal").save(photo := io.BytesIO(), "JPEG")
+    said = {"record": f"visit/{visit}", "kind": "sign_in_sheet", "file": (io.BytesIO(photo.getvalue()), "p.jpg")}
+    sheet = api.call("POST", "evidence", data=said).get_json()["id"]
+    api.project()
+    for role, may_correct in (("reviewer", False), ("lead", True)):
+        browser = api.browser(role)
+        shown = html.fromstring(browser.get(f"/households/{home}").text)
+        lines = [cell.text_content().strip() for cell in shown.xpath("//td[@data-label='内容']")]
+        assert lines[0].startswith("签到表 · JPEG 图片 · 附于 走访")
+        assert "入户 · 日常探访 · 见到 1 人 · 1 小时 30 分钟" in lines
+        for path in (f"/records/visit/{visit}", f"/records/evidence/{sheet}"):
+            page = browser.get(path).text
+            assert ("JT-1" in page, home in html.fromstring(page).text_content()) == (True, False)
+            assert ("更正" in " ".join(html.fromstring(page).xpath("//main//a/text()"))) is may_correct
+            offered = [a for a in html.fromstring(page).xpath("//main//a/@href") if a.startswith("/")]
+            refused = [a for a in offered if browser.get(a).status_code == 403]
+            assert [a for a in refused if not a.startswith("/api/v1/evidence")] == [], role
 
 
 def test_who_records_nothing_is_offered_no_recording(kept: Api) -> None:

@@ -55,7 +55,7 @@ def test_a_follow_up_is_recorded_once_however_often_its_button_is_pressed(
     api.project()
     shown = browser.get(first.location).text
     assert "已登记" in shown
-    assert "入户 · 回访 · 见到人数 1 · 见到" in shown
+    assert "入户 · 回访 · 见到 1 人" in shown
     # the next form says what is likely to be the same
     page = browser.get(f"/record/visit.recorded?household={household}")
     assert re.search(r'value="follow_up" checked', page.text)

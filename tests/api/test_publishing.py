@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from callers import HOUSEHOLD, VISIT, Api, refusal_of
+from callers import HOUSEHOLD, VISIT, Api, form_of, refusal_of
 from flask.testing import FlaskClient
+from lxml import html
 from werkzeug.test import TestResponse
 
 MONTH = "2024-11"
@@ -312,6 +313,40 @@ def test_the_lead_publishes_and_restates_on_the_pages(station: Api, browser: Fla
     assert answer.status_code == 303
     assert "缘由：补录一次" in browser.get(f"/months/{MONTH}/published").text
     assert code in browser.get(f"/months/{MONTH}/published?number=1").text
+
+
+def test_whoever_records_in_a_published_month_is_told_before_and_after(
+    station: Api, browser: FlaskClient
+) -> None:
+    home, told = station.household(), "的月报已经发布（第 1 版）"
+    station.project()
+    path = "/record/visit.recorded"
+    form = form_of(browser.get(f"{path}?household={home}"), mode="home", purpose="routine", occurred_on="2024-11-13")
+    assert "data-published-months" not in browser.get(f"{path}?household={home}").text
+    assert "published=" not in browser.post(path, data=form).headers["Location"]
+    station.project()
+    publish(station)
+    [asked] = notice_of(browser.get(f"{path}?household={home}"))
+    assert (asked.get("data-published-months"), asked.get("hidden")) == (MONTH, "")
+    form = form_of(browser.get(f"{path}?household={home}"), mode="home", purpose="routine", occurred_on="2024-11-14")
+    [asked] = notice_of(browser.post(path, data=form | {"purpose": ""}))  # refused: the day is of that month
+    assert asked.get("hidden") is None
+    done = browser.post(path, data=form)
+    assert told in browser.get(done.headers["Location"]).text
+    station.project()
+    [visit] = [v for v in station.get("visits").get_json()["items"] if v["occurred_on"] == "2024-11-14"]
+    for how in ("void", "reinstate", "correct"):
+        page = browser.get(f"/records/visit/{visit['id']}/entries/1/{how}")
+        assert notice_of(page)[0].get("hidden") is None
+        why = {"correction_reason": "改", "occurred_on": "2024-12-02"} if how == "correct" else {}
+        done = browser.post(page.request.path, data=form_of(page, reason="重复") | why)
+        assert told in browser.get(done.headers["Location"]).text, how
+    assert told not in browser.get(f"/records/visit/{visit['id']}?recorded=1&published=2024-12,x").text
+
+
+def notice_of(page: TestResponse) -> list[Any]:
+    found: list[Any] = html.document_fromstring(page.text).xpath("//*[@data-published-months]")
+    return found
 
 
 def test_a_form_of_another_site_or_session_writes_nothing(station: Api, browser: FlaskClient) -> None:

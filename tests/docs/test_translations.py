@@ -11,6 +11,7 @@ from babel.messages.extract import extract_from_dir
 
 from api.language import catalogue
 from api.pages.dashboards import TITLES
+from api.pages.gist import SAID_IN
 from api.pages.menu import GROUPS, PLACES
 from api.pages.month_calendar import STATUSES as HELD
 from api.pages.offline import TEXTS
@@ -52,6 +53,7 @@ def texts() -> Iterator[str]:
     yield from (shortcut.label for shortcut in (*OFTEN, *WITHOUT_HOUSEHOLD))
     yield from (text for name in ("theme", "size") for text in CHOICES[name].values())
     yield from (*COLUMN_LABELS, *ORDERS[True], *ORDERS[False], *TITLES, *TEXTS.values(), *COLUMNS, *ASKED.values(), *HELD.values())
+    yield from SAID_IN
     yield from (*JOBS.values(), *STATUSES.values(), *QUEUE_LABELS.values())
     yield from (projection.label for projection in PROJECTIONS.values())
     yield from (EVENTS[topic].label for topic in catalog.EVENTS)

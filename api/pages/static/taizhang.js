@@ -56,3 +56,10 @@ document.querySelectorAll("[data-slider-for]").forEach((slider) => {
     }
   } catch { /* who may keep nothing has no shell either */ }
 }
+
+// Whoever chooses a day of a month whose report is published is told so before recording.
+document.querySelectorAll("form [data-published-months]").forEach((notice) => {
+  const day = notice.closest("form").elements.occurred_on;
+  const months = notice.dataset.publishedMonths.split(" ");
+  day?.addEventListener("input", () => { notice.hidden = !months.includes(day.value.slice(0, 7)); });
+});
