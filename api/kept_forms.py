@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from flask import Response, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
 
 from api.forms import FIELD, comes_from_this_site, form_token_of, session_secret
 
@@ -56,7 +57,15 @@ def _page(fields: Fields, target: str, secret: str) -> str:
     )
 
 
+def is_readable() -> bool:
+    """Whether the form can be read at all: one that is too large is not carried along."""
+    try:
+        return request.method == "POST" and bool(request.form)
+    except HTTPException:
+        return False
+
+
 def comes_from_own_page() -> bool:
     """Whether the browser itself says that one of our pages sent the form."""
     is_said = {"Sec-Fetch-Site", "Origin"} & set(request.headers.keys())
-    return request.method == "POST" and bool(is_said) and comes_from_this_site()
+    return bool(is_said) and comes_from_this_site() and is_readable()

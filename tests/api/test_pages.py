@@ -248,6 +248,8 @@ def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(ap
     head = api.head()
     asked = browser.post(address, data=typed, headers=own)
     assert asked.status_code == 401
+    too_large = browser.post("/account/tokens", data={"label": "长" * 400_000}, headers=own)
+    assert (too_large.status_code, too_large.location) == (303, "/sign-in?next=/")
     login = {"login": api.login("social_worker"), "password": password}
     wrong = browser.post("/sign-in", data=filled(asked, **login | {"password": "x"}))
     signed_in = browser.post("/sign-in", data=filled(wrong, **login))
