@@ -29,6 +29,7 @@ _TONES: Final = str.maketrans(
     "āáǎàēéěèêīíǐìōóǒòūúǔùüǖǘǚǜńňǹḿ", "aaaaeeeeeiiiioooouuuuvvvvvnnnm"
 )
 _LETTERS: Final = re.compile(r"[a-z]+")
+_TYPED: Final = re.compile(r"[a-z][a-z0-9]*")
 _SYLLABLE: Final = re.compile(r"[a-z]+|.")
 
 
@@ -38,8 +39,8 @@ def folded(said: str) -> str:
 
 
 def is_spelled(said: str) -> bool:
-    """Whether a folded text is letters, so that it may be meant as pinyin."""
-    return bool(_LETTERS.fullmatch(said.translate(_TONES)))
+    """Whether a folded text begins as letters, so that it may be meant as pinyin."""
+    return bool(_TYPED.fullmatch(said.translate(_TONES)))
 
 
 def spellings(name: str) -> str:

@@ -40,6 +40,7 @@ def test_letters_digits_and_dots_of_a_name_are_no_hindrance() -> None:
     assert found("阿依古丽·买买提", "ayglmmt")
     assert found("Ａnna 李", "anna")
     assert found("测试2", "测试２")
+    assert found("测试12", "cs12")
     assert found("𠮷田", "𠮷")
 
 
