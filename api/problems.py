@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.speaking import worded
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
 
@@ -145,6 +146,8 @@ def problem(
             "problem.html", code=code, found=(status, title, detail), errors=more.get("errors", ())
         )
         return Response(page, status=status, content_type="text/html; charset=utf-8")
+    if request.blueprint == "pages":  # a page's script shows it as the page would
+        title, detail = worded(title), worded(detail)
     body = {
         "type": f"/problems/{code}", "status": status, "code": code, "title": title,
         "detail": detail, "instance": request.path,
