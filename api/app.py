@@ -21,6 +21,7 @@ from api import (
     operations,
     personal,
     problems,
+    speaking,
 )
 from api.access_log import AccessLog
 from api.accounts.provider import provider_of
@@ -115,6 +116,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.install(app)
     events.install(app)
     language.install(app)
+    speaking.install(app)
     openapi.install(app, api)
     problems.install(app)
     app.after_request(_secured)

@@ -80,7 +80,7 @@ def _resolved(schema: dict[str, Any], schemas: dict[str, Any]) -> dict[str, Any]
 def _type(spec: dict[str, Any], schemas: dict[str, Any]) -> str:
     if "$ref" in spec or "allOf" in spec:
         inner = _resolved(spec.get("allOf", [spec])[0], schemas)
-        return "{" + "，".join(inner.get("properties", {})) + "}"
+        return "{" + ", ".join(inner.get("properties", {})) + "}"
     kind = spec.get("type", "")
     names = [kind] if isinstance(kind, str) else [k for k in kind if k != "null"]
     if names == ["array"]:
@@ -96,4 +96,4 @@ def _limits(spec: dict[str, Any]) -> str:
     parts = [text.format(spec[name]) for name, text in said.items() if name in spec]
     if "enum" in spec:
         parts.append("、".join(str(value) for value in spec["enum"] if value is not None))
-    return "，".join(parts)
+    return ", ".join(parts)

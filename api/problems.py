@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.forms import ForeignForm
 from api.kept_forms import again, comes_from_own_page, is_readable
+from api.speaking import worded
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
 
@@ -148,6 +149,8 @@ def problem(
             request_id=request.environ.get("taizhang.request_id"),
         )
         return _hinted(Response(page, status=status, content_type="text/html; charset=utf-8"))
+    if request.blueprint == "pages":  # a page's script shows it as the page would
+        title, detail = worded(title), worded(detail)
     body = {
         "type": f"/problems/{code}", "status": status, "code": code, "title": title,
         "detail": detail, "instance": request.path,

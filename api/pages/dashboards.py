@@ -14,7 +14,7 @@ from typing import Any, Final
 from flask import render_template, request, url_for
 
 from api.identity import READ_FIGURES, action, today
-from api.language import SOURCE, language, translated
+from api.language import titled, translated
 from api.moments import summed_at
 from api.pages.asking import asked_choice
 from api.pages.views import asked_moment, asked_times, pages
@@ -112,13 +112,8 @@ def dashboards_page() -> str:
         offered = [_set(then, station, code, asked.span) for code in _sets(own_set)]
     return render_template(
         "pages/dashboards.html", charts=charts, asked=asked, offered=offered, spans=SPANS,
-        named=named, position=then.position, **asked_times(),
+        position=then.position, **asked_times(),
     )
-
-
-def named(row: Indicator) -> str:
-    """What an indicator is called, in the reader's language."""
-    return row.label if language() == SOURCE else row.label_en
 
 
 def _asked(then: Summed, station: str, own_set: str) -> _Asked:
@@ -206,7 +201,7 @@ def _of_months(
         (month.name, [_cell(month.figures.get(row.code), month.name, set_code) for row in rows])
         for month in months
     ]
-    columns = [f"{named(row)}（{translated(row.unit.label)}）" for row in rows]
+    columns = [_with_unit(row) for row in rows]
     return Chart(name, OF_MONTHS[name], shape, "月份", columns, found)
 
 
@@ -221,8 +216,11 @@ def _of_parts(then: Summed, asked: _Asked, by: str) -> Chart:
         for value, figure in split
     ]
     title, head = PARTS_SHOWN[by]
-    unit = f"{named(asked.row)}（{translated(asked.row.unit.label)}）"
-    return Chart(by, title, "lying", head, [unit], rows)
+    return Chart(by, title, "lying", head, [_with_unit(asked.row)], rows)
+
+
+def _with_unit(row: Indicator) -> str:
+    return titled(row) + translated("（%(what)s）") % {"what": translated(row.unit.label)}
 
 
 def _late(asked: _Asked, months: Sequence[MonthOfFigures]) -> Chart:

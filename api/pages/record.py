@@ -51,6 +51,7 @@ from api.problems import OF_STATUS, NotAllowed, is_from_script, problem
 from api.queries import one_station
 from api.searching import MARK_LABELS
 from api.services import services
+from api.speaking import worded
 from domain.evidence import EvidenceKind
 from domain.fields import REFERS_TO, marks_of
 from domain.household import AssistanceAssigned
@@ -282,7 +283,8 @@ def _problem(given: Given) -> BaseResponse:
     if given.refusal is not None:
         code, title, detail = given.refusal.code, given.refusal.title, str(given.refusal)
     return problem(
-        given.status, code, title, detail, fields=given.errors, request=given.request_id
+        given.status, code, title, detail, request=given.request_id,
+        fields={name: worded(text) for name, text in given.errors.items()},
     )
 
 

@@ -54,6 +54,12 @@ def code_list(name: str) -> dict[str, Code]:
     return {row.code: row for row in msgspec.json.decode(text, type=list[Code])}
 
 
+def code_list_names() -> list[str]:
+    """The names of all code lists."""
+    names = (file.name for file in files(__name__).iterdir())
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
 def check_code(name: str, got: str, on: date) -> None:
     """Refuse a code that its list does not have, or did not have on that day."""
     row = code_list(name).get(got)
