@@ -13,7 +13,7 @@ from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
 from api.language import translated
 from api.moments import standing_at
-from api.pages.record import others_for_household, shortcuts_for_household
+from api.pages.record import form_ready, others_for_household, shortcuts_for_household
 from api.pages.views import PAGE, Labels, asked_moment, asked_times, pages
 from api.pages.writing import may_state
 from api.paging import make_cursor, next_url, read_cursor
@@ -32,6 +32,8 @@ from projections.looking_back import STATUS, Page, households_then, status_then,
 from projections.monthly_report import station_profile
 from projections.timeline import RecordRow
 
+ROWS: Final = 20
+"""So much of the timeline at once: with the form that lies ready a page stays within 30 KB."""
 MOST_SAID: Final = 4
 """So many things of a record its line in the timeline says."""
 
@@ -125,18 +127,20 @@ def _page(household: str, *, is_open: bool) -> str:
     follow(subject=f"household:{household}")
     recorded = request.args.get("recorded", type=int)
     is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
-    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)
+    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=ROWS + 1)
     with standing_at(moment, *STATUS, "timeline") as then:
         status = status_then(then, station, household)
         rows = timeline_then(then, station, f"household:{household}", page)
     if status is None:
         raise UnknownRecord(id=household, kind=KINDS["household"].label)
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    last = rows[ROWS - 1] if len(rows) > ROWS else None
+    times = asked_times()
+    ready = None if any(times.values()) else form_ready("visit.recorded", status)
     status = status_shown(station, status)
     return render_template(
-        "pages/household.html", status=status, timeline=rows[:PAGE], gist=gist,
+        "pages/household.html", status=status, timeline=rows[:ROWS], gist=gist,
         labels=Labels("assistance_categories"), relations=Labels("relations"),
-        needs=Labels("needs"), position=then.position, **asked_times(),
+        needs=Labels("needs"), position=then.position, ready=ready, **times,
         next_url=last and next_url(make_cursor((last.occurred_on, last.position))),
         particulars=_particulars(station, status) if is_open else None,
         names=_names(station, status), shortcuts=shortcuts_for_household(),

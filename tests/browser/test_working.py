@@ -7,12 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
+from callers import VISIT
 from PIL import Image
 from playwright.sync_api import Page, expect
 from web import OpenPage, Site, fits, follow, sign_in
 
 from api.assets import PARTS
 from api.cli.parts import FOR_TESTS
+from api.pages.households import ROWS
 
 AXE = PARTS / FOR_TESTS / "axe.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -39,20 +41,42 @@ def test_a_follow_up_of_a_known_household_takes_three_taps(phone: Page, site: Si
     phone.goto(f"/households/{household}")
     phone.get_by_role("link", name="走访", exact=True).tap()
     phone.get_by_role("radio", name="回访").tap()
-    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("button", name="登记", exact=True).tap()
     phone.get_by_role("status").get_by_text("已登记").wait_for()
     expect(phone.locator("tbody").last).to_contain_text("入户 · 回访 · 见到人数 1 · 见到")
     assert fits(phone)
     # what is wrong stands at its field, and the form can be sent again
     phone.get_by_role("link", name="电话", exact=True).tap()
+    expect(phone.get_by_role("radio", name="电话")).to_be_checked()
     phone.get_by_label("见到人数").fill("0")
-    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("button", name="登记", exact=True).tap()
     phone.get_by_text("至少为 1").last.wait_for()
     assert phone.get_by_label("见到人数").get_attribute("aria-invalid") == "true"
     phone.get_by_label("见到人数").fill("1")
-    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("button", name="登记", exact=True).tap()
     phone.get_by_role("status").get_by_text("已登记").wait_for()
     expect(phone.locator("tbody").last.get_by_text("电话")).to_have_count(1)
+
+
+def test_from_today_to_recorded_in_four_taps_and_the_form_needs_no_network(phone: Page) -> None:
+    phone.goto("/")
+    phone.locator("#lists a[href^='/households/']").first.tap()  # 1
+    visit = phone.locator(".actions").get_by_role("link", name="走访", exact=True)
+    visit.wait_for()
+    phone.context.set_offline(True)
+    visit.tap()  # 2
+    expect(phone.get_by_role("radio", name="入户")).to_be_checked()
+    phone.get_by_role("radio", name="回访").tap()  # 3
+    assert fits(phone)
+    phone.context.set_offline(False)
+    phone.get_by_role("button", name="登记", exact=True).tap()  # 4
+    phone.get_by_role("status").get_by_text("已登记").wait_for()
+    expect(phone.locator("#ready")).to_be_hidden()
+    phone.goto("/record")
+    phone.context.set_offline(True)
+    phone.get_by_role("link", name="调研", exact=True).tap()
+    expect(phone.get_by_role("heading", name="调研", exact=True)).to_be_visible()
+    phone.context.set_offline(False)
 
 
 def test_a_household_is_registered_and_corrected_on_a_phone(phone: Page) -> None:
@@ -152,6 +176,9 @@ def test_a_page_is_light_enough_for_a_stairwell(site: Site) -> None:
     """HTML ≤ 30 KB, script ≤ 20 KB and styles ≤ 12 KB on the wire (docs/pages.md)."""
     client, packed = site.browser(), {"Accept-Encoding": "gzip"}
     household = site.household(f"赵{next(names)}")
+    visit, said = VISIT | {"household": household}, {"Authorization": f"Bearer {site.token()}"}
+    visits = [client.post("/api/v1/visits", json=visit, headers=said) for _ in range(ROWS)]
+    site.services.read_models.wait_for(visits[-1].get_json()["position"], 10)
     for address in ("/", "/households", "/ledger?kind=visit", "/record/visit.recorded", "/offline",
                     f"/households/{household}"):
         page = client.get(address).text
