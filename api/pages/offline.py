@@ -30,7 +30,7 @@ from api.language import translated
 from api.pages.fields import Around, form_fields
 from api.pages.households import could_be, households_by
 from api.pages.likely import likely
-from api.pages.record import QUEUED
+from api.pages.shortcuts import QUEUED
 from api.pages.taken import HOUSEHOLD, KINDS_TAKEN, VOLUNTEER, household_taken, taken
 from api.pages.views import pages
 from api.pages.writing import OCCURRED, Given, may_state, stated_by
