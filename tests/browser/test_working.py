@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from callers import VISIT
@@ -14,17 +16,19 @@ from web import OpenPage, Site, fits, follow, sign_in
 
 from api.assets import PARTS
 from api.cli.parts import FOR_TESTS
+from api.language import COOKIE as LANGUAGE
 from api.pages.households import ROWS
 
 AXE = PARTS / FOR_TESTS / "axe.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SHOWN = (
-    "/", "/households", "/offline", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
-    "/referrals", "/cases", "/groups", "/calendar?month=2024-11",
+    "/", "/households", "/offline", "/record", "/record/survey.held", "/record#ready", "/ledger",
+    "/ledger?kind=visit", "/referrals", "/cases", "/groups", "/calendar?month=2024-11",
+    "/volunteers", "/volunteers/unconfirmed", "/evaluations", "/account", "/permissions",
     "/months", "/months/2024-11", "/months/2024-11/publish", "/task-books", "/dashboards", "/audit",
     "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found",
 )
-"""Every page that needs no record of its own; the household's and its form are added."""
+"""Every page that needs no record of its own; those of one are added."""
 names = itertools.count(1)
 
 
@@ -137,6 +141,48 @@ def test_names_and_notes_are_texts_and_never_run(open_page: OpenPage, site: Site
             page.goto(address)
 
 
+def test_no_other_text_of_a_record_runs_wherever_it_is_shown(open_page: OpenPage, site: Site) -> None:
+    evil = f"<img src=x onerror=alert({next(names)})>'\"</script><script>alert(1)</script>"
+    client, said = site.browser(), {"Authorization": f"Bearer {site.token()}"}
+
+    def recorded(noun: str, body: dict[str, Any]) -> str:
+        done = client.post(f"/api/v1/{noun}", json=body | {"occurred_on": "2024-11-05"}, headers=said)
+        assert done.status_code == 201, done.text
+        site.services.read_models.wait_for(done.get_json()["position"], 10)
+        return str(done.get_json()["id"])
+
+    household = site.household(evil[:50])
+    case = recorded("cases", {"household": household, "worker": evil[:50], "problem": evil})
+    agency = {"household": household, "to_agency": evil, "need": "medical", "basis": "consent"}
+    volunteer = recorded("volunteers", {"name": evil[:50]})
+    addresses = {
+        "/cases": case, "/volunteers": volunteer,
+        "/groups": recorded("groups", {"title": evil, "audience": "residents", "planned_sessions": 6}),
+        "/records/referral": recorded("referrals", agency),
+        "/records/survey": recorded("surveys", {"kind": "elderly_alone", "title": evil, "community": "济柴社区"}),
+        "/record/visit.recorded?household=": household,
+    }
+    visit = recorded("visits", VISIT | {"household": household, "note": evil})
+    photo = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(photo, "PNG")
+    sent = {"record": f"visit/{visit}", "kind": "photo", "caption": evil[:100]}
+    done = client.post(
+        "/api/v1/evidence", data=sent | {"file": (io.BytesIO(photo.getvalue()), "a.png")}, headers=said
+    )
+    assert done.status_code == 201, done.text
+    with open_page("office") as page:
+        sign_in(page.context, site)
+        page.on("dialog", lambda _dialog: pytest.fail("a text was run as a script"))
+        for address in (
+            *(f"{where}{'' if where.endswith('=') else '/'}{one}" for where, one in addresses.items()),
+            f"/records/visit/{visit}", "/referrals", "/cases", "/groups", "/volunteers", "/ledger?kind=survey",
+            "/calendar?month=2024-11", "/", f"/referrals?to_agency={evil}", f"/cases?worker={evil[:50]}",
+        ):
+            page.goto(address)
+            expect(page.locator("h1")).to_be_visible()
+            assert page.locator("img[src=x], main script").count() == 0, address
+
+
 def test_the_office_works_by_keyboard(open_page: OpenPage, site: Site) -> None:
     with open_page("office") as page:
         sign_in(page.context, site)
@@ -149,19 +195,27 @@ def test_the_office_works_by_keyboard(open_page: OpenPage, site: Site) -> None:
         assert page.evaluate("document.activeElement.name") == "sought"
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("phone", "dark"), ("office", "light")])
+@pytest.mark.parametrize(
+    ("size", "scheme", "language"), [("phone", "dark", "zh"), ("office", "light", "en")]
+)
 def test_every_page_is_fit_for_everybody(
-    open_page: OpenPage, site: Site, size: str, scheme: str
+    open_page: OpenPage, site: Site, size: str, scheme: str, language: str
 ) -> None:
     household = site.household(f"赵{next(names)}")
     axe = AXE.read_text(encoding="utf-8")
     faults = []
     with open_page(size, color_scheme=scheme) as page:
         sign_in(page.context, site)
+        chosen = {"name": LANGUAGE, "value": language, "url": site.address}
+        page.context.add_cookies([chosen])  # type: ignore[list-item]
+        lists = {"/cases?state=all": "/cases/", "/groups": "/groups/", "/volunteers": "/volunteers/"}
         for address in (
-            *SHOWN, f"/households/{household}", f"/record/visit.recorded?household={household}",
+            *SHOWN, f"/households/{household}#ready", f"/record/visit.recorded?household={household}",
+            *(_first_of(page, shown, leads_to) for shown, leads_to in lists.items()),
+            f"/records/household/{household}",
         ):
             page.goto(address)
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")  # nothing under a bar there
             page.evaluate(axe)
             found = page.evaluate("rules => axe.run(document, rules)", RULES)
             faults += [
@@ -170,6 +224,13 @@ def test_every_page_is_fit_for_everybody(
             ]
             faults += [] if fits(page) else [(address, "scrolls sideways", "")]
     assert faults == []
+
+
+def _first_of(page: Page, shown: str, leads_to: str) -> str:
+    """The page of the first record of a list."""
+    page.goto(shown)
+    link = page.locator(f"main a[href^='{leads_to}']:not([href='/volunteers/unconfirmed'])").first
+    return str(link.get_attribute("href"))
 
 
 def test_a_page_is_light_enough_for_a_stairwell(site: Site) -> None:
