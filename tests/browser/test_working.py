@@ -202,6 +202,10 @@ def test_every_page_is_fit_for_everybody(
     open_page: OpenPage, site: Site, size: str, scheme: str, language: str
 ) -> None:
     household = site.household(f"赵{next(names)}")
+    group = {"title": "手工小组", "audience": "residents", "occurred_on": "2024-11-05"}
+    said = {"Authorization": f"Bearer {site.token()}"}
+    opened = site.browser().post("/api/v1/groups", json=group, headers=said)
+    site.services.read_models.wait_for(opened.get_json()["position"], 10)
     axe = AXE.read_text(encoding="utf-8")
     faults = []
     with open_page(size, color_scheme=scheme) as page:
