@@ -96,7 +96,7 @@ def _ids(site: Site) -> dict[str, str]:
 
 def _keep(page: Page, path: Path) -> None:
     page.locator("main h1").first.wait_for()
-    page.locator("main :is(p, form, table, ul)").first.wait_for()  # /offline is drawn by its script
+    page.locator("main :is(p, form, table, ul):visible").first.wait_for()  # /offline is drawn by its script
     expect(page.locator(".plot svg")).to_have_count(page.locator(".plot").count())
     taken = Image.open(io.BytesIO(page.screenshot()))
     taken.convert("RGB").quantize(COLOURS).save(path, optimize=True)
