@@ -16,6 +16,7 @@ from bench import (
     appending,
     catching_up,
     deciding,
+    faces,
     freshness,
     growing,
     peers,
@@ -30,7 +31,7 @@ from bench.results import PEERS, RATIOS, Run, keep
 MEASURED: Final = {
     part.__name__.rpartition(".")[2]: part
     for part in (
-        appending, deciding, sealing, catching_up, freshness, serving, web_servers, growing,
+        appending, deciding, sealing, catching_up, freshness, serving, web_servers, faces, growing,
     )
 }
 PARTS: Final = (*MEASURED, "peers")

@@ -6,12 +6,14 @@ How the whole suite runs on several cores is told by decision 0021.
 
 from __future__ import annotations
 
+import gc
 import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -21,6 +23,7 @@ from stage import a_postgres_database
 from domain.ledger import Ledger
 from projections.engine import ReadModels
 
+LEDGER_FILE, READ_FILE = "ledger.sqlite3", "read.sqlite3"
 _LOST_MACHINES: Final = ("fsync", "full_page_writes")
 """Settings that only a machine without power would show; killed processes lose nothing by them."""
 
@@ -30,6 +33,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     from sharing import OneSlowTestAtATime
 
     return OneSlowTestAtATime(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays to the end: the collector need not look through it each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -65,18 +74,49 @@ def database(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def first_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger and read models with nothing in their tables: making them takes longer than a test."""
+    folder = tmp_path_factory.mktemp("first")
+    with_tables(f"sqlite:///{folder}/{LEDGER_FILE}", f"sqlite:///{folder}/{READ_FILE}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def first_database(postgres_server: str) -> Iterator[str]:
+    """The same in a PostgreSQL database, of which others are made; answers its name."""
+    with a_postgres_database(postgres_server) as url:
+        with_tables(url, url)
+        yield urlsplit(url).path.strip("/")
+
+
 @pytest.fixture
-def ledger_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """Where the ledger of a test lives."""
+def ledger_url(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where the ledger of a test lives: its tables are there, with nothing in them."""
     if database == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.sqlite3"
-    return str(request.getfixturevalue("postgres_url"))
+        shutil.copy(request.getfixturevalue("first_files") / LEDGER_FILE, tmp_path)
+        yield f"sqlite:///{tmp_path}/{LEDGER_FILE}"
+        return
+    server, first = (request.getfixturevalue(n) for n in ("postgres_server", "first_database"))
+    with a_postgres_database(server, first) as url:
+        yield url
 
 
 @pytest.fixture
-def read_url(database: str, tmp_path: Path, ledger_url: str) -> str:
-    """Where the read models of a test live."""
-    return f"sqlite:///{tmp_path}/read.sqlite3" if database == "sqlite" else ledger_url
+def read_url(
+    database: str, tmp_path: Path, ledger_url: str, request: pytest.FixtureRequest
+) -> str:
+    """Where the read models of a test live: the same of them."""
+    if database != "sqlite":
+        return ledger_url
+    shutil.copy(request.getfixturevalue("first_files") / READ_FILE, tmp_path)
+    return f"sqlite:///{tmp_path}/{READ_FILE}"
+
+
+def with_tables(ledger_url: str, read_url: str) -> None:
+    """Make the tables of a ledger and of its read models."""
+    with Ledger(ledger_url, a_vault()):
+        ReadModels(read_url).close()
 
 
 @pytest.fixture

@@ -38,11 +38,11 @@ _numbers = itertools.count(1)
 
 
 @contextlib.contextmanager
-def a_postgres_database(server: str) -> Iterator[str]:
-    """A fresh database of a PostgreSQL server, gone afterwards; its URL."""
+def a_postgres_database(server: str, template: str = "template1") -> Iterator[str]:
+    """A fresh database of a PostgreSQL server, like another and gone afterwards; its URL."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
     base, query = server.split("?")
     yield f"{base.rsplit('/', 1)[0]}/{name}?{query}"
     with psycopg.connect(server, autocommit=True) as connection:

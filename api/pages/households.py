@@ -13,9 +13,9 @@ from api.identity import READ_CASES, READ_NAMES, action, today
 from api.moments import standing_at
 from api.pages.finding import HOUSEHOLD, households_shown, sought
 from api.pages.gist import gist, record_of
-from api.pages.record import others_for_household, shortcuts_for_household
+from api.pages.record import form_ready, others_for_household, shortcuts_for_household
 from api.pages.register import HOUSEHOLD_COLUMNS, orders_of
-from api.pages.views import PAGE, Labels, asked_moment, asked_times, pages
+from api.pages.views import Labels, asked_moment, asked_times, pages
 from api.pages.writing import may_state
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import reading, rows_shown
@@ -29,6 +29,8 @@ from projections.household_status import HouseholdStatus
 from projections.looking_back import STATUS, Page, households_then, status_then, timeline_then
 from projections.monthly_report import station_profile
 
+TIMELINE: Final = 20
+"""So much of the timeline at once: with the form that lies ready a page stays within 30 KB."""
 ROWS: Final = 30
 """Households on a page: ten columns in about 25 KB."""
 MOST_SOUGHT: Final = 200
@@ -115,18 +117,21 @@ def _page(household: str, *, is_open: bool) -> str:
     follow(subject=f"household:{household}")
     recorded = request.args.get("recorded", type=int)
     is_seen = recorded is None or services().read_models.wait_for(recorded, WAIT_SECONDS)
-    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=PAGE + 1)
+    page = Page(after=read_cursor(request.args.to_dict(), date, int), limit=TIMELINE + 1)
     with standing_at(moment, *STATUS, "timeline") as then:
         status = status_then(then, station, household)
         rows = timeline_then(then, station, f"household:{household}", page)
     if status is None:
         raise UnknownRecord(id=household, kind=KINDS["household"].label)
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    last = rows[TIMELINE - 1] if len(rows) > TIMELINE else None
+    times = asked_times()
+    ready = None if any(times.values()) else form_ready("visit.recorded", status)
     status = status_shown(station, status)
     return render_template(
-        "pages/household.html", status=status, timeline=rows[:PAGE], gist=gist, record_of=record_of,
+        "pages/household.html", status=status, timeline=rows[:TIMELINE], gist=gist,
+        record_of=record_of,
         labels=Labels("assistance_categories"), relations=Labels("relations"),
-        needs=Labels("needs"), position=then.position, **asked_times(),
+        needs=Labels("needs"), position=then.position, ready=ready, **times,
         next_url=last and next_url(make_cursor((last.occurred_on, last.position))),
         particulars=_particulars(station, status) if is_open else None,
         names=_names(station, status), shortcuts=shortcuts_for_household(),

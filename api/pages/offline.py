@@ -29,7 +29,8 @@ from api.identity import (
 from api.language import translated
 from api.pages.fields import Around, form_fields
 from api.pages.finding import HOUSEHOLD, VOLUNTEER, sought
-from api.pages.record import QUEUED, About, likely
+from api.pages.likely import likely
+from api.pages.shortcuts import QUEUED
 from api.pages.taken import KINDS_TAKEN, taken
 from api.pages.views import pages
 from api.pages.writing import OCCURRED, Given, may_state, stated_by
@@ -134,7 +135,7 @@ def _form(topic: str, around: Around) -> dict[str, Any]:
     assert found is not None
     noun, event, how = found
     asked = form_fields(event, around)
-    given = Given("", dict(likely(event, About(None, ""), asked).lists()))
+    given = Given("", likely(event, None, asked, request.args))
     needs_household = _needs_household(event)
     kind = None if how.is_opening else noun.kind.name
     return {

@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from flask import jsonify, redirect, render_template, request, url_for
-from msgspec import NODEFAULT, Struct
-from msgspec.structs import fields as struct_fields
-from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.bodies import takes_files
@@ -26,9 +23,11 @@ from api.language import translated
 from api.nouns import NOUNS
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.attaching import attach_of_form, file_of_form
-from api.pages.fields import SEPARATOR, Around, Choices, FormField, NoFormError, form_fields
+from api.pages.fields import Around, Choices, FormField, NoFormError, form_fields
+from api.pages.likely import likely
 from api.pages.month_writing import planned
 from api.pages.published_months import told
+from api.pages.shortcuts import OFTEN, QUEUED, READY, REGISTERING, WITHOUT_HOUSEHOLD, Shortcut
 from api.pages.steps import page_of
 from api.pages.taken import refuse_if_changed, seen_of
 from api.pages.views import pages
@@ -36,7 +35,6 @@ from api.pages.writing import (
     OCCURRED,
     Given,
     SaidAtFields,
-    filled,
     form_context,
     id_of_form,
     may_state,
@@ -61,46 +59,7 @@ from domain.station_month import PlanItemCarriedOver, PlanItemCompleted
 from domain.visit import VisitRecorded
 from projections.household_status import HouseholdStatus, household_status
 from projections.monthly_report import station_profile
-from projections.timeline import records_of_kind
 from workers.evidence_cleaning import CleanFile
-
-
-@dataclass(frozen=True, slots=True)
-class Shortcut:
-    """Something that is recorded often: an event, and what its form says already."""
-
-    label: str
-    icon: str
-    topic: str
-    says: Mapping[str, str]
-
-
-OFTEN: Final = (
-    Shortcut("走访", "map-pin", "visit.recorded", {"mode": "home"}),
-    Shortcut("电话", "phone", "visit.recorded", {"mode": "phone"}),
-    Shortcut("信息更新", "pencil-square", "household.info_updated", {}),
-    Shortcut("信息核对", "check-circle", "household.info_verified", {}),
-    Shortcut("需求评估", "clipboard-document-check", "needs_assessment.made", {}),
-    Shortcut("转介", "arrows-right-left", "referral.made", {}),
-)
-"""What is recorded of a household, the most frequent first."""
-WITHOUT_HOUSEHOLD: Final = (
-    Shortcut("调研", "chat-bubble-left-right", "survey.held", {}),
-    Shortcut("社区需求调研", "users", "community_survey.held", {}),
-    Shortcut("活动", "calendar-days", "activity.held", {}),
-    Shortcut("开展培训", "document-text", "training.delivered", {}),
-    Shortcut("接受培训", "document-text", "training.received", {}),
-    Shortcut("接受督导", "chat-bubble-left-right", "supervision.received", {}),
-    Shortcut("会议", "users", "meeting.held", {}),
-)
-REGISTERING: Final = Shortcut("建档登记", "plus", "household.registered", {})
-QUEUED: Final = (
-    "visit.recorded", "survey.held", "community_survey.held", "needs_assessment.made",
-    "volunteer.service_recorded",
-)
-"""What may wait on a phone for a signal: facts that only add, and that no later one overtakes."""
-REPEATED: Final = frozenset({"mode", "purpose", "contents"})
-"""What is likely to be as it was the last time: not who came, nor for how long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +86,8 @@ def record_choice() -> str:
     return render_template(
         "pages/record_choice.html", often=shortcuts_for_household(),
         registering=REGISTERING if may_state(REGISTERING.topic) else None,
-        others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)], rarer=rarer_openings(),
+        others=[s for s in WITHOUT_HOUSEHOLD if may_state(s.topic)],
+        rarer=rarer_openings(), ready=form_ready("survey.held"),
     )
 
 
@@ -201,9 +161,7 @@ def has_form(event: type[Event], around: Around) -> bool:
 def record_new(topic: str) -> str:
     """The form that states an event."""
     event, about = _event(topic), _about(request.args)
-    asked = form_fields(event, _around(about, event))
-    given = Given(new_id(), dict(likely(event, about, asked).lists()))
-    return _page(event, about, asked, given)
+    return render_template("pages/record_form.html", said=new_form(event, about, request.args))
 
 
 @pages.route("/record/<topic>", methods=["POST"])
@@ -368,53 +326,44 @@ def _known(event: type[Event], about: About) -> dict[str, Any]:
     }
 
 
-def likely(
-    event: type[Event], about: About, asked: Sequence[FormField]
-) -> MultiDict[str, str]:
-    """What a new form says already: usual values, the last time's, then what the link says."""
-    usual = {
-        one.name: one.default for one in struct_fields(event)
-        if one.default is not NODEFAULT and not isinstance(one.default, Struct | None)
-    }
-    names = {part.name for one in asked for part in (*one.within(), *one.within(0), one)}
-    values: dict[str, object] = {OCCURRED: today(), "persons_met": 1, "workers": [caller().actor]}
-    values |= {"members.0.relation": "head", "member.relation": "other"}
-    values |= {one.name: one.choices[0][0] for one in asked if one.name == "unit" and one.choices}
-    values = usual | values | _last_time(event, about) | request.args.to_dict()
-    for one in asked:
-        if one.kind == "texts" and isinstance(said := values.get(one.name), list | tuple):
-            values[one.name] = SEPARATOR.join(said)
-    return filled({n: v for n, v in values.items() if n in names | {OCCURRED}})
+def new_form(event: type[Event], about: About, says: Mapping[str, str]) -> dict[str, Any]:
+    """A form to fill in, which says already what is likely and what led to it says."""
+    asked = form_fields(event, _around(about, event))
+    given = Given(new_id(), likely(event, about.household_id, asked, says))
+    return _form(event, about, asked, given)
 
 
-def _last_time(event: type[Event], about: About) -> dict[str, Any]:
-    """What the newest record of the same kind says of the household."""
-    found = stated_by(event.topic)
-    if about.household_id is None or found is None:
-        return {}
-    with services().read_models.engine.connect() as connection:
-        rows = records_of_kind(
-            connection, one_station(), found[0].kind.name, topic=event.topic,
-            subject=f"household:{about.household_id}", limit=1,
-        )
-    return {n: v for row in rows for n, v in row.data.items() if n in REPEATED and v}
+def form_ready(topic: str, household: HouseholdStatus | None = None) -> dict[str, Any] | None:
+    """The form that lies in the page of a household, or of none, for whoever may record it."""
+    if not may_state(topic):
+        return None
+    return new_form(_event(topic), About(household, ""), READY[topic])
 
 
 def _page(
     event: type[Event], about: About, asked: Sequence[FormField], given: Given,
     others: Sequence[Alike] = (),
 ) -> str:
+    said = _form(event, about, asked, given, others)
+    return render_template("pages/record_form.html", said=said)
+
+
+def _form(
+    event: type[Event], about: About, asked: Sequence[FormField], given: Given,
+    others: Sequence[Alike] = (),
+) -> dict[str, Any]:
+    """All that ``pages/_record_form.html`` shows of a form."""
     household = None if about.household is None else about.household.household
     if household is not None:
         household = shown(household, stream_id(one_station(), "household", household.household))
-    return render_template(
-        "pages/record_form.html", event=event, asked=asked, given=given, household=household,
-        is_queued=event.topic in QUEUED, seen=about.household and seen_of(about.household),
-        back=_back(event, about), back_label=KIND_OF_TOPIC[event.topic].label,
-        subject=about.subject, occurred=OCCURRED, today=today(), others=others, checked=CHECKED,
-        form_labels=labels_of(asked, given), marks=MARK_LABELS,
-        evidence_kinds=list(EvidenceKind) if may_attach(KIND_OF_TOPIC[event.topic].name) else [],
-    )
+    return {
+        "event": event, "asked": asked, "given": given, "household": household,
+        "is_queued": event.topic in QUEUED, "seen": about.household and seen_of(about.household),
+        "back": _back(event, about), "back_label": KIND_OF_TOPIC[event.topic].label,
+        "subject": about.subject, "occurred": OCCURRED, "today": today(), "others": others,
+        "checked": CHECKED, "labels": labels_of(asked, given), "marks": MARK_LABELS,
+        "evidence_kinds": list(EvidenceKind) if may_attach(KIND_OF_TOPIC[event.topic].name) else [],
+    }
 
 
 def _back(event: type[Event], about: About) -> str | None:

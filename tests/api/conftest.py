@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from callers import Api
+from compiling import compile_rules_once
 from desk import STATION, Desk, a_station
 from flask import Flask
 
@@ -14,12 +16,22 @@ from api.app import create_app
 from api.services import EXTENSION, Services
 from workers.settings import settings_for
 
+compile_rules_once()
+
+
+@pytest.fixture(scope="session")
+def first_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home as its first start leaves it: keys, and databases with nothing in their tables."""
+    home = tmp_path_factory.mktemp("first")
+    create_app(settings_for(home)).extensions[EXTENSION].close()
+    return home
+
 
 @pytest.fixture
-def app(tmp_path: Path) -> Iterator[Flask]:
+def app(tmp_path: Path, first_home: Path) -> Iterator[Flask]:
     """The application with a home of its own and no Redis."""
+    shutil.copytree(first_home, tmp_path, dirs_exist_ok=True)
     settings = settings_for(tmp_path)
-    settings.prepare_home()
     app = create_app(settings)
     yield app
     app.extensions[EXTENSION].close()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from web import OpenPage, Site, sign_in, watched
 from werkzeug.serving import make_server
 
 from api.app import create_app
 from api.services import EXTENSION, Services
+from bench.browsing import CHROMIUM, chromium
+from bench.serving import free_port
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
 from workers.history import import_history
 from workers.settings import settings_for
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--host-resolver-rules=MAP station.lan 127.0.0.1",  # plain http: no secure context
-]
 expect.set_options(timeout=15_000)  # two cores share everything, other tests too
 SIZES = {"phone": (390, 844), "office": (1366, 768)}
 
@@ -76,12 +70,16 @@ def _work(found: Services, ended: threading.Event) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def debugging_port() -> int:
+    """Where others than Playwright may lead the browser."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def browser(debugging_port: int) -> Iterator[Browser]:
     """Debian's Chromium."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium(debugging_port) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from callers import VISIT
 from PIL import Image
 from playwright.sync_api import Page, expect
 from web import OpenPage, Site, fits, follow, sign_in
 
 from api.assets import PARTS
 from api.cli.parts import FOR_TESTS
+from api.language import COOKIE as LANGUAGE
+from api.pages.households import TIMELINE
 
 AXE = PARTS / FOR_TESTS / "axe.js"
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 SHOWN = (
-    "/", "/households", "/offline", "/record", "/record/survey.held", "/ledger", "/ledger?kind=visit",
-    "/ledger/views", "/referrals", "/cases", "/groups", "/calendar?month=2024-11",
+    "/", "/households", "/offline", "/record", "/record/survey.held", "/record#ready", "/ledger",
+    "/ledger?kind=visit", "/ledger/views", "/approvals", "/referrals", "/cases", "/groups", "/calendar?month=2024-11",
+    "/volunteers", "/volunteers/unconfirmed", "/evaluations", "/account", "/permissions",
     "/months", "/months/2024-11", "/months/2024-11/publish", "/task-books", "/dashboards", "/audit",
     "/audit/reads", "/audit/signals", "/operations", "/verify", "/problems/not_found", "/review",
     "/evaluations/2024-2025/what-if?indicator=person_visits",
 )
-"""Every page that needs no record of its own; the household's and its form are added."""
+"""Every page that needs no record of its own; those of one are added."""
 names = itertools.count(1)
 
 
@@ -40,20 +46,42 @@ def test_a_follow_up_of_a_known_household_takes_three_taps(phone: Page, site: Si
     phone.goto(f"/households/{household}")
     phone.get_by_role("link", name="走访", exact=True).tap()
     phone.get_by_role("radio", name="回访").tap()
-    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("button", name="登记", exact=True).tap()
     phone.get_by_role("status").get_by_text("已登记").wait_for()
     expect(phone.locator("tbody").last).to_contain_text("入户 · 回访 · 见到 1 人")
     assert fits(phone)
     # what is wrong stands at its field, and the form can be sent again
     phone.get_by_role("link", name="电话", exact=True).tap()
+    expect(phone.get_by_role("radio", name="电话")).to_be_checked()
     phone.get_by_label("见到人数").fill("0")
-    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("button", name="登记", exact=True).tap()
     phone.get_by_text("至少为 1").last.wait_for()
     assert phone.get_by_label("见到人数").get_attribute("aria-invalid") == "true"
     phone.get_by_label("见到人数").fill("1")
-    phone.get_by_role("button", name="登记").tap()
+    phone.get_by_role("button", name="登记", exact=True).tap()
     phone.get_by_role("status").get_by_text("已登记").wait_for()
     expect(phone.locator("tbody").last.get_by_text("电话")).to_have_count(1)
+
+
+def test_from_today_to_recorded_in_four_taps_and_the_form_needs_no_network(phone: Page) -> None:
+    phone.goto("/")
+    phone.locator("#lists a[href^='/households/']").first.tap()  # 1
+    visit = phone.locator(".actions").get_by_role("link", name="走访", exact=True)
+    visit.wait_for()
+    phone.context.set_offline(True)
+    visit.tap()  # 2
+    expect(phone.get_by_role("radio", name="入户")).to_be_checked()
+    phone.get_by_role("radio", name="回访").tap()  # 3
+    assert fits(phone)
+    phone.context.set_offline(False)
+    phone.get_by_role("button", name="登记", exact=True).tap()  # 4
+    phone.get_by_role("status").get_by_text("已登记").wait_for()
+    expect(phone.locator("#ready")).to_be_hidden()
+    phone.goto("/record")
+    phone.context.set_offline(True)
+    phone.get_by_role("link", name="调研", exact=True).tap()
+    expect(phone.get_by_role("heading", name="调研", exact=True)).to_be_visible()
+    phone.context.set_offline(False)
 
 
 def test_a_household_is_registered_and_corrected_on_a_phone(phone: Page) -> None:
@@ -114,6 +142,48 @@ def test_names_and_notes_are_texts_and_never_run(open_page: OpenPage, site: Site
             page.goto(address)
 
 
+def test_no_other_text_of_a_record_runs_wherever_it_is_shown(open_page: OpenPage, site: Site) -> None:
+    evil = f"<img src=x onerror=alert({next(names)})>'\"</script><script>alert(1)</script>"
+    client, said = site.browser(), {"Authorization": f"Bearer {site.token()}"}
+
+    def recorded(noun: str, body: dict[str, Any]) -> str:
+        done = client.post(f"/api/v1/{noun}", json=body | {"occurred_on": "2024-11-05"}, headers=said)
+        assert done.status_code == 201, done.text
+        site.services.read_models.wait_for(done.get_json()["position"], 10)
+        return str(done.get_json()["id"])
+
+    household = site.household(evil[:50])
+    case = recorded("cases", {"household": household, "worker": evil[:50], "problem": evil})
+    agency = {"household": household, "to_agency": evil, "need": "medical", "basis": "consent"}
+    volunteer = recorded("volunteers", {"name": evil[:50]})
+    addresses = {
+        "/cases": case, "/volunteers": volunteer,
+        "/groups": recorded("groups", {"title": evil, "audience": "residents", "planned_sessions": 6}),
+        "/records/referral": recorded("referrals", agency),
+        "/records/survey": recorded("surveys", {"kind": "elderly_alone", "title": evil, "community": "济柴社区"}),
+        "/record/visit.recorded?household=": household,
+    }
+    visit = recorded("visits", VISIT | {"household": household, "note": evil})
+    photo = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(photo, "PNG")
+    sent = {"record": f"visit/{visit}", "kind": "photo", "caption": evil[:100]}
+    done = client.post(
+        "/api/v1/evidence", data=sent | {"file": (io.BytesIO(photo.getvalue()), "a.png")}, headers=said
+    )
+    assert done.status_code == 201, done.text
+    with open_page("office") as page:
+        sign_in(page.context, site)
+        page.on("dialog", lambda _dialog: pytest.fail("a text was run as a script"))
+        for address in (
+            *(f"{where}{'' if where.endswith('=') else '/'}{one}" for where, one in addresses.items()),
+            f"/records/visit/{visit}", "/referrals", "/cases", "/groups", "/volunteers", "/ledger?kind=survey",
+            "/calendar?month=2024-11", "/", f"/referrals?to_agency={evil}", f"/cases?worker={evil[:50]}",
+        ):
+            page.goto(address)
+            expect(page.locator("h1")).to_be_visible()
+            assert page.locator("img[src=x], main script").count() == 0, address
+
+
 def test_the_office_works_by_keyboard(open_page: OpenPage, site: Site) -> None:
     with open_page("office") as page:
         sign_in(page.context, site)
@@ -126,19 +196,31 @@ def test_the_office_works_by_keyboard(open_page: OpenPage, site: Site) -> None:
         assert page.evaluate("document.activeElement.name") == "sought"
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("phone", "dark"), ("office", "light")])
+@pytest.mark.parametrize(
+    ("size", "scheme", "language"), [("phone", "dark", "zh"), ("office", "light", "en")]
+)
 def test_every_page_is_fit_for_everybody(
-    open_page: OpenPage, site: Site, size: str, scheme: str
+    open_page: OpenPage, site: Site, size: str, scheme: str, language: str
 ) -> None:
     household = site.household(f"赵{next(names)}")
+    group = {"title": "手工小组", "audience": "residents", "occurred_on": "2024-11-05"}
+    said = {"Authorization": f"Bearer {site.token()}"}
+    opened = site.browser().post("/api/v1/groups", json=group, headers=said)
+    site.services.read_models.wait_for(opened.get_json()["position"], 10)
     axe = AXE.read_text(encoding="utf-8")
     faults = []
     with open_page(size, color_scheme=scheme) as page:
         sign_in(page.context, site)
+        chosen = {"name": LANGUAGE, "value": language, "url": site.address}
+        page.context.add_cookies([chosen])  # type: ignore[list-item]
+        lists = {"/cases?state=all": "/cases/", "/groups": "/groups/", "/volunteers": "/volunteers/"}
         for address in (
-            *SHOWN, f"/households/{household}", f"/record/visit.recorded?household={household}",
+            *SHOWN, f"/households/{household}#ready", f"/record/visit.recorded?household={household}",
+            *(_first_of(page, shown, leads_to) for shown, leads_to in lists.items()),
+            f"/records/household/{household}",
         ):
             page.goto(address)
+            page.evaluate("scrollTo(0, document.body.scrollHeight)")  # nothing under a bar there
             page.evaluate(axe)
             found = page.evaluate("rules => axe.run(document, rules)", RULES)
             faults += [
@@ -149,10 +231,20 @@ def test_every_page_is_fit_for_everybody(
     assert faults == []
 
 
+def _first_of(page: Page, shown: str, leads_to: str) -> str:
+    """The page of the first record of a list."""
+    page.goto(shown)
+    link = page.locator(f"main a[href^='{leads_to}']:not([href='/volunteers/unconfirmed'])").first
+    return str(link.get_attribute("href"))
+
+
 def test_a_page_is_light_enough_for_a_stairwell(site: Site) -> None:
     """HTML ≤ 30 KB, script ≤ 20 KB and styles ≤ 12 KB on the wire (docs/pages.md)."""
     client, packed = site.browser(), {"Accept-Encoding": "gzip"}
     household = site.household(f"赵{next(names)}")
+    visit, said = VISIT | {"household": household}, {"Authorization": f"Bearer {site.token()}"}
+    visits = [client.post("/api/v1/visits", json=visit, headers=said) for _ in range(TIMELINE)]
+    site.services.read_models.wait_for(visits[-1].get_json()["position"], 10)
     for address in ("/", "/households", "/ledger?kind=visit", "/record/visit.recorded", "/offline",
                     f"/households/{household}"):
         page = client.get(address).text

@@ -19,9 +19,9 @@ from api.pages.offline import TEXTS
 from api.pages.operating import JOBS, QUEUE_LABELS, STATUSES
 from api.pages.permissions import recorded_labels
 from api.pages.preferences import CHOICES
-from api.pages.record import OFTEN, WITHOUT_HOUSEHOLD
 from api.pages.referrals import ASKED, COLUMNS
 from api.pages.register import COLUMN_LABELS, ORDERS
+from api.pages.shortcuts import OFTEN, WITHOUT_HOUSEHOLD
 from api.pages.what_if_form import LABELS
 from api.policy import VERB_LABELS
 from api.problems import MARK, explained

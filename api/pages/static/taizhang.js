@@ -29,6 +29,16 @@ document.addEventListener("change", (event) => {
   if (form && event.target.matches("select, input[type=checkbox]")) form.requestSubmit();
 });
 
+// A form that lies in the page is opened there, and says what its link says: the network is not asked.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a[data-ready]");
+  const form = link && document.querySelector("#ready form");
+  if (!form || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  for (const [name, value] of new URLSearchParams(link.dataset.ready)) form.elements[name].value = value;
+  location.hash = "ready";
+});
+
 // The slider beside a day field moves the day.
 document.querySelectorAll("[data-slider-for]").forEach((slider) => {
   const field = document.getElementById(slider.dataset.sliderFor);

@@ -174,7 +174,7 @@ WAITING = (
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_what_lands_after_its_connection_broke_is_not_said_to_be_unsaved(
-    desk: Desk, postgres_url: str
+    desk: Desk, ledger_url: str
 ) -> None:
     """The server goes on with an append that waits for its turn, whoever listens."""
     desk.household("h1", "a")
@@ -182,7 +182,7 @@ def test_what_lands_after_its_connection_broke_is_not_said_to_be_unsaved(
     def verify() -> Receipt:
         return desk.record("h1", HouseholdInfoVerified(), "2024-11-05", idempotency_key="k1")
 
-    with psycopg.connect(postgres_url, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
+    with psycopg.connect(ledger_url, autocommit=True) as other, ThreadPoolExecutor(1) as pool:
         turn = (LedgerPostgresRecorder.TURN,)
         other.execute("SELECT pg_advisory_lock(%s)", turn)
         lost = pool.submit(verify)
@@ -209,10 +209,10 @@ def cut(waiting: Sequence[tuple[int]]) -> None:
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_server_that_dropped_its_connections_is_met_by_new_ones(
-    ledger: Ledger, postgres_url: str
+    ledger: Ledger, ledger_url: str
 ) -> None:
     ledger.store.insert_events(events("a", 1, 1))
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
+    with psycopg.connect(ledger_url, autocommit=True) as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"

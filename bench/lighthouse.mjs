@@ -1,0 +1,20 @@
+// What does Lighthouse say of pages in a Chromium that runs already? Each heading's score, 0 to 100,
+// and the audits that cost points. Told and answered as JSON (bench/headings.py).
+import { pathToFileURL } from "node:url";
+
+const { modules, port, cookie, pages, headings } = JSON.parse(process.argv[2]);
+const entry = pathToFileURL(`${modules}/lighthouse/core/index.js`).href;
+const { default: lighthouse, desktopConfig } = await import(entry);
+
+const found = [];
+for (const { address, size } of pages) {
+  const flags = { port, extraHeaders: { Cookie: cookie }, onlyCategories: headings, logLevel: "silent" };
+  const { lhr } = await lighthouse(address, flags, size === "office" ? desktopConfig : undefined);
+  if (lhr.runtimeError) throw new Error(`${address}: ${lhr.runtimeError.message}`);
+  const scores = Object.fromEntries(Object.values(lhr.categories).map((one) => [one.id, Math.round(one.score * 100)]));
+  const weighty = Object.values(lhr.categories).flatMap((one) => one.auditRefs).filter((one) => one.weight > 0);
+  const costly = weighty.map((one) => lhr.audits[one.id]).filter((one) => one.score !== null && one.score < 0.9);
+  const faults = costly.map((one) => `${one.id}: ${one.displayValue ?? one.title}`);
+  found.push({ shown: lhr.finalDisplayedUrl, scores, faults });
+}
+process.stdout.write(JSON.stringify(found));
