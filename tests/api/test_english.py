@@ -195,9 +195,9 @@ def test_no_page_is_chinese_where_english_is_asked_for(city: Api) -> None:
     walk = Walk(city)
     walk.go(read_in_english(city, "lead", DEMO_STATION), *first)
     walk.go(read_in_english(city, "lead", SECOND), "/", "/record", is_anew=True)
-    for role in ("administrator", "hub"):
-        station = SECOND if role == "administrator" else "*"
-        walk.go(read_in_english(city, role, station), "/", "/accounts", "/account/station")
+    for role, station in (("administrator", SECOND), ("hub", "*"), ("reviewer", DEMO_STATION)):
+        begins = ("/", "/accounts", "/account/station", "/review")
+        walk.go(read_in_english(city, role, station), *begins)
     told = [f"{path}: {text[:100]}" for text, path in walk.first_seen.items()]
     assert not told, "\n".join(told)
     read = {place[0] for place in walk.read if place}
