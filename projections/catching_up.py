@@ -34,7 +34,7 @@ from sqlalchemy import (
 )
 
 from domain.ledger import Ledger
-from projections import catalog, store
+from projections import catalog, generation_tables, row_writing, store
 from projections.kernel import Changes, Folds
 from projections.pages import Prepared, prepared
 from projections.store import generations, unindexed
@@ -192,7 +192,7 @@ class CatchUp:
             return set()
         with store.pipelined(connection, found.last - found.start):
             for name, generation in targets:
-                store.apply(connection, changes[name], generation)
+                row_writing.apply(connection, changes[name], generation)
             self._park(connection, targets, changes)
             moved = {"to": found.last, "at": self._clock()}
             connection.execute(_moving(tuple(targets)), moved)
@@ -209,11 +209,12 @@ class CatchUp:
                 store.take_time(connection)
                 rows = connection.execute(self._targets, {"name": name}).all()
                 is_missing = any(
-                    store.create_next_index(connection, tables, row.generation) for row in rows
+                    generation_tables.create_next_index(connection, tables, row.generation)
+                    for row in rows
                 )
                 if not is_missing:
                     for row in rows:
-                        store.take_statistics(connection, tables, row.generation)
+                        generation_tables.take_statistics(connection, tables, row.generation)
                     done = [(row.projection, row.generation) for row in rows]
                     connection.execute(delete(unindexed).where(_UNINDEXED.in_(done)))
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, select
 
 from domain.ledger import Ledger
-from projections import catalog, store
+from projections import catalog, generation_tables, row_writing, store
 from projections.catching_up import CatchUp, Progress, ProjectionFailedError
 from projections.direct import rows
 from projections.kernel import Folds, Projection
@@ -141,7 +141,7 @@ class ReadModels:
             if _fits(connection, projection, row):
                 return
             generation = new_generation(connection, projection, self._clock(), is_serving=True)
-            store.serve(connection, projection.tables, generation)
+            generation_tables.serve(connection, projection.tables, generation)
             if row is not None:
                 retire(connection, projection, row.generation)
 
@@ -205,7 +205,7 @@ class ReadModels:
             for position in sorted(positions):
                 changes = read_again(ledger, position, row.position).changes(projection)
                 if not changes.faults:
-                    store.apply(connection, changes, row.generation)
+                    row_writing.apply(connection, changes, row.generation)
                     retried = delete(parked).where(mine, parked.c.position == position)
                     connection.execute(retried)
             remaining = select(func.count()).select_from(parked).where(mine)
@@ -221,5 +221,5 @@ def _fits(connection: Connection, projection: Projection, row: Row[Any] | None) 
     return (
         row is not None
         and row.version == projection.version
-        and not store.is_missing(connection, projection.tables, row.generation)
+        and not generation_tables.is_missing(connection, projection.tables, row.generation)
     )

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, tuple_, update
 
 from domain.ledger import Ledger
-from projections import catalog, store
+from projections import catalog, generation_tables, store
 from projections.catching_up import CatchUp, Progress, ProjectionFailedError
 from projections.kernel import Folds, Projection
 from projections.pages import prepared
@@ -141,7 +141,7 @@ class Rebuilding:
                 position = found.last
             differing = None
             if old is not None and old.position == position:
-                differing = store.differing_rows(
+                differing = generation_tables.differing_rows(
                     connection, projection.tables, old.generation, generation
                 )
             connection.execute(
@@ -149,7 +149,7 @@ class Rebuilding:
                 .where(generations.c.projection == projection.name)
                 .values(is_serving=generations.c.generation == generation)
             )
-            store.serve(connection, projection.tables, generation)
+            generation_tables.serve(connection, projection.tables, generation)
             if old is not None:
                 retire(connection, projection, old.generation)
             count = connection.execute(
@@ -173,7 +173,7 @@ def new_generation(
         )
     ).scalar()
     generation = (highest or 0) + 1
-    store.create_tables(connection, projection.tables, generation)
+    generation_tables.create_tables(connection, projection.tables, generation)
     key = {"projection": projection.name, "generation": generation}
     connection.execute(insert(unindexed).values(key))
     connection.execute(
@@ -222,7 +222,7 @@ def retire(connection: Connection, projection: Projection, generation: int) -> N
                 table.c.projection == projection.name, table.c.generation == generation
             )
         )
-    store.drop_tables(connection, projection.tables, generation)
+    generation_tables.drop_tables(connection, projection.tables, generation)
 
 
 def retire_unfinished(connection: Connection, projection: Projection) -> bool:

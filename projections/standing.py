@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Select, Table
 
 from domain.ledger import Ledger, Notification, by_stream, recorded_from
-from projections import catalog, store
+from projections import catalog, generation_tables, row_writing, store
 from projections.direct import rows
 from projections.engine import ReadModels
 from projections.kernel import Changes, Projection, Row
@@ -71,7 +71,7 @@ class Standing:
                 changes.insert(list(self._rows(notifications)))
             except Exception:  # noqa: BLE001, S112 - what cannot be taken in is parked and shown
                 continue
-        store.apply(self.connection, changes, GENERATION)
+        row_writing.apply(self.connection, changes, GENERATION)
         self._here.update(streams)
 
 
@@ -128,7 +128,7 @@ def standing(
         known_at = bounded(moment.known_at, min(positions))
         position = position_of(known_at)
         assert position is not None
-        with store.in_memory(_tables(names)).connect() as past:
+        with generation_tables.in_memory(_tables(names)).connect() as past:
             yield Standing(live, past, position, moment.as_of, known_at, ledger, projections)
 
 

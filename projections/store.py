@@ -1,25 +1,20 @@
-"""Where do the read models live? The only module that knows SQL dialects.
+"""Where do the read models live? Connections, transactions and positions on either database.
 
-Each projection's tables exist once a *generation*: a rebuild fills new ones while the
-old serve, and then the views by which queries read are switched in one transaction.
-Read models are disposable: there are no migrations, only a version number.
+Each projection's tables exist once a *generation* (``generation_tables``): a rebuild fills new
+ones while the old serve, and then the views by which queries read are switched in one
+transaction. Read models are disposable: there are no migrations, only a version number.
 """
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from functools import lru_cache
-from itertools import chain, islice
-from operator import itemgetter
-from typing import Any, Final, cast
+from datetime import datetime
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-import msgspec
 import psycopg
 from psycopg.pq import ExecStatus, TransactionStatus
 from sqlalchemy import (
@@ -27,32 +22,23 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    Date,
     Engine,
-    FromClause,
     Integer,
     MetaData,
     String,
     Table,
     Text,
-    and_,
     create_engine,
     delete,
     event,
-    func,
     insert,
-    inspect,
-    quoted_name,
-    select,
     text,
 )
 from sqlalchemy.exc import DisconnectionError, OperationalError
-from sqlalchemy.pool import NullPool, StaticPool
-from sqlalchemy.types import TypeEngine
 
 from domain.ledger import is_disturbed
 from projections.columns import UtcDateTime
-from projections.kernel import Changes, Row
+from projections.kernel import Changes
 
 CHUNK: Final = 400
 """Rows or keys in one statement: both databases bound the number of parameters."""
@@ -60,8 +46,6 @@ SCHEMA: Final = "read_models"
 """Where the read models are on PostgreSQL, if ``grant`` has made it; else beside the log."""
 FEW: Final = 20
 """Up to how many events PostgreSQL is sent row by row in a pipeline; more are copied."""
-AT_ONCE: Final = (256, 64, 16, 4, 1)
-"""Rows in one statement on SQLite: few lengths, so that each is prepared once."""
 STATEMENTS: Final = 512
 """How many statements a connection to SQLite keeps prepared: each table's of each length."""
 SHORT: Final = (
@@ -272,7 +256,7 @@ def create_control_tables(engine: Engine) -> None:
         control.create_all(connection)
 
 
-# ---- a snapshot, and a database in memory ----
+# ---- a snapshot, and what is parked ----
 
 
 @contextmanager
@@ -290,335 +274,6 @@ def snapshot(engine: Engine, tables: Sequence[Table]) -> Iterator[Connection]:
     with engine.connect().execution_options(**options) as connection:
         connection.exec_driver_sql(f"LOCK TABLE {names} IN ACCESS SHARE MODE")
         yield connection
-
-
-@lru_cache(maxsize=16)
-def in_memory(tables: tuple[Table, ...]) -> Engine:
-    """An engine whose every connection is an empty database of its own with some tables."""
-    model = create_engine("sqlite://", poolclass=StaticPool)
-    with model.begin() as connection:
-        create_tables(connection, tables, 0)
-        while create_next_index(connection, tables, 0):
-            pass
-        serve(connection, tables, 0)
-    raw = cast("sqlite3.Connection", model.raw_connection().driver_connection)
-    shape = "\n".join(raw.iterdump())
-
-    def opened() -> sqlite3.Connection:
-        connection = sqlite3.connect(":memory:")
-        connection.executescript(shape)
-        return connection
-
-    return create_engine("sqlite://", creator=opened, poolclass=NullPool, hide_parameters=True)
-
-
-# ---- tables of a generation ----
-
-
-@lru_cache(maxsize=256)
-def physical(table: Table, generation: int) -> Table:
-    """The table that holds a projection's rows in one generation."""
-    copy = table.to_metadata(MetaData(), name=_name(table, generation))
-    for number, index in enumerate(sorted(copy.indexes, key=lambda i: str(i.name))):
-        index.name = quoted_name(f"ix_{copy.name}_{number}", quote=None)
-    return copy
-
-
-def create_tables(connection: Connection, tables: Sequence[Table], generation: int) -> None:
-    """Create empty tables for a generation, without indexes."""
-    drop_tables(connection, tables, generation)
-    for table in tables:
-        bare = physical(table, generation).to_metadata(MetaData())
-        bare.indexes.clear()
-        if connection.dialect.name == "postgresql":
-            _order_by_code_point(bare)
-        bare.create(connection)
-
-
-def _order_by_code_point(table: Table) -> None:
-    """Compare and sort texts as SQLite does, whatever the server's language is."""
-    for column in table.columns:
-        if isinstance(column.type, String):
-            column.type = type(column.type)(column.type.length, collation="C")
-
-
-def create_next_index(connection: Connection, tables: Sequence[Table], generation: int) -> bool:
-    """Create one of a generation's missing indexes; answers whether any was missing."""
-    for table in (physical(table, generation) for table in tables):
-        there = {index["name"] for index in inspect(connection).get_indexes(table.name)}
-        for index in table.indexes:
-            if index.name not in there:
-                index.create(connection)
-                return True
-    return False
-
-
-def take_statistics(
-    connection: Connection, tables: Sequence[Table], generation: int
-) -> None:
-    """Let PostgreSQL know what filled tables hold, before anybody asks them.
-
-    Its own daemon comes a minute later; until then a question would be planned, once for
-    all (``SHORT``), as of tables that are nearly empty.
-    """
-    if connection.dialect.name == "postgresql":
-        for table in tables:
-            connection.exec_driver_sql(f'ANALYZE "{_name(table, generation)}"')
-
-
-def drop_tables(connection: Connection, tables: Sequence[Table], generation: int) -> None:
-    """Drop the tables of a generation that no longer serves."""
-    for table in tables:
-        physical(table, generation).drop(connection, checkfirst=True)
-
-
-def serve(connection: Connection, tables: Sequence[Table], generation: int) -> None:
-    """Let queries read a generation: switch the views."""
-    for table in tables:
-        connection.execute(text(f'DROP VIEW IF EXISTS "{table.name}"'))
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        source = physical(table, generation).name
-        connection.execute(
-            text(f'CREATE VIEW "{table.name}" AS SELECT {columns} FROM "{source}"')  # noqa: S608 - names of our own tables
-        )
-
-
-def is_missing(connection: Connection, tables: Sequence[Table], generation: int) -> bool:
-    """Whether a generation's tables are not (all) there."""
-    present = set(inspect(connection).get_table_names())
-    return any(physical(table, generation).name not in present for table in tables)
-
-
-def is_read_model(table: str) -> bool:
-    """Whether a table of the database can be made again from the log."""
-    return table in control.tables or _GENERATION.search(table) is not None
-
-
-# ---- writing a batch ----
-
-
-def apply(connection: Connection, changes: Changes, generation: int) -> None:
-    """Write a batch's row changes, set-based and past SQLAlchemy's work for each row."""
-    write = _Postgres if connection.dialect.name == "postgresql" else _SQLite
-    writer = write(connection)
-    for table, streams in changes.deleted.items():
-        writer.delete(_name(table, generation), sorted(streams))
-    for table, sums in changes.added.items():
-        writer.add(_name(table, generation), table, sums)
-    for table, rows in changes.inserted.items():
-        writer.insert(_name(table, generation), table, rows)
-
-
-_GENERATION: Final = re.compile(r"__g[0-9]+$")
-
-
-def _name(table: Table, generation: int) -> str:
-    return f"{table.name}__g{generation}"
-
-
-Convert = Callable[[Any], Any]
-
-
-@lru_cache(maxsize=256)
-def _conversions(table: Table, *, is_sqlite: bool) -> list[tuple[int, Convert]]:
-    """Which places of a row the driver is handed in another form, and how."""
-    return [
-        (place, convert)
-        for place, column in enumerate(table.columns)
-        if (convert := _conversion(column.type, is_sqlite=is_sqlite))
-    ]
-
-
-def _conversion(kind: TypeEngine[Any], *, is_sqlite: bool) -> Convert | None:
-    if isinstance(kind, UtcDateTime):
-        return _sqlite_instant if is_sqlite else _utc
-    return _sqlite_day if is_sqlite and isinstance(kind, Date) else None
-
-
-def _tuples(
-    table: Table, rows: Sequence[Row], *, is_sqlite: bool
-) -> Iterable[tuple[Any, ...]]:
-    """Each row's values in the order of the table's columns, converted a column at a time."""
-    values = itemgetter(*table.columns.keys())
-    ordered = (row if isinstance(row, tuple) else values(row) for row in rows)
-    columns: list[Iterable[Any]] = list(zip(*ordered, strict=True))
-    for place, convert in _conversions(table, is_sqlite=is_sqlite) if columns else ():
-        columns[place] = map(convert, columns[place])
-    return zip(*columns, strict=True)
-
-
-def _summed_rows(sums: dict[tuple[Any, ...], int]) -> list[Row]:
-    """The sums as rows, in the order of their keys."""
-    return [(*key, sums[key]) for key in sorted(sums)]
-
-
-@lru_cache(maxsize=8_192)
-def _utc(instant: datetime | None) -> datetime | None:
-    return instant and instant.astimezone(UTC).replace(tzinfo=None)
-
-
-@lru_cache(maxsize=8_192)
-def _sqlite_instant(instant: datetime | None) -> str | None:
-    """As SQLAlchemy writes it: UTC, always with microseconds."""
-    utc = _utc(instant)
-    return None if utc is None else utc.isoformat(" ", "microseconds")
-
-
-@lru_cache(maxsize=8_192)
-def _sqlite_day(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
-
-
-class _SQLite:
-    """Writes through the standard library's driver, many rows in one statement.
-
-    While a statement runs other threads may; between two of them the driver waits for its
-    turn, so that one a row would never work while the next page is worked out.
-    """
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection.connection
-
-    def delete(self, name: str, streams: Sequence[str]) -> None:
-        into = f'DELETE FROM "{name}" WHERE stream IN (VALUES'  # noqa: S608 - our own names
-        self._many(into, ((s,) for s in streams), 1, ")")
-
-    def add(self, name: str, table: Table, sums: dict[tuple[Any, ...], int]) -> None:
-        """Add amounts to rows by key, inserting the keys that are new."""
-        rows = _tuples(table, _summed_rows(sums), is_sqlite=True)
-        into = f'INSERT INTO "{name}" AS held VALUES'
-        self._many(into, rows, len(table.columns), _or_add(table))
-
-    def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
-        into = f'INSERT INTO "{name}" VALUES'
-        self._many(into, _tuples(table, rows, is_sqlite=True), len(table.columns), "")
-
-    def _many(self, into: str, rows: Iterable[Sequence[Any]], width: int, rest: str) -> None:
-        """Run a statement over rows, by as few calls as a few lengths of it allow."""
-        cursor, left = self._connection.cursor(), iter(rows)
-        try:
-            for count in AT_ONCE:
-                while len(some := list(islice(left, count))) == count:
-                    values = list(chain.from_iterable(some))
-                    cursor.execute(_values(into, width, count, rest), values)
-                left = iter(some)
-        finally:
-            cursor.close()
-
-
-@lru_cache(maxsize=1_024)
-def _values(into: str, width: int, count: int, rest: str) -> str:
-    """A statement with marks for some rows of values."""
-    row = f"({', '.join('?' * width)})"
-    return f"{into} {', '.join([row] * count)}{rest}"
-
-
-class _Postgres:
-    """Writes through psycopg: many rows by COPY in PostgreSQL's own form, few in a pipeline."""
-
-    def __init__(self, connection: Connection) -> None:
-        driver: Any = connection.connection.driver_connection
-        self._connection: psycopg.Connection[Any] = driver
-
-    def delete(self, name: str, streams: Sequence[str]) -> None:
-        statement = f'DELETE FROM "{name}" WHERE stream = ANY(%s)'  # noqa: S608 - our own names
-        self._connection.execute(statement.encode(), (list(streams),))
-
-    def add(self, name: str, table: Table, sums: dict[tuple[Any, ...], int]) -> None:
-        """Add amounts to rows by key, inserting the keys that are new."""
-        rows = _tuples(table, _summed_rows(sums), is_sqlite=False)
-        if self._connection.pgconn.pipeline_status:
-            self._connection.execute(*_few(table, rows, _upsert(name, table, _from_json(name))))
-            return
-        self._connection.execute(
-            f'CREATE TEMPORARY TABLE added (LIKE "{name}") ON COMMIT DROP'.encode()
-        )
-        self._copy("added", table, rows)
-        self._connection.execute(_upsert(name, table, "SELECT * FROM added").encode())
-        self._connection.execute(b"DROP TABLE added")
-
-    def insert(self, name: str, table: Table, rows: Sequence[Row]) -> None:
-        values = _tuples(table, rows, is_sqlite=False)
-        if self._connection.pgconn.pipeline_status:  # in which there is no COPY
-            into = f'INSERT INTO "{name}" {_from_json(name)}'
-            self._connection.execute(*_few(table, values, into))
-        else:
-            self._copy(name, table, values)
-
-    def _copy(self, name: str, table: Table, rows: Iterable[Sequence[Any]]) -> None:
-        into = f'COPY "{name}" FROM STDIN (FORMAT BINARY)'
-        with self._connection.cursor().copy(into.encode()) as copy:
-            copy.set_types([_postgres_type(column.type) for column in table.columns])
-            for row in rows:
-                copy.write_row(row)
-
-
-def _upsert(name: str, table: Table, source: str) -> str:
-    return f'INSERT INTO "{name}" AS held {source}{_or_add(table)}'
-
-
-def _or_add(table: Table) -> str:
-    """What a statement that inserts sums does where a key is there."""
-    key = ", ".join(f'"{column.name}"' for column in table.primary_key)
-    return f" ON CONFLICT ({key}) DO UPDATE SET amount = held.amount + excluded.amount"
-
-
-def _from_json(name: str) -> str:
-    """Rows of a table out of one parameter: a statement a table, planned once."""
-    return f'SELECT * FROM json_populate_recordset(NULL::"{name}", %s::json)'  # noqa: S608 - our own names
-
-
-def _few(
-    table: Table, rows: Iterable[tuple[Any, ...]], statement: str
-) -> tuple[bytes, tuple[str]]:
-    """A statement with its rows as that parameter."""
-    names = table.columns.keys()
-    said = msgspec.json.encode([dict(zip(names, row, strict=True)) for row in rows])
-    return statement.encode(), (said.decode(),)
-
-
-def _postgres_type(kind: TypeEngine[Any]) -> str:
-    match kind:
-        case Date():
-            return "date"
-        case UtcDateTime():
-            return "timestamp"
-        case Boolean():
-            return "bool"
-        case BigInteger():
-            return "int8"
-        case Integer():
-            return "int4"
-        case String():
-            return "text"
-        case _:
-            raise TypeError(kind)
-
-
-def differing_rows(
-    connection: Connection, tables: Sequence[Table], one: int, other: int
-) -> int:
-    """How many rows two generations do not share.
-
-    Those they share are found by their keys, which both databases do several times faster
-    than EXCEPT.
-    """
-    count = 0
-    for table in tables:
-        left, right = physical(table, one), physical(table, other)
-        same = and_(*(
-            left.c[c.name] == right.c[c.name]
-            if c.primary_key
-            else left.c[c.name].is_not_distinct_from(right.c[c.name])
-            for c in table.columns
-        ))
-        shared = _count(connection, left.join(right, same))
-        count += _count(connection, left) + _count(connection, right) - 2 * shared
-    return count
-
-
-def _count(connection: Connection, rows: FromClause) -> int:
-    return connection.execute(select(func.count()).select_from(rows)).scalar_one()
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 from domain.kernel import KINDS, Recorded, Refused, Stream, stream_id, stream_kind, stream_station
 from domain.ledger import Notification, StoredRow, recorded_from
 from domain.record_keeping import fold
-from projections import catalog, store
+from projections import catalog, generation_tables, row_writing
 from projections.kernel import Batch, Fault
 from projections.moments import KnownAt, position_of
 from projections.standing import GENERATION, SUMMED
@@ -100,7 +100,7 @@ def replay(
         table for name in SUMMED for table in catalog.PROJECTIONS[name].tables
         if table is not record_subjects
     )
-    with store.in_memory(tables).connect() as connection:
+    with generation_tables.in_memory(tables).connect() as connection:
         reading.write(connection)
         yield Replayed(
             station, reading.position, len(reading.events), connection, reading.streams,
@@ -142,7 +142,7 @@ class _Reading:
                 changes = catalog.PROJECTIONS[name].changes(batch)
                 for rows in (changes.inserted, changes.deleted):
                     rows.pop(record_subjects, None)  # no figure asks whom a record is about
-                store.apply(connection, changes, GENERATION)
+                row_writing.apply(connection, changes, GENERATION)
                 self.faults += [f for f in changes.faults if f not in self.faults]
 
     def _up_to(

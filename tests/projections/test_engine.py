@@ -45,10 +45,11 @@ from projections import kernel, pages, store
 from projections.catalog import PARTS, PROJECTIONS
 from projections.catching_up import CatchUp
 from projections.engine import ProjectionFailedError, ReadModels, RebuildSupersededError
+from projections.generation_tables import physical, serve
 from projections.household_status import households
 from projections.kernel import Batch
 from projections.rebuilding import locked, new_generation, retire
-from projections.store import generations, physical, serve, unindexed, writing
+from projections.store import generations, unindexed, writing
 from projections.timeline import records
 
 Tables = dict[str, list[tuple[Any, ...]]]

@@ -15,7 +15,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from domain.ledger import Ledger
-from projections.store import is_read_model
+from projections.generation_tables import is_read_model
 from workers.backup.archive import Archive, BadBackupError, Database, Member, copied
 
 KIND: Final = "postgresql"
