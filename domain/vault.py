@@ -259,6 +259,12 @@ class Vault:
         found: T = _walked(value, lambda text: self._open(text, stream, to_show=True))
         return found
 
+    def is_erased(self, text: str) -> bool:
+        """Whether the key of a sealed text is destroyed; nothing is opened."""
+        found = _SEALED.fullmatch(text)
+        key = None if found is None else self.keys.to_open(found.group(2), int(found.group(3)))
+        return key is not None and key.state is KeyState.ERASED
+
     def _open(self, text: str, stream: str, *, to_show: bool) -> str:
         """A text opened; where it may not be, itself or what is to be read instead."""
         found = _SEALED.fullmatch(text) if text[:1] == "⟦" else None

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from domain.evidence import EvidenceAttached
 from domain.kernel import Recorded
 from domain.ledger import StoredRow, recorded_row
-from domain.vault import ERASED, Vault
+from domain.vault import Vault
 from domain.verdict import Verdict
 from workers.evidence_files import EvidenceAltered, EvidenceMissing, evidence_file
 from workers.settings import Settings
@@ -46,7 +46,7 @@ class FileVerification:
             with evidence_file(self._settings, attached.file).open("rb") as box:
                 found = hashlib.file_digest(box, "sha256").hexdigest()
         except OSError:  # not there, or not to be read
-            if self._vault.shown(attached.file_key, event.stream) != ERASED:
+            if not self._vault.is_erased(attached.file_key):
                 self._add(EvidenceMissing(file=attached.file), event.position)
             return
         if found != attached.file:

@@ -18,7 +18,7 @@ def lead(api: Api) -> FlaskClient:
 def sections(api: Api, browser: FlaskClient, month: str) -> list[str]:
     """The sections of a month's page as it is now."""
     api.project()
-    found = re.split(r'<h2 id="section-\d">', browser.get(f"/months/{month}").text)
+    found = re.split(r'<h2 id="section-\d"[^>]*>', browser.get(f"/months/{month}").text)
     assert len(found) == 8
     return found[1:]
 
