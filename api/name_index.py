@@ -36,6 +36,8 @@ MOST_NAMES: Final = 100_000
 """In one process, of all its stations."""
 MOST_CHANGED: Final = 1_000
 """So many households that have changed are read again while somebody waits; more are not."""
+TRIES: Final = 3
+"""How often a question begins again where keys were destroyed while it waited."""
 AT_ONCE: Final = 500
 """The names of so many streams are read at once."""
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -118,9 +120,12 @@ class NameIndex:
         :raises NamesNotReady: while its names are being opened.
         :raises TooManyNames: where they would take all the room.
         """
-        held = self._current(station)
-        with held.lock:
-            return nearest(held.everybody(), part)
+        for _try in range(TRIES):
+            held = self._current(station)
+            with held.lock:  # perhaps after another question, and after a destruction meanwhile
+                if held.generation == self._keyring.generation():
+                    return nearest(held.everybody(), part)
+        raise NamesNotReady
 
     def _current(self, station: str) -> StationNames:
         """The names of a station, as the read models have them."""

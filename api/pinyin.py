@@ -58,13 +58,20 @@ def typed(said: str) -> str:
     return r"(?:[a-z]* )?".join(said.translate(_TONES)[:MOST_LETTERS])
 
 
-@lru_cache(maxsize=10_000)
 def _readings(syllable: str) -> tuple[str, ...]:
-    """How a character is read, without tones; letters and what has no reading are themselves."""
-    said = _dictionary().get(str(ord(syllable)), "") if len(syllable) == 1 else ""
+    """How a character is read, without tones; letters and what has no reading are themselves.
+
+    Of characters alone it is kept how they are read: letters are a name as it was written.
+    """
+    return _read(syllable) if len(syllable) == 1 else (syllable,)
+
+
+@lru_cache(maxsize=10_000)
+def _read(character: str) -> tuple[str, ...]:
+    said = _dictionary().get(str(ord(character)), "")
     plain = (one.translate(_TONES) for one in said.split(","))
     found = dict.fromkeys(one for one in plain if _LETTERS.fullmatch(one))
-    return tuple(found)[:MOST_READINGS] or (syllable,)
+    return tuple(found)[:MOST_READINGS] or (character,)
 
 
 @cache

@@ -149,6 +149,9 @@ def _listed(
 ) -> Listed:
     """What a list answers; statements are built once, since that takes longer than asking."""
     rows = connection.execute(query, asked).all()
+    if not rows and asked["skip"]:  # past the end: how many there are stands at the beginning
+        first = connection.execute(query, asked | {"skip": 0, "limit": 1}).all()
+        return Listed([], first[0].in_all if first else 0)
     return Listed([kind(*row[:-1]) for row in rows], rows[0].in_all if rows else 0)
 
 

@@ -27,7 +27,7 @@ from domain.erasure import (
     ErasureStatus,
     ErasureUnlocked,
 )
-from domain.kernel import Event, UnknownRecord
+from domain.kernel import STATION_TIME, Event, UnknownRecord
 from domain.merging import (
     HOUSEHOLDS,
     MERGE,
@@ -39,9 +39,9 @@ from domain.merging import (
     Merges,
     MergeStatus,
 )
-from projections.timeline import RecordRow, records_of_kind
+from projections.erasures import ErasureRow, erasure_list
 
-SHOWN: Final = frozenset({MergeStatus.PROPOSED, MergeStatus.IN_FORCE})
+SHOWN: Final = (MergeStatus.PROPOSED, MergeStatus.IN_FORCE)
 STEPS: Final[dict[str, type[Event]]] = {
     "approved": MergeApproved, "declined": MergeDeclined, "ended": MergeEnded,
 }
@@ -52,7 +52,7 @@ AFTER: Final[dict[ErasureStatus, tuple[type[Event], ...]]] = {
 }
 """What can be decided of an erasure, as it stands."""
 MOST: Final = 200
-"""Erasures that are looked through, the newest first."""
+"""So many of each are listed, those that moved last last; in force, the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,7 @@ def _proposers(station: str) -> Iterator[str]:
             waiting = _known_merges(station, which).of_status(MergeStatus.PROPOSED)
             yield from (merge.proposed_by for _entry, merge in waiting)
     if may_state(ErasureApproved.topic):
-        for _row, erasure in _erasures_of(station):
-            if erasure.status is ErasureStatus.PROPOSED:
-                yield erasure.proposed_by
+        yield from (row.proposed_by for row in _of_status(ErasureStatus.PROPOSED))
 
 
 def _known_merges(station: str, which: str) -> Merges:
@@ -151,8 +149,8 @@ def _merges(which: str) -> Iterator[MergeLine]:
     if sealed is None:
         return
     stream = reading().opened(sealed)
-    for entry, merge in stream.state.merges.items():
-        if merge.status in SHOWN:
+    for status in SHOWN:
+        for entry, merge in list(stream.state.of_status(status))[-MOST:]:
             said: Any = stream.entries[entry]
             yield MergeLine(
                 which, entry, merge, said.statement.event.reason, said.statement.occurred.on,
@@ -191,23 +189,28 @@ def member_name(household: str, person: str) -> str:
 
 
 def _erasures() -> Iterator[ErasureLine]:
+    """Those that can be decided on or taken back: what waits first, the oldest first."""
+    for status in AFTER:
+        for row in _of_status(status):
+            stream = services().ledger.stream(one_station(), ERASURE.name, row.erasure)
+            found: Erasure = stream.state if stream else ERASURE.initial
+            if found.status is status and found.proposal is not None:  # not decided meanwhile
+                yield ErasureLine(
+                    row.erasure, shown(found.proposal, row.stream), status, found.proposed_by,
+                    row.proposed_at.astimezone(STATION_TIME).date(), tuple(_next(found)),
+                )
+
+
+def _next(erasure: Erasure) -> Iterator[type[Event]]:
+    """What the caller may decide: the proposer only takes back."""
+    is_own = erasure.proposed_by == caller().actor
     allowed = steps_of(ERASURE.name)
-    for row, found in _erasures_of(one_station()):
-        if found.status in AFTER and found.proposal is not None:
-            steps = tuple(s for s in AFTER[found.status] if s in allowed)
-            proposal = reading().shown(found.proposal, row.stream)
-            yield ErasureLine(
-                row.id, proposal, found.status, found.proposed_by, row.occurred_on, steps
-            )
+    return (
+        step for step in AFTER[erasure.status]
+        if step in allowed and not (step is ErasureApproved and is_own)
+    )
 
 
-def _erasures_of(station: str) -> Iterator[tuple[RecordRow, Erasure]]:
-    """Every erasure that was proposed, the newest first, as it stands."""
+def _of_status(status: ErasureStatus) -> list[ErasureRow]:
     with services().read_models.engine.connect() as connection:
-        rows = records_of_kind(
-            connection, station, ERASURE.name, topic=ErasureProposed.topic, limit=MOST
-        )
-    for row in rows:
-        stream = services().ledger.stream(station, ERASURE.name, row.id)
-        if stream is not None:
-            yield row, stream.state
+        return erasure_list(connection, one_station(), statuses=[status.value], limit=MOST)

@@ -80,7 +80,7 @@ def home() -> str | BaseResponse:
 
 @pages.route("/due/<what>")
 @action(READ_CASES)
-def due_page(what: str) -> str:
+def due_page(what: str) -> str | BaseResponse:
     """All of one of today's lists, a page at a time: as many lines as today's page counts."""
     if what not in TITLES:
         raise UnknownRecord(id=what[:40], kind="清单")
@@ -91,6 +91,9 @@ def due_page(what: str) -> str:
         listed = Listed(every[(page - 1) * PAGE : page * PAGE], len(every))
     else:
         listed = due(what, days, PAGE, (page - 1) * PAGE)
+    if page > 1 and not listed.rows:  # others have finished some meanwhile
+        last = max(1, -(-listed.count // PAGE))
+        return redirect(url_for("pages.due_page", what=what, days=days, page=last), 303)
     return render_template(
         "pages/due.html", what=what, title=translated(TITLES[what]), listed=listed, days=days,
         page=page, size=PAGE, **_around_lines({what: listed}),

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
@@ -102,7 +102,6 @@ class Given:
         return 422 if self.errors else 200
 
 
-@cache
 @lru_cache(maxsize=256)
 def stated_by(topic: str) -> tuple[Noun, type[Event], Statable] | None:
     """Which noun states an event, and how."""

@@ -8,6 +8,8 @@ import pytest
 from callers import Api, form_of
 from flask.testing import FlaskClient
 
+from projections.erasures import erasure_list
+
 
 @pytest.fixture
 def twice(api: Api) -> tuple[str, str]:
@@ -94,19 +96,37 @@ def test_one_person_listed_twice_is_merged(api: Api) -> None:
     assert decide(lead, "approved", which="persons") == 303
 
 
-def test_an_erasure_is_proposed_from_the_household_and_approved_by_the_lead(api: Api) -> None:
-    household = api.household()
+def erasure_proposed(api: Api, role: str) -> str:
+    """The id of an erasure that somebody has proposed from a household's page."""
+    household, browser = api.household(), api.browser(role)
     api.project()
-    worker, lead = api.browser("social_worker"), api.browser("lead")
-    [href] = re.findall(r'href="(/record/erasure.proposed[^"]*)"', worker.get(f"/households/{household}").text)
-    page = worker.get(href.replace("&amp;", "&"))
+    [href] = re.findall(r'href="(/record/erasure.proposed[^"]*)"', browser.get(f"/households/{household}").text)
+    page = browser.get(href.replace("&amp;", "&"))
     person = re.findall(r'name="person"[^>]*value="([^"]+)"', page.text)[0]
-    done = worker.post(href.partition("?")[0], data=form_of(page, ground="request", person=person, household=household))
+    said = {"ground": "request", "person": person, "household": household}
+    done = browser.post(href.partition("?")[0], data=form_of(page, **said))
     assert done.status_code == 303
     api.project()
-    listed = lead.get("/approvals").text
-    assert "待核准" in listed
-    [approve] = re.findall(r'href="(/record/erasure.approved[^"]*)"', listed)
-    page = lead.get(approve)
-    assert lead.post(approve.partition("?")[0], data=form_of(page, subject=approve.partition("=")[2], occurred_on="2026-01-01")).status_code == 303
-    assert "待核准" not in lead.get("/approvals").text.partition("删除个人信息</h2>")[2]
+    with api.services.read_models.engine.connect() as connection:
+        return erasure_list(connection, api.station)[-1].erasure
+
+
+def test_an_erasure_is_proposed_from_the_household_and_approved_by_the_lead(api: Api) -> None:
+    erasure, lead = erasure_proposed(api, "social_worker"), api.browser("lead")
+    address, subject = "/record/erasure.approved", f"?subject={erasure}"
+    assert f"{address}{subject}" in lead.get("/approvals").text
+    assert '等您核准的</a><span class="count">1<' in lead.get("/").text
+    form = form_of(lead.get(address + subject), subject=erasure, occurred_on="2026-01-01")
+    assert lead.post(address, data=form).status_code == 303
+    api.project()
+    assert erasure not in lead.get("/approvals").text
+    assert "等您核准的" not in lead.get("/").text
+
+
+def test_whoever_proposes_an_erasure_may_take_it_back_and_is_not_offered_to_approve_it(api: Api) -> None:
+    erasure = erasure_proposed(api, "lead")
+    own = api.browser("lead").get("/approvals").text
+    assert f"erasure.refused?subject={erasure}" in own
+    assert f"erasure.approved?subject={erasure}" not in own
+    other = api.browser("lead", actor="另一站长").get("/approvals").text
+    assert f"erasure.approved?subject={erasure}" in other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -170,6 +171,25 @@ def test_who_was_erased_is_found_by_no_part_of_the_name(
         assert names.owners_like(STATION, "wxl") == names.owners_like(STATION, "王") == []
         assert names.owners_like(STATION, "shan") == [f"{STATION}/person/p1"]
     other.close()
+
+
+def test_a_question_that_waited_for_another_finds_nobody_erased_meanwhile(
+    api: Api, families: tuple[str, str]
+) -> None:
+    assert families
+    names, found = api.services.names, list[str]()
+
+    def ask() -> None:
+        with suppress(NamesNotReady):
+            found.extend(names.owners_like(STATION, "王"))
+
+    asking = Thread(target=ask)
+    with names._stations[STATION].lock:
+        asking.start()
+        asking.join(0.3)
+        api.services.runtime.keyring.destroy([f"{STATION}/person/p2"])
+    asking.join()
+    assert f"{STATION}/person/p2" not in found
 
 
 def test_a_destroyed_key_drops_every_name_that_is_held(

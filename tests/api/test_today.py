@@ -79,3 +79,9 @@ def test_what_an_address_asks_is_refused_in_words_and_not_ignored(busy: Api, pat
     answer: Any = busy.browser("lead").get(path)
     assert answer.status_code == 400
     assert "地址中的" in answer.text
+
+
+def test_a_page_past_the_end_leads_to_the_last_one(busy: Api) -> None:
+    browser = busy.browser("lead")
+    answer = browser.get("/due/unseen?days=30&page=9")
+    assert (answer.status_code, answer.location) == (303, "/due/unseen?days=30&page=1")
