@@ -46,7 +46,7 @@ def test_the_month_can_be_seen_as_it_was_known(page: Page) -> None:
 
 def test_a_household_has_a_page_of_its_own(page: Page) -> None:
     follow(page, "户")
-    page.get_by_label("救助类别").select_option(label="低保")
+    page.locator("select[name=category]").select_option(label="低保")
     page.get_by_role("button", name="筛选").click()
     expect(page).to_have_url(re.compile("category="))
     page.locator("tbody a").first.click()
