@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +12,10 @@ from pathlib import Path
 import pytest
 from babel.messages.extract import extract_from_dir
 
+import api
+import domain
+import projections
+import workers
 from api.language import CHINESE, HAN, catalogue, vocabulary
 from api.pages.dashboards import TITLES
 from api.pages.gist import SAID_IN
@@ -81,6 +87,10 @@ def test_every_text_has_an_english_one() -> None:
 
 
 def test_every_refusal_has_an_english_one() -> None:
+    for package in (domain, projections, workers, api):  # a refusal is known once its module is
+        for found_in in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not found_in.name.endswith("__main__"):
+                importlib.import_module(found_in.name)
     found = {text for _status, title, detail in explained().values() for text in (title, detail)}
     assert sorted(text for text in found - KNOWN.keys() if text.rstrip("。") not in KNOWN) == []
 
