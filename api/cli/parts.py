@@ -110,9 +110,16 @@ def _installed(source: Path, folder: Path, *, tests: bool) -> Path:
         subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=SECONDS)  # noqa: S603 - our own command line
     except (subprocess.SubprocessError, OSError) as error:
         said = getattr(error, "stderr", None) or str(error).encode()
-        last = said.decode(errors="replace").strip().rpartition("\n")[2]
-        raise CommandFailedError(f"前端部件没有装上：{last}", UNREACHABLE) from error
+        raise CommandFailedError(f"前端部件没有装上：{_reason(said)}", UNREACHABLE) from error
     return folder / "node_modules"
+
+
+def _reason(said: bytes) -> str:
+    """What npm says went wrong, in a line: not where its log is, nor its usage."""
+    text = said.decode(errors="replace")
+    lines = [line.removeprefix("npm error").strip() for line in text.splitlines()]
+    told = [line for line in lines if line and not line.startswith(("code ", "A complete log"))]
+    return "；".join(told[:2])
 
 
 def _gather(modules: Path, ready: Path, *, tests: bool) -> None:
