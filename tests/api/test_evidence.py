@@ -77,6 +77,12 @@ def visit(api: Api, household: str) -> str:
     return f"visit/{api.recorded('visits', VISIT | {'household': household})['id']}"
 
 
+def a_meeting(api: Api) -> str:
+    """A record that is nobody's."""
+    held = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
+    return f"meeting/{api.recorded('meetings', held)['id']}"
+
+
 def stored(api: Api, answer: TestResponse) -> Any:
     return evidence_file(api.services.settings, answer.get_json()["data"]["file"])
 
@@ -373,10 +379,9 @@ def test_the_verification_names_files_that_are_missing_or_altered_and_stops_no_s
     erasure = api.recorded("erasures", asked)["id"]
     api.recorded(f"erasures/{erasure}/approval", {"occurred_on": "2024-11-06"}, role="lead")
     assert not stored(api, gone).exists()
-    held = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
-    meeting = api.recorded("meetings", held)["id"]
+    meeting = a_meeting(api)
     one, other = (
-        stored(api, attached(api, f"meeting/{meeting}", a_photo(color=color)))
+        stored(api, attached(api, meeting, a_photo(color=color)))
         for color in ("teal", "navy")
     )
     while here.sealer.seal(now()):
@@ -410,6 +415,36 @@ def test_the_verification_names_files_that_are_missing_or_altered_and_stops_no_s
     other.write_bytes(other_whole)
     verify()
     assert verified() == ([], None)
+    here.close()
+
+
+def test_an_alarm_of_a_file_stands_while_the_log_cannot_be_verified(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = api.services.settings
+    monkeypatch.setenv("TAIZHANG_HOME", str(own.home))
+    here = runtime.start(own)
+    # given a photo that was lost, which the daily verification found
+    photo = stored(api, attached(api, a_meeting(api)))
+    whole = photo.read_bytes()
+    while here.sealer.seal(now()):
+        pass
+    photo.unlink()
+    verify()
+    wrong = verdicts.alarm(own.home, verdicts.EVIDENCE)
+    assert photo.name in str(wrong)
+    # when the note of the checkpoint is damaged, so that no file is looked at
+    note = own.noted_file.read_bytes()
+    own.noted_file.write_text("damaged\n")
+    verify()
+    # then that is said as well, and the photo is still missing
+    assert str(own.noted_file) in str(verdicts.alarm(own.home, verdicts.VERIFICATION))
+    assert verdicts.alarm(own.home, verdicts.EVIDENCE) == wrong
+    # and both end once both are there again
+    own.noted_file.write_bytes(note)
+    photo.write_bytes(whole)
+    verify()
+    assert {verdicts.alarm(own.home, of) for of in (verdicts.VERIFICATION, verdicts.EVIDENCE)} == {None}
     here.close()
 
 
