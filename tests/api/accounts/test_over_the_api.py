@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Barrier
 from urllib.parse import urlsplit
 
 import pytest
 from callers import Api, refusal_of
 from werkzeug.test import TestResponse
-
-from api.app import create_app
-from api.services import EXTENSION, Services
-from workers.settings import settings_for
 
 NEWCOMER = {"login": "wang", "actor": "王某", "role": "social_worker"}
 PASSWORD = "一句很长而没人猜得到的话 42"
@@ -63,21 +57,6 @@ def test_an_account_lives_over_the_api_as_on_the_page(api: Api, body: dict[str, 
         "invited", "accepted", "signed_out_everywhere", "role_changed", "disabled", "enabled",
         "reset", "unlocked",
     ]
-
-
-@pytest.fixture
-def either(
-    api: Api, database: str, request: pytest.FixtureRequest, tmp_path: Path
-) -> Iterator[Api]:
-    """The API over either database."""
-    if database == "sqlite":
-        yield api
-        return
-    url = request.getfixturevalue("postgres_url")
-    app = create_app(settings_for(tmp_path / "other", database_url=url))
-    services: Services = app.extensions[EXTENSION]
-    yield Api(app, services)
-    services.close()
 
 
 def test_an_invitation_sent_four_times_at_once_is_one(either: Api, body: dict[str, object]) -> None:
