@@ -173,10 +173,10 @@ def invite_account(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str,
     """邀请：建立账号，给出接受邀请的一次性链接；同一 Idempotency-Key 重发时不再给链接。"""
     account = new_record_id(repr(sorted(body.items())))
     location = {"Location": f"/api/v1/accounts/{account}"}
-    if staff.account_by_id(services().tokens, account) is not None:
-        return _told(account) | {"link": None, "link_expires_at": None}, 201, location
     newcomer = staff.Newcomer(account, body["login"], body["actor"], _post(body))
-    made = links.invite(services().tokens, caller().scope, newcomer, by())
+    made = links.invite_once(services().tokens, caller().scope, newcomer, by())
+    if made is None:
+        return _told(account) | {"link": None, "link_expires_at": None}, 201, location
     return _linked(account, made, links.Purpose.INVITATION), 201, location
 
 

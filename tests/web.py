@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -18,9 +18,10 @@ from api.services import Services
 from workers.demo import DEMO_STATION
 
 _numbers = itertools.count(1)
-REFUSED = (409, 412, 422)
+FORM_REFUSED = 422
+"""The answer to a form with a mistake in it, which any test may make."""
 OpenPage = Callable[..., AbstractContextManager[Page]]
-"""Opens a page of a size."""
+"""Opens a page of a size; ``refused`` are the other statuses that a test means to see."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ def sign_in(context: BrowserContext, site: Site, role: str = "lead", actor: str 
     context.add_cookies([{"name": COOKIE, "value": cookie.value, "url": site.address}])
 
 
-def watched(page: Page, address: str) -> list[str]:
-    """What goes wrong on a page from now on."""
+def watched(page: Page, address: str, refused: Sequence[int] = ()) -> list[str]:
+    """What goes wrong on a page from now on; ``refused`` are statuses that are meant."""
     problems: list[str] = []
-    page.on("console", lambda m: problems.append(m.text) if is_fault(m) else None)
+    page.on("console", lambda m: problems.append(m.text) if is_fault(m, refused) else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on(
         "request",
@@ -70,9 +71,9 @@ def watched(page: Page, address: str) -> list[str]:
     return problems
 
 
-def is_fault(message: ConsoleMessage) -> bool:
+def is_fault(message: ConsoleMessage, refused: Sequence[int]) -> bool:
     """Whether the console reports an error; that a form was refused is an answer."""
-    is_answer = any(f"status of {status}" in message.text for status in REFUSED)
+    is_answer = any(f"status of {status}" in message.text for status in (FORM_REFUSED, *refused))
     return message.type == "error" and not is_answer
 
 

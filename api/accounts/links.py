@@ -35,7 +35,7 @@ from api.accounts.tables import accounts, digest, links
 from api.callers import ANY_STATION, Scope
 from domain.kernel import Refused
 from domain.vocabulary import Labelled, Role
-from projections.store import writing
+from projections.store import one_at_a_time, writing
 
 
 class Purpose(Labelled):
@@ -147,9 +147,26 @@ def invite(engine: Engine, scope: Scope, newcomer: Newcomer, by: By) -> str:
     """Make an account and the link that its owner accepts it by."""
     refuse_beyond(scope, newcomer.post)
     with writing(engine) as connection:
-        made = create(connection, newcomer, by)
-        write_down(connection, Act.INVITED, by, made.login, made.station, detail=str(newcomer.post))
-        return make(connection, Purpose.INVITATION, made.id, by.at)
+        return _invited(connection, newcomer, by)
+
+
+def invite_once(engine: Engine, scope: Scope, newcomer: Newcomer, by: By) -> str | None:
+    """The same for a request that may be sent again, also at once: one of them gets the link.
+
+    ``None`` for the others, whose account is there.
+    """
+    refuse_beyond(scope, newcomer.post)
+    with writing(engine) as connection:
+        one_at_a_time(connection)
+        if account_of(connection, accounts.c.id == newcomer.account) is not None:
+            return None
+        return _invited(connection, newcomer, by)
+
+
+def _invited(connection: Connection, newcomer: Newcomer, by: By) -> str:
+    made = create(connection, newcomer, by)
+    write_down(connection, Act.INVITED, by, made.login, made.station, detail=str(newcomer.post))
+    return make(connection, Purpose.INVITATION, made.id, by.at)
 
 
 def reset(engine: Engine, scope: Scope, account: str, by: By) -> str:

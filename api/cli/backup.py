@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import click
+import msgspec
 
 from api.access_log import AccessLog
 from api.accounts.signing_in import end_everything
@@ -17,10 +18,11 @@ from api.cli.common import (
     read_settings,
     talk,
 )
-from api.cli.verify import verified
+from api.cli.verify import end, plain, say_files, verified
 from api.edge import now
 from api.identity import tokens_engine
 from domain.checkpoint import signer_of
+from domain.verdict import Verdict
 from workers import backup as backups
 from workers.master_key import open_keyring
 from workers.runtime import Runtime
@@ -58,7 +60,7 @@ def backup(file: Path, *, as_json: bool) -> None:
 )
 @json_option
 def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
-    """把备份恢复到一个空的安装中，并核对台账没有缺损。"""
+    """把备份恢复到一个空的安装中，并核对台账和佐证文件没有缺损。"""
     settings = read_settings()
     _need_master_key(settings)
     settings.prepare_home()
@@ -71,15 +73,24 @@ def restore(file: Path, *, keep_keys: bool, as_json: bool) -> None:
             )
     except (backups.BadBackupError, backups.TargetNotEmptyError) as error:
         raise CommandFailedError(str(error)) from error
-    _verify(settings)
     _end_sessions(settings)
+    files = _verify(settings)
     if as_json:
-        print_json(found)
+        print_json(msgspec.to_builtins(found) | {"files": files and plain(files)})
     else:
-        click.echo(f"已恢复：截至第 {found.head} 条（备份于 {found.made_at:%Y-%m-%d %H:%M %Z}）")
-        if found.kept:
-            kept = "、".join(backups.CALLED[name] for name in found.kept)
-            talk.print(f"{kept}中原有的内容保留未动。")
+        _say(found, files)
+    if files is not None:
+        end(files)
+
+
+def _say(found: backups.Restored, files: Verdict | None) -> None:
+    """Print what was restored, and what of the files of evidence is not as it should be."""
+    click.echo(f"已恢复：截至第 {found.head} 条（备份于 {found.made_at:%Y-%m-%d %H:%M %Z}）")
+    if found.kept:
+        kept = "、".join(backups.CALLED[name] for name in found.kept)
+        talk.print(f"{kept}中原有的内容保留未动。")
+    if files is not None:
+        say_files(files)
 
 
 def _end_sessions(settings: Settings) -> None:
@@ -89,19 +100,23 @@ def _end_sessions(settings: Settings) -> None:
     engine.dispose()
 
 
-def _verify(settings: Settings) -> None:
-    """The restored log must be what its checkpoints signed.
+def _verify(settings: Settings) -> Verdict | None:
+    """The restored log must be what its checkpoints signed; answers what its files are.
+
+    Without the key for the one neither is looked at.
 
     :raises CommandFailedError: where it is not; what was restored is left to be looked at.
     """
     if not settings.has_sealing_key:
-        talk.print("没有签名密钥，未核对检查点；请运行 taizhang verify --key 公钥")
-        return
-    verdict = verified(settings, signer_of(settings.sealing_key()).verifier)
+        talk.print("没有签名密钥，未核对检查点和佐证文件；请运行 taizhang verify --key 公钥")
+        return None
+    files = Verdict("evidence")
+    verdict = verified(settings, signer_of(settings.sealing_key()).verifier, files)
     if [fault.code for fault in verdict.faults] == ["nothing_sealed"]:
         talk.print("备份时台账还没有存证，没有检查点可以核对。")
     elif not verdict.is_ok:
         raise CommandFailedError(f"恢复的台账与检查点不符：{verdict.faults[0].detail}")
+    return files
 
 
 def _need_master_key(settings: Settings) -> None:

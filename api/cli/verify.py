@@ -78,7 +78,7 @@ def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool)
     settings = read_settings()
     needs_ledger(settings)
     verifier, files = verifier_of(key_text) if key_text else _own(settings), Verdict("evidence")
-    verdict = verified(settings, verifier, notes, files)
+    verdict = verified(settings, verifier, files, notes)
     if key_text is None:
         _keep(settings, verdict, files)
     if as_json:
@@ -86,8 +86,8 @@ def _verify_log(key_text: str | None, notes: tuple[Path, ...], *, as_json: bool)
         print_json({"ok": is_ok} | plain(verdict) | {"files": plain(files)})
     else:
         _say_log(verdict)
-        _say_files(files)
-    _end(verdict, files)
+        say_files(files)
+    end(verdict, files)
 
 
 def _keep(settings: Settings, verdict: LogVerdict, files: Verdict) -> None:
@@ -101,8 +101,7 @@ def _keep(settings: Settings, verdict: LogVerdict, files: Verdict) -> None:
 
 
 def verified(
-    settings: Settings, verifier: Verifier, notes: tuple[Path, ...] = (),
-    files: Verdict | None = None,
+    settings: Settings, verifier: Verifier, files: Verdict, notes: tuple[Path, ...] = ()
 ) -> LogVerdict:
     """Verify the log of an installation, also against the note in its home and those given.
 
@@ -114,7 +113,7 @@ def verified(
     noted = [_noted(file, verifier) for file in (*notes, *kept)]
     with opened_ledger(settings) as ledger, progress_bar("核对") as progress:
         seals = Seals(settings.database_url)
-        beside = FileVerification(settings, ledger.vault, files or Verdict("evidence"))
+        beside = FileVerification(settings, ledger.vault, files)
         try:
             return verify_log(ledger, seals, verifier, noted, progress, look=beside.look)
         finally:
@@ -138,10 +137,11 @@ def _say_log(verdict: LogVerdict) -> None:
         talk.print("没有数据库外的检查点可比：看不出整个数据库是否换成了旧的副本。")
 
 
-def _say_files(files: Verdict) -> None:
+def say_files(files: Verdict) -> None:
+    """Print which files of evidence are missing or altered, and how many were looked at."""
     _list_faults(files)
     if files.faults:
-        click.echo("佐证文件有缺失或改动：请从备份中恢复 evidence 文件夹。")
+        click.echo("佐证文件有缺失或改动：请从完好的备份中取回 evidence 文件夹里的这些文件。")
     click.echo(f"核对了 {files.events} 份佐证文件。")
 
 
@@ -159,7 +159,7 @@ def _verify_bundle(
         print_json({"ok": verdict.is_ok, "station": manifest.station} | plain(verdict))
     else:
         _say_bundle(manifest, verdict)
-    _end(verdict)
+    end(verdict)
 
 
 def _say_bundle(manifest: Manifest, verdict: Verdict) -> None:
@@ -228,6 +228,10 @@ def _list_faults(verdict: Verdict) -> None:
         console.print(f"  ……另有 {more} 处")
 
 
-def _end(*found: Verdict) -> None:
+def end(*found: Verdict) -> None:
+    """End the command; with the exit code of a refusal where anything is wrong.
+
+    :raises CommandFailedError: where it is.
+    """
     if count := sum(verdict.fault_count for verdict in found):
         raise CommandFailedError(f"核对未通过：{count} 处不符", REFUSED)

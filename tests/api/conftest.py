@@ -40,6 +40,22 @@ def app(tmp_path: Path, first_home: Path) -> Iterator[Flask]:
 @pytest.fixture
 def api(app: Flask) -> Api:
     """The application of a station that keeps its ledger."""
+    return _with_station(app)
+
+
+@pytest.fixture
+def either(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Api]:
+    """The same over either database."""
+    if database == "sqlite":
+        yield request.getfixturevalue("api")
+        return
+    url = request.getfixturevalue("postgres_url")
+    app = create_app(settings_for(tmp_path / "other", database_url=url))
+    yield _with_station(app)
+    app.extensions[EXTENSION].close()
+
+
+def _with_station(app: Flask) -> Api:
     services: Services = app.extensions[EXTENSION]
     Desk(services.ledger).record(STATION, a_station(), "2024-01-01", role="administrator")
     return Api(app, services)

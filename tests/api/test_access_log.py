@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +18,7 @@ from callers import VISIT, Api, refusal_of
 from click.testing import CliRunner
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
+from stage import ROOT
 
 from api.access_index import AT_ONCE
 from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
@@ -370,6 +374,48 @@ def test_a_call_that_was_not_entered_before_the_end_is_found_by_the_next_process
     other.append(a_call("person:p1", day=2))
     assert found(other, subjects=("person:p1",)) == ["r2", "r1"]
     other.close()
+
+
+KILLED = """
+import os, signal, sys
+from datetime import UTC, datetime
+from sqlalchemy import event
+from api import access_index
+from api.access_log import Access, AccessAction, AccessLog
+access_index.QUIET_SECONDS = 600
+log, calls, entered = AccessLog(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+for n in range(calls):
+    of = ("household:h1", f"person:p{n}")
+    log.append(Access(datetime.now(UTC), "甲", "lead", "st", f"r{n}", AccessAction.READ, "/x", of))
+def kill(_connection):
+    global entered
+    if entered == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    entered -= 1
+event.listen(log.engine, "commit", kill)
+log._index.bring_up()
+"""
+
+
+@pytest.mark.parametrize("portions", [0, 1])
+def test_nothing_is_lost_of_a_process_that_is_killed_between_its_calls_and_their_index(
+    portions: int, tmp_path: Path
+) -> None:
+    """On SQLite; on PostgreSQL there is nothing between: both are one statement."""
+    # given one that is killed while it enters calls, some of which are entered
+    file, count = tmp_path / "a.sqlite3", AT_ONCE * 2 + 1
+    command = [sys.executable, "-c", KILLED, f"sqlite:///{file}", str(count), str(portions)]
+    assert subprocess.run(command, cwd=ROOT, check=False, timeout=60).returncode == -signal.SIGKILL
+    with contextlib.closing(sqlite3.connect(file)) as left:
+        [calls] = left.execute("SELECT count(*) FROM access_log").fetchone()
+        [entered] = left.execute("SELECT count(DISTINCT call) FROM access_subjects").fetchone()
+        [upto] = left.execute("PRAGMA user_version").fetchone()
+    assert (calls, entered, upto) == (count, portions * AT_ONCE, portions * AT_ONCE)
+    # then the next process finds every call, once, by whomever it was about
+    with contextlib.closing(AccessLog(f"sqlite:///{file}")) as log:
+        assert found(log, subjects=("household:h1",)) == [f"r{n}" for n in reversed(range(count))]
+        for n in range(count):
+            assert found(log, subjects=(f"person:p{n}",)) == [f"r{n}"]
 
 
 def test_more_calls_than_are_entered_at_once_are_all_found(log: AccessLog) -> None:

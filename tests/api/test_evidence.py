@@ -8,12 +8,13 @@ import json
 import resource
 import zlib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pikepdf
 import pytest
 from callers import VISIT, Api, form_of, refusal_of
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from PIL import Image
 from werkzeug.test import TestResponse
 
@@ -26,7 +27,7 @@ from workers.evidence_apart import cleaned
 from workers.evidence_cleaning import EvidenceTooLarge, EvidenceUnreadable
 from workers.evidence_files import drop_unnamed, evidence_file
 from workers.jobs.verify import verify
-from workers.settings import settings_for
+from workers.settings import Settings, settings_for
 
 
 def a_photo(*, turned: int = 6, size: tuple[int, int] = (1200, 800), color: str = "teal") -> bytes:
@@ -75,6 +76,12 @@ def household(api: Api) -> str:
 @pytest.fixture
 def visit(api: Api, household: str) -> str:
     return f"visit/{api.recorded('visits', VISIT | {'household': household})['id']}"
+
+
+def a_meeting(api: Api) -> str:
+    """A record that is nobody's."""
+    held = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
+    return f"meeting/{api.recorded('meetings', held)['id']}"
 
 
 def stored(api: Api, answer: TestResponse) -> Any:
@@ -373,10 +380,9 @@ def test_the_verification_names_files_that_are_missing_or_altered_and_stops_no_s
     erasure = api.recorded("erasures", asked)["id"]
     api.recorded(f"erasures/{erasure}/approval", {"occurred_on": "2024-11-06"}, role="lead")
     assert not stored(api, gone).exists()
-    held = {"occurred_on": "2024-11-05", "title": "例会", "kind": "work"}
-    meeting = api.recorded("meetings", held)["id"]
+    meeting = a_meeting(api)
     one, other = (
-        stored(api, attached(api, f"meeting/{meeting}", a_photo(color=color)))
+        stored(api, attached(api, meeting, a_photo(color=color)))
         for color in ("teal", "navy")
     )
     while here.sealer.seal(now()):
@@ -413,6 +419,36 @@ def test_the_verification_names_files_that_are_missing_or_altered_and_stops_no_s
     here.close()
 
 
+def test_an_alarm_of_a_file_stands_while_the_log_cannot_be_verified(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = api.services.settings
+    monkeypatch.setenv("TAIZHANG_HOME", str(own.home))
+    here = runtime.start(own)
+    # given a photo that was lost, which the daily verification found
+    photo = stored(api, attached(api, a_meeting(api)))
+    whole = photo.read_bytes()
+    while here.sealer.seal(now()):
+        pass
+    photo.unlink()
+    verify()
+    wrong = verdicts.alarm(own.home, verdicts.EVIDENCE)
+    assert photo.name in str(wrong)
+    # when the note of the checkpoint is damaged, so that no file is looked at
+    note = own.noted_file.read_bytes()
+    own.noted_file.write_text("damaged\n")
+    verify()
+    # then that is said as well, and the photo is still missing
+    assert str(own.noted_file) in str(verdicts.alarm(own.home, verdicts.VERIFICATION))
+    assert verdicts.alarm(own.home, verdicts.EVIDENCE) == wrong
+    # and both end once both are there again
+    own.noted_file.write_bytes(note)
+    photo.write_bytes(whole)
+    verify()
+    assert {verdicts.alarm(own.home, of) for of in (verdicts.VERIFICATION, verdicts.EVIDENCE)} == {None}
+    here.close()
+
+
 def test_a_restored_installation_shows_the_photo(api: Api, visit: str, tmp_path: Any) -> None:
     answer = attached(api, visit)
     own = api.services.settings
@@ -422,6 +458,46 @@ def test_a_restored_installation_shows_the_photo(api: Api, visit: str, tmp_path:
     restore(there, tmp_path / "b.zip", lambda: None)
     name = answer.get_json()["data"]["file"]
     assert evidence_file(there, name).read_bytes() == stored(api, answer).read_bytes()
+
+
+def test_a_restore_names_the_photos_that_the_backup_lacked(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = api.services.settings
+    monkeypatch.setenv("TAIZHANG_HOME", str(own.home))
+    here = runtime.start(own)
+    lost, whole = (stored(api, attached(api, a_meeting(api), a_photo(color=c))) for c in ("teal", "navy"))
+    while here.sealer.seal(now()):
+        pass
+    content = lost.read_bytes()
+    lost.unlink()
+    backup(own, tmp_path / "b.zip", now())
+    here.close()
+
+    def there(name: str) -> Settings:
+        return settings_for(tmp_path / name, master_key_file=own.master_key_file)
+
+    def restored(name: str, *options: str) -> Result:
+        target = there(name)
+        target.prepare_home()
+        (target.home / "sealing.key").write_bytes((own.home / "sealing.key").read_bytes())
+        command = ["restore", str(tmp_path / "b.zip"), *options]
+        return CliRunner().invoke(main, command, env=target.environment())
+
+    said = restored("said")
+    assert said.exit_code == 1
+    assert "已恢复" in said.output
+    assert lost.name in said.output
+    assert whole.name not in said.output
+    told = restored("told", "--json")
+    files = json.loads(told.stdout)["files"]
+    assert (told.exit_code, files["events"]) == (1, 2)
+    assert [fault["code"] for fault in files["faults"]] == ["evidence_missing"]
+    # and with the photo put back nothing is amiss
+    put_back = evidence_file(there("said"), lost.name)
+    put_back.parent.mkdir(exist_ok=True)
+    put_back.write_bytes(content)
+    assert CliRunner().invoke(main, ["verify"], env=there("said").environment()).exit_code == 0
 
 
 # ---- on the pages ----

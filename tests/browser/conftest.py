@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,7 +87,7 @@ def open_page(browser: Browser, site: Site) -> OpenPage:
     """Opens a page of a size; it fails on any console error, CSP report or foreign request."""
 
     @contextmanager
-    def opened(size: str, **options: Any) -> Iterator[Page]:
+    def opened(size: str, refused: Sequence[int] = (), **options: Any) -> Iterator[Page]:
         width, height = SIZES[size]
         context = browser.new_context(
             viewport={"width": width, "height": height}, base_url=site.address,
@@ -95,7 +95,7 @@ def open_page(browser: Browser, site: Site) -> OpenPage:
         )
         context.set_default_timeout(10_000)
         page = context.new_page()
-        problems = watched(page, site.address)
+        problems = watched(page, site.address, refused)
         yield page
         context.close()
         assert problems == []

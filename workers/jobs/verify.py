@@ -45,26 +45,28 @@ def _verify_where_due(here: Runtime, now: datetime) -> None:
     is_due = last is None or is_wrong or now - last.at >= EVERY
     if not is_due or here.seals.newest() is None:
         return
-    files = Verdict(EVIDENCE)
     try:
-        alarm = _alarm(here, files)
+        alarm, files = _found(here)
     except BadSettingError:  # without its key nothing is sealed either, which is said there
         return
     verdicts.keep(home, VERIFICATION, Kept(now, alarm))
-    verdicts.keep(home, EVIDENCE, Kept(now, files_alarm_of(files)))
     if alarm is not None:
         log.error("the log is not what was sealed", why=alarm)
+    if files is None:  # none was looked at, so that what was found of them before stands
+        return
+    verdicts.keep(home, EVIDENCE, Kept(now, files_alarm_of(files)))
     if not files.is_ok:
         log.error("files of evidence are not what the log names", why=files.faults[0].detail)
 
 
-def _alarm(here: Runtime, files: Verdict) -> str | None:
-    """What is wrong with the log; what is wrong with the files beside it goes to ``files``."""
+def _found(here: Runtime) -> tuple[str | None, Verdict | None]:
+    """What is wrong with the log, and with the files beside it where the log was read."""
     verifier = signer_of(here.settings.sealing_key()).verifier
     try:
         noted = here.sealer.noted()
     except SealBrokenError as error:
-        return str(error)
+        return str(error), None
+    files = Verdict(EVIDENCE)
     look = FileVerification(here.settings, here.ledger.vault, files).look
     notes = [noted] if noted else []
-    return alarm_of(verify_log(here.ledger, here.seals, verifier, notes, look=look))
+    return alarm_of(verify_log(here.ledger, here.seals, verifier, notes, look=look)), files

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from urllib.parse import urlsplit
 
 import pytest
 from callers import Api, refusal_of
+from werkzeug.test import TestResponse
 
 NEWCOMER = {"login": "wang", "actor": "王某", "role": "social_worker"}
 PASSWORD = "一句很长而没人猜得到的话 42"
@@ -54,6 +57,27 @@ def test_an_account_lives_over_the_api_as_on_the_page(api: Api, body: dict[str, 
         "invited", "accepted", "signed_out_everywhere", "role_changed", "disabled", "enabled",
         "reset", "unlocked",
     ]
+
+
+def test_an_invitation_sent_four_times_at_once_is_one(either: Api, body: dict[str, object]) -> None:
+    # given four who send the same request at the same moment
+    either.token("administrator")
+    together = Barrier(4)
+
+    def invited() -> TestResponse:
+        together.wait(10)
+        return either.post(
+            "accounts", body, role="administrator", headers={"Idempotency-Key": "invite-1"}
+        )
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = [sent.result() for sent in [pool.submit(invited) for _ in range(4)]]
+    # then each is answered with the one account, and one of them with its link
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert len({answer.get_json()["id"] for answer in answers}) == 1
+    assert len([link for answer in answers if (link := answer.get_json()["link"])]) == 1
+    # and who asks for the same under a key of his own is refused
+    refusal_of(either.post("accounts", body, role="administrator"), 409, "login_taken")
 
 
 def test_what_cannot_be_is_refused_with_its_code(api: Api, body: dict[str, object]) -> None:
