@@ -7,6 +7,7 @@ the same browser; signed in, one looks at them and sends them. Nothing is kept h
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 from flask import Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -38,7 +39,9 @@ def again(status: int) -> Response:
 
 
 def carried() -> Fields:
-    """The fields that the sign-in carried along."""
+    """The fields that the sign-in carried along; none of what another page sent to it."""
+    if not comes_from_own_page():
+        return []
     return [
         (name.removeprefix(KEPT), value)
         for name, value in request.form.items(multi=True) if name.startswith(KEPT)
@@ -66,6 +69,11 @@ def is_readable() -> bool:
 
 
 def comes_from_own_page() -> bool:
-    """Whether the browser itself says that one of our pages sent the form."""
-    is_said = {"Sec-Fetch-Site", "Origin"} & set(request.headers.keys())
-    return bool(is_said) and comes_from_this_site() and is_readable()
+    """Whether the browser itself says that one of our pages sent the form.
+
+    Nothing said is not enough, nor an origin that is kept back (``null``): another page
+    can have both, and would put its words into a form that is sent by a press.
+    """
+    comes_from, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "")
+    is_ours = comes_from == "same-origin" if comes_from else urlsplit(origin).netloc == request.host
+    return is_ours and comes_from_this_site() and is_readable()
