@@ -8,7 +8,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from callers import Api
+from callers import VISIT as API_VISIT
+from callers import Api, form_of
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -261,7 +262,7 @@ def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(ap
     signed_in = browser.post("/sign-in", data=filled(wrong, **login), headers=own)
     assert "安好" in signed_in.text
     assert api.head() == head
-    assert browser.post(address, data=filled(signed_in)).status_code == 303
+    assert browser.post(address, data=form_of(signed_in)).status_code == 303
     assert api.head() == head + 1
 
 
@@ -280,6 +281,32 @@ def test_no_other_page_puts_words_into_a_form_to_be_sent_again(api: Api, browser
             assert "别处写的" not in who.post(path, data=data, headers=headers).text, (path, headers)
     assert browser.get("/record").headers["Referrer-Policy"] == "same-origin"  # or no form says it is ours
     assert nobody.get("/enter?link=x").headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_form_to_be_sent_again_is_the_form_itself_or_has_its_labels(api: Api) -> None:
+    household, same = api.household(), api.household()
+    visit = api.recorded("visits", API_VISIT | {"household": household})["id"]
+    api.project()
+    browser, stale = api.browser("lead"), {"form_token": "stale", "request": "r1"}
+    forms = {
+        "/record/visit.recorded": {"household": household, "outcome": "met", "note": "安好", "more": "x"},
+        f"/records/visit/{visit}/entries/1/correct": {"note": "安好", "reason": "写错", "version": "1"},
+        f"/records/visit/{visit}/entries/1/void": {"reason": "重复", "version": "1"},
+        f"/households/{household}/merge": {"other": same, "reason": "同一户"},
+    }
+    for address, typed in forms.items():
+        page = browser.post(address, data=typed | stale, headers=OWN[0])
+        assert (page.status_code, f'action="{address}"' in page.text) == (403, True), address
+        said = {name: values[0] for name, values in form_of(page).items()}
+        assert typed.items() <= said.items() | {("more", "x")}, address
+        assert (said["request"], said["form_token"] != "stale") == ("r1", True)
+        assert "还没有保存" in page.text
+    gone = browser.post(  # no household of it: what was typed, each by what people read for it
+        "/record/visit.recorded", data=stale | {"household": "gone", "note": "安好", "odd": "甲"},
+        headers=OWN[0],
+    )
+    for label, value in (("户", "gone"), ("备注", "安好"), ("其他内容", "甲")):
+        assert f"<dt>{label}</dt><dd>{value}</dd>" in gone.text
 
 
 def test_each_role_begins_on_a_page_of_its_own_and_its_menu_leads_where_it_may_go(api: Api) -> None:
