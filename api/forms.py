@@ -14,7 +14,7 @@ import hmac
 from typing import Final
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import g, request
 from werkzeug.wrappers import Response
 
 from domain.kernel import Refused
@@ -39,8 +39,13 @@ class ForeignForm(
 
 
 def session_secret() -> str:
-    """The secret that the browser keeps; empty where nobody is signed in."""
-    return request.cookies.get(_cookie(), "")
+    """The secret that the browser keeps, or is given now; empty where nobody is signed in."""
+    return str(g.get("session_begun") or request.cookies.get(_cookie(), ""))
+
+
+def begin_session(secret: str) -> None:
+    """Count a session that has just begun for the rest of the request."""
+    g.session_begun = secret
 
 
 def keep_secret(answer: Response, secret: str, seconds: int) -> None:
@@ -66,11 +71,7 @@ def _cookie() -> str:
 
 def form_token() -> str:
     """What the forms of this session carry; empty where nobody is signed in."""
-    return form_token_of(session_secret())
-
-
-def form_token_of(secret: str) -> str:
-    """What the forms of a session carry, by its secret."""
+    secret = session_secret()
     return hmac.new(secret.encode(), _PURPOSE, hashlib.sha256).hexdigest() if secret else ""
 
 

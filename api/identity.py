@@ -24,7 +24,7 @@ from api.accounts.tokens import caller_of, issue_token, revoke_tokens
 from api.callers import ANY_STATION, Caller, Scope, is_station_code
 from api.confinement import unconfined
 from api.edge import new_id, now, today
-from api.forms import HEADER, check_form, check_site, session_secret
+from api.forms import HEADER, begin_session, check_form, check_site, session_secret
 from api.policy import (
     AUDIT,
     ERASURE_DECISIONS,
@@ -109,6 +109,15 @@ def _know_who_is_lost() -> None:
     if session_secret():
         g.caller = _signed_in()
         g.scope = g.caller.scope if g.caller else None
+
+
+def come_in(secret: str) -> None:
+    """Let whoever has just signed in be who calls, for the rest of the request."""
+    begin_session(secret)
+    found = _signed_in()
+    assert found is not None
+    g.caller = _with_district(found) if found.district else found
+    g.scope = g.caller.scope
 
 
 def services_view(endpoint: str) -> Callable[..., Any]:

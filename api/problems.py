@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.forms import ForeignForm
-from api.kept_forms import again, comes_from_own_page, is_readable
+from api.kept_forms import again, comes_from_own_page
 from api.speaking import worded
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
@@ -189,7 +189,7 @@ def of_refusal(refusal: Refused) -> BaseResponse:
     """A refusal of the rules; a page that needs a sign-in leads there and back."""
     is_page = request.blueprint == "pages" and not is_from_script()
     if is_page and isinstance(refusal, NotAuthenticated):
-        if is_readable():
+        if comes_from_own_page():
             return again(401)
         target = request.full_path.rstrip("?") if request.method == "GET" else "/"
         return redirect(url_for("pages.sign_in", next=target), 303)

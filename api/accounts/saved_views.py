@@ -39,7 +39,11 @@ class ViewNameTaken(
     Refused, code="view_name_taken", status=409, title="视图名称已被使用",
     detail="已有名为“{name}”的视图，请换一个名称。",
 ):
-    """Two views that one sees side by side have two names."""
+    """One's own views and the station's shared ones have different names.
+
+    Of what others keep for themselves nothing is told, so that a shared view may come to have
+    the name of somebody's own one: the page then says which of the two all share.
+    """
 
 
 class TooManyViews(
@@ -58,16 +62,23 @@ class UnknownView(
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who looks at which station's ledger, and whether he keeps the views that all share."""
+    """Who looks at which station's ledger, and whether he keeps the views that all share.
+
+    Somebody may have put a person's name into a shared view's: only who ``sees_names`` reads it.
+    """
 
     account: str
     station: str
     keeps_shared: bool
+    sees_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SavedView:
-    """A view. ``is_start`` where the viewer begins with it; ``is_kept`` where he may change it."""
+    """A view. ``is_start`` where the viewer begins with it; ``is_kept`` where he may change it.
+
+    The name is empty where the viewer may not read it.
+    """
 
     id: str
     name: str
@@ -116,7 +127,8 @@ def _seen(connection: Connection, viewer: Viewer) -> list[SavedView]:
     )
     return [
         SavedView(
-            one.id, one.name, msgspec.json.decode(one.query, type=dict[str, str]), one.is_shared,
+            one.id, one.name if viewer.sees_names or not one.is_shared else "",
+            msgspec.json.decode(one.query, type=dict[str, str]), one.is_shared,
             one.id == start, _is_kept(one, viewer),
         )
         for one in connection.execute(query.order_by(row.is_shared, row.made_at, row.id))

@@ -26,6 +26,7 @@ from api.identity import (
     new_id,
     today,
 )
+from api.kept_forms import Typed, drawn
 from api.nouns import nouns_of
 from api.nouns.evidence import NOT_ASKED
 from api.pages.attaching import evidence_shown
@@ -189,6 +190,15 @@ def correct_form(kind: str, subject: str, version: int) -> BaseResponse | tuple[
     return _correction(found, asked, given), given.status
 
 
+@drawn("pages.correct_form")
+def correct_again(said: Typed, kind: str, subject: str, version: int) -> str:
+    """The form with what was typed before its session ended."""
+    found = _kept(kind, subject, version)
+    asked, given = _questions(found), posted(said)
+    given.reshape(asked)
+    return _correction(found, asked, given)
+
+
 def _corrected(found: Kept, asked: Sequence[FormField], given: Given) -> Receipt | None:
     """State an entry anew by a form; ``None`` where ``given`` now says why not.
 
@@ -287,6 +297,12 @@ def keep_form(kind: str, subject: str, version: int, how: str) -> BaseResponse |
         return redirect(_shown_at(found, receipt), 303)
     given.values[VERSION] = [str(found.stream.version)]
     return _keeping(found, how, given), given.status
+
+
+@drawn("pages.keep_form")
+def keep_again(said: Typed, kind: str, subject: str, version: int, how: str) -> str:
+    """The form with what was typed before its session ended."""
+    return _keeping(_kept(kind, subject, version), how, posted(said))
 
 
 def _keeping(found: Kept, how: str, given: Given) -> str:

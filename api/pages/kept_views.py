@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import count
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -9,7 +12,8 @@ from flask import request, url_for
 
 from api.accounts import saved_views
 from api.accounts.saved_views import MOST_NAME, SavedView, Viewer
-from api.identity import SHARE_VIEWS, caller, may
+from api.identity import READ_NAMES, SHARE_VIEWS, caller, may
+from api.language import translated
 from api.queries import one_station
 from api.services import services
 from domain.kernel import Refused
@@ -41,22 +45,35 @@ def viewer() -> Viewer:
 def viewer_with_account() -> Viewer | None:
     """The same, or nobody."""
     account = caller().account
-    return Viewer(account, one_station(), may(SHARE_VIEWS)) if account else None
+    if not account:
+        return None
+    sees_names = may(READ_NAMES, "households")
+    return Viewer(account, one_station(), may(SHARE_VIEWS), sees_names=sees_names)
 
 
 def views_seen() -> list[SavedView]:
-    """The views that whoever looks at the ledger sees."""
+    """The views that whoever looks at the ledger sees, as the page calls them."""
     found = viewer_with_account()
-    return saved_views.views_for(services().tokens, found) if found else []
+    views = saved_views.views_for(services().tokens, found) if found else []
+    own, numbers = {one.name for one in views if not one.is_shared}, count(1)
+    return [
+        replace(one, name=_called(one, next(numbers), own)) if one.is_shared else one
+        for one in views
+    ]
+
+
+def _called(shared: SavedView, number: int, own: AbstractSet[str]) -> str:
+    """A shared view's name; its number where that is not shown, marked where an own one has it."""
+    name = shared.name or translated("视图 %(number)s") % {"number": number}
+    return translated("%(name)s（全站共用）") % {"name": name} if name in own else name
 
 
 def views_around(kind: str) -> dict[str, Any]:
     """What a table of a kind shows of views: those above it, and the form that keeps it."""
-    found = viewer_with_account()
-    views = saved_views.views_for(services().tokens, found) if found else []
+    views = views_seen()
     return {
         "views": views[:MOST_TABS], "has_more_views": len(views) > MOST_TABS,
-        "shown": {"kind": kind, **query_shown()}, "is_kept": found is not None,
+        "shown": {"kind": kind, **query_shown()}, "is_kept": bool(caller().account),
         "most_name": MOST_NAME,
     }
 

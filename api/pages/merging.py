@@ -9,6 +9,7 @@ from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import READ_CASES, READ_NAMES, action, caller, may, new_id, today
+from api.kept_forms import Typed, drawn
 from api.pages.finding import HOUSEHOLD, HouseholdFound, households_shown, sought
 from api.pages.views import Labels, pages
 from api.pages.writing import OCCURRED, Given, may_state, posted, state
@@ -54,6 +55,19 @@ def merge_form(household: str) -> BaseResponse | tuple[str, int]:
     if receipt is None:
         return _page(household, given, given.first("sought")[:200]), given.status
     return redirect(url_for("pages.approvals_page", recorded=receipt.position), 303)
+
+
+@drawn("pages.merge_form")
+def merge_again(said: Typed, household: str) -> str:
+    """The form with what was typed before its session ended.
+
+    :raises UnknownRecord: where it would not show which household was chosen.
+    """
+    text, other = said.get("sought", "")[:200], said.get("other", "")
+    offered = {one.row.household for one in _others(_status(household), text)}
+    if "person" not in said and other not in offered:
+        raise UnknownRecord(id=other, kind=KINDS["household"].label)
+    return _page(household, posted(said), text)
 
 
 def _proposed(status: HouseholdStatus, given: Given) -> Receipt | None:

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from api.bodies import takes_files
 from api.evidence import may_attach
 from api.identity import READ_CASES, READ_RECORDS, action, caller, may, new_id, today
+from api.kept_forms import Typed, drawn
 from api.language import translated
 from api.nouns import NOUNS
 from api.pages.alike import CHECKED, Alike, alike
@@ -189,6 +190,15 @@ def record_form(topic: str) -> BaseResponse | tuple[str, int]:
     if event is VisitRecorded:
         _nobody_where_not_met(given)
     return _stated(event, about, asked, given)
+
+
+@drawn("pages.record_form")
+def record_again(said: Typed, topic: str) -> str:
+    """The form with what was typed before its session ended."""
+    event, about = _event(topic), _about(said)
+    asked, given = form_fields(event, _around(about, event)), posted(said)
+    given.reshape(asked)
+    return _page(event, about, asked, given)
 
 
 def _nobody_where_not_met(given: Given) -> None:

@@ -13,7 +13,7 @@ from api.accounts.links import Arrival, LinkUsed, Purpose
 from api.accounts.passwords import LONGEST, SHORTEST
 from api.accounts.tables import digest
 from api.forms import check_form, forget_secret, keep_secret, session_secret
-from api.identity import PUBLIC, action, by, new_id, now
+from api.identity import PUBLIC, action, by, come_in, new_id, now
 from api.kept_forms import TARGET, carried, resumed
 from api.pages.views import pages
 from api.services import services
@@ -48,7 +48,9 @@ def sign_in() -> BaseResponse | tuple[str, int]:
     answer = welcome(entered.session, landing(entered, target))
     if not (kept_for := request.form.get(TARGET, "")):
         return answer
-    again = resumed(carried(), inside(kept_for), entered.session)  # the same cookie, another page
+    fields = carried()
+    come_in(entered.session)
+    again = resumed(fields, inside(kept_for))  # the same cookie, another page
     again.headers.extend(("Set-Cookie", one) for one in answer.headers.getlist("Set-Cookie"))
     return again
 

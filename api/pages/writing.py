@@ -152,9 +152,10 @@ def recorded_before(topic: str) -> Receipt | None:
         return None
 
 
-def posted() -> Given:
-    """What was filled in."""
-    return Given(request.form.get("request", ""), dict(request.form.lists()))
+def posted(form: MultiDict[str, str] | None = None) -> Given:
+    """What was filled in: in the form that was sent, or in one that was sent before."""
+    form = request.form if form is None else form
+    return Given(form.get("request", ""), dict(form.lists()))
 
 
 def state(

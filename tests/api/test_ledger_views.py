@@ -82,6 +82,22 @@ def test_a_shared_view_is_the_lead_s_and_an_own_one_nobody_else_s(api: Api) -> N
     assert mine.get("/ledger").status_code == 200  # what he began with is gone
 
 
+def test_a_shared_view_s_name_is_read_by_who_sees_names_and_two_of_a_name_are_told_apart(api: Api) -> None:
+    mine, lead = api.browser("social_worker"), api.browser("lead")
+    kept(mine, "王秀兰 走访")
+    assert kept(lead, "王秀兰 走访", is_shared="1").status_code == 303  # of others' own nothing is told
+    assert kept(lead, "王秀兰 走访").status_code == 409
+    assert kept(lead, "王秀兰 走访", is_shared="1").status_code == 409
+    assert list(listed(mine)) == ["王秀兰 走访", "王秀兰 走访（全站共用）"]
+    assert list(listed(lead)) == ["王秀兰 走访"]
+    reviewer = api.browser("reviewer")
+    assert list(listed(reviewer)) == ["视图 1"]
+    assert "王秀兰" not in reviewer.get("/ledger/views").text
+    assert reviewer.get(listed(reviewer)["视图 1"], follow_redirects=True).status_code == 200
+    assert kept(reviewer, "王秀兰 走访").status_code == 303  # nor is a guess confirmed
+    assert list(listed(reviewer)) == ["王秀兰 走访", "视图 1"]
+
+
 @pytest.mark.parametrize(("name", "said"), [
     ("", "1 到"), ("　", "1 到"), ("长" * (MOST_NAME + 1), "1 到"), ("我的", "已有名为"),
     ("13800000000", "手机号码"),

@@ -8,7 +8,8 @@ import zipfile
 from typing import Any
 
 import pytest
-from callers import Api
+from callers import VISIT as API_VISIT
+from callers import Api, form_of
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -228,6 +229,15 @@ def test_the_ledger_is_exported_exactly_as_seen(api: Api, browser: FlaskClient) 
     assert browser.get("/ledger?kind=nothing").status_code == 422
 
 
+OWN: list[dict[str, str]] = [{"Sec-Fetch-Site": "same-origin"}, {"Origin": "http://localhost"}]
+"""What a browser says of a form that one of our pages sent."""
+NOT_OWN: list[dict[str, str]] = [
+    {}, {"Origin": "null"}, {"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "none", "Origin": "null"},
+    {"Sec-Fetch-Site": "same-origin", "Origin": "http://evil.example"},
+]
+
+
 def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(api: Api) -> None:
     household, password = api.household(), "wandering kettle 湖边"
     api.project()
@@ -237,12 +247,9 @@ def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(ap
     typed = filled(browser.get(f"{address}?household={household}"), **VISIT)
     # signed in anew in the same browser meanwhile: the form is another session's
     browser.post("/enter", data={"link": api.entry("social_worker")})
-    own, elsewhere = ({"Sec-Fetch-Site": site} for site in ("same-origin", "cross-site"))
+    own = OWN[0]
     stale = browser.post(address, data=typed, headers=own)
     assert (stale.status_code, "安好" in stale.text) == (403, True)
-    for headers in (elsewhere, {}):  # nobody else is shown a form of his own making to send
-        foreign = browser.post(address, data=typed, headers=headers)
-        assert (foreign.status_code, "安好" in foreign.text) == (403, False)
     # and with no session: one signs in, what was typed is carried along and sent by a button
     browser.delete_cookie("taizhang_session")
     head = api.head()
@@ -251,12 +258,55 @@ def test_what_was_typed_survives_a_session_that_ended_and_one_that_began_anew(ap
     too_large = browser.post("/account/tokens", data={"label": "长" * 400_000}, headers=own)
     assert (too_large.status_code, too_large.location) == (303, "/sign-in?next=/")
     login = {"login": api.login("social_worker"), "password": password}
-    wrong = browser.post("/sign-in", data=filled(asked, **login | {"password": "x"}))
-    signed_in = browser.post("/sign-in", data=filled(wrong, **login))
+    wrong = browser.post("/sign-in", data=filled(asked, **login | {"password": "x"}), headers=own)
+    signed_in = browser.post("/sign-in", data=filled(wrong, **login), headers=own)
     assert "安好" in signed_in.text
     assert api.head() == head
-    assert browser.post(address, data=filled(signed_in)).status_code == 303
+    assert browser.post(address, data=form_of(signed_in)).status_code == 303
     assert api.head() == head + 1
+
+
+def test_no_other_page_puts_words_into_a_form_to_be_sent_again(api: Api, browser: FlaskClient) -> None:
+    address, said = "/record/household.registered", {"members.0.name": "别处写的"}
+    for who, status in ((browser, 403), (api.app.test_client(), 401)):
+        for headers in OWN:
+            answer = who.post(address, data=said, headers=headers)
+            assert (answer.status_code, "别处写的" in answer.text) == (status, True), headers
+    nobody = api.app.test_client()
+    carried = {"kept_for": address, "kept.members.0.name": "别处写的", "login": "x", "password": "x"}
+    for headers in NOT_OWN:
+        for who, path, data in (
+            (browser, address, said), (nobody, address, said), (nobody, "/sign-in", carried),
+        ):
+            assert "别处写的" not in who.post(path, data=data, headers=headers).text, (path, headers)
+    assert browser.get("/record").headers["Referrer-Policy"] == "same-origin"  # or no form says it is ours
+    assert nobody.get("/enter?link=x").headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_form_to_be_sent_again_is_the_form_itself_or_has_its_labels(api: Api) -> None:
+    household, same = api.household(), api.household()
+    visit = api.recorded("visits", API_VISIT | {"household": household})["id"]
+    api.project()
+    browser, stale = api.browser("lead"), {"form_token": "stale", "request": "r1"}
+    forms = {
+        "/record/visit.recorded": {"household": household, "outcome": "met", "note": "安好", "more": "x"},
+        f"/records/visit/{visit}/entries/1/correct": {"note": "安好", "reason": "写错", "version": "1"},
+        f"/records/visit/{visit}/entries/1/void": {"reason": "重复", "version": "1"},
+        f"/households/{household}/merge": {"other": same, "reason": "同一户"},
+    }
+    for address, typed in forms.items():
+        page = browser.post(address, data=typed | stale, headers=OWN[0])
+        assert (page.status_code, f'action="{address}"' in page.text) == (403, True), address
+        said = {name: values[0] for name, values in form_of(page).items()}
+        assert typed.items() <= said.items() | {("more", "x")}, address
+        assert (said["request"], said["form_token"] != "stale") == ("r1", True)
+        assert "还没有保存" in page.text
+    gone = browser.post(  # no household of it: what was typed, each by what people read for it
+        "/record/visit.recorded", data=stale | {"household": "gone", "note": "安好", "odd": "甲"},
+        headers=OWN[0],
+    )
+    for label, value in (("户", "gone"), ("备注", "安好"), ("其他内容", "甲")):
+        assert f"<dt>{label}</dt><dd>{value}</dd>" in gone.text
 
 
 def test_each_role_begins_on_a_page_of_its_own_and_its_menu_leads_where_it_may_go(api: Api) -> None:
