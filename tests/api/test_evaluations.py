@@ -246,14 +246,19 @@ def test_a_target_a_definition_and_a_day_are_tried_by_a_form_beside_what_is(
 def test_the_form_begins_with_the_book_that_the_sheet_scores(api: Api) -> None:
     # of two books of a cycle the one that was drafted first is approved last
     scored, newest = (_drafted(api, target, day) for target, day in ((111, "01"), (222, "03")))
+    heads = []
     for book in (newest, scored):
         api.recorded(f"task-books/{book}/submission", {"occurred_on": "2024-07-05"}, role="lead")
         api.recorded(f"task-books/{book}/approval", {"occurred_on": "2024-07-06"}, role="reviewer")
-        api.project()
+        heads.append(api.head())
+    api.project()
     browser, page = api.browser("lead"), f"/evaluations/{CYCLE}/what-if"
     assert "任务书111" in browser.get(f"/evaluations/{CYCLE}").text
     form = browser.get(f"{page}?indicator=person_visits")
     assert 'name="target" value="111"' in form.text
+    earlier = browser.get(f"{page}?indicator=person_visits&known_at={heads[0]}")
+    assert 'name="target" value="222"' in earlier.text
+    assert 'name="target" value="111"' in browser.get(f"{page}?indicator=person_visits&known_at=x").text
     tried = browser.post(page, data=form_of(form) | {"target": "222"})
     assert re.search(r"111\s*→\s*222", re.sub("<[^>]+>", "", tried.text))
     # what is as it was is refused in the words of the form
