@@ -325,12 +325,13 @@ def counted_beside(station: str, cycle: str, moment: Moment, tried: Tried) -> Be
     """
     if not tried.is_otherwise:
         raise NothingToCompare
-    with services().read_models.engine.connect() as connection:
-        refuse_unfit(cycle_set(connection, services().ledger, station, cycle), tried.definitions)
     asked = Question(cycle, moment.as_of, moment.known_at)
+    then = moment.known_at if tried.known_at is None else tried.known_at
+    with services().read_models.engine.connect() as connection:
+        counted_by = cycle_set(connection, services().ledger, station, cycle, then)
+    refuse_unfit(counted_by, tried.definitions)
     beside_it = replace(
-        asked, known_at=moment.known_at if tried.known_at is None else tried.known_at,
-        definitions=tuple(tried.definitions), targets=tuple(tried.targets),
+        asked, known_at=then, definitions=tuple(tried.definitions), targets=tuple(tried.targets)
     )
     with turn():
         found = sheets_beside(workshop(), station, asked, beside_it)

@@ -7,7 +7,7 @@ refusal has them; what a person entered into a personal field is never repeated.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from itertools import islice
 from typing import Any, Final
@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.forms import ForeignForm
 from api.kept_forms import again, comes_from_own_page
+from api.language import translated
 from api.speaking import worded
 from domain.kernel import REFUSALS, Refused
 from workers.queues import QueueUnavailableError
@@ -219,15 +220,18 @@ def _of_http(error: HTTPException) -> Response:
 
 def _of_fields(status: int, messages: dict[str, Any]) -> Response:
     """What is wrong with a body or query, field by field, with JSON pointers."""
+    is_shown_by_script = request.blueprint == "pages" and is_from_script()
+    say: Callable[[str], str] = worded if is_shown_by_script else str
     errors = [
-        {"pointer": pointer, "location": location, "code": code, "detail": text}
+        {"pointer": pointer, "location": location, "code": code, "detail": say(text)}
         for location, fields in messages.items()
         for pointer, code, text in islice(flat(fields, ""), MOST_ERRORS)
     ]
     first = errors[0]
     code = str(first["code"])
     title = FIELD_CODES.get(code, OF_STATUS[422][1])
-    detail = "；".join(f"{e['pointer'] or '内容'}：{e['detail']}" for e in errors[:5])
+    stop, colon = map(translated, "；：") if is_shown_by_script else "；："
+    detail = stop.join(f"{e['pointer'] or say('内容')}{colon}{e['detail']}" for e in errors[:5])
     return problem(status, code, title, detail, errors=errors)
 
 

@@ -1,8 +1,10 @@
 // What does Lighthouse say of pages in a Chromium that runs already? Each heading's score, 0 to 100,
-// and the audits that cost points. Told and answered as JSON (bench/headings.py).
+// and the audits that cost points. Told and answered as JSON, over stdin and stdout (bench/lighthouse.py):
+// a command line is read by everybody on the machine, and there is a session's cookie in it.
+import { json } from "node:stream/consumers";
 import { pathToFileURL } from "node:url";
 
-const { modules, port, cookie, pages, headings } = JSON.parse(process.argv[2]);
+const { modules, port, cookie, pages, headings } = await json(process.stdin);
 const entry = pathToFileURL(`${modules}/lighthouse/core/index.js`).href;
 const { default: lighthouse, desktopConfig } = await import(entry);
 

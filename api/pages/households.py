@@ -11,6 +11,7 @@ from flask import render_template, request, url_for
 from api.events import follow
 from api.identity import READ_CASES, READ_NAMES, action, today
 from api.moments import standing_at
+from api.pages.asking import asked_choice
 from api.pages.finding import HOUSEHOLD, households_shown, sought
 from api.pages.gist import gist, record_of
 from api.pages.record import form_ready, others_for_household, shortcuts_for_household
@@ -66,8 +67,7 @@ def _list_page() -> str:
     station, moment = one_station(), asked_moment()
     community, category = (request.args.get(n) or None for n in ("community", "category"))
     orders = orders_of(HOUSEHOLD_COLUMNS)
-    asked = request.args.get("sort", "")
-    asked = asked if asked in orders else "file_number"
+    asked = asked_choice("sort", orders, "file_number")
     sort = asked.removeprefix("-")
     profile = station_profile(services().ledger, station)
     with standing_at(moment, *STATUS) as then:

@@ -18,6 +18,7 @@ from api.pages.views import Labels, pages
 from api.pages.writing import own_write
 from api.paging import make_cursor, next_url, read_cursor
 from api.personal import noted, rows_shown
+from api.problems import BadCursor
 from api.queries import one_station
 from api.services import services
 from api.tables import MOST_EXPORTED, attachment, csv_text, refuse_too_many
@@ -62,7 +63,7 @@ def referral_board() -> str:
     station, asked, said = one_station(), _asked(), own_write()
     typed = asked_choice("status", [s.value for s in STATUSES], "")
     chosen = next((s for s in STATUSES if s.value == typed), None)
-    after = read_cursor(request.args.to_dict(), date) if chosen else None
+    after = _after(chosen)
     shown = [s for s in STATUSES if chosen in {None, s}]
     limit = SHOWN if chosen is None else LISTED
     with services().read_models.engine.connect() as connection:
@@ -85,6 +86,17 @@ def referral_board() -> str:
         next_url=last and next_url(make_cursor((last.made_on, last.referral))),
         filters={name: value for name in ASKED if (value := getattr(asked, name))},
     )
+
+
+def _after(chosen: ReferralStatus | None) -> tuple[Any, Any] | None:
+    """Where the page before ended; the board as a whole has none.
+
+    :raises BadCursor: where the cursor is not one of the list.
+    """
+    found = read_cursor(request.args.to_dict(), date)
+    if found and chosen is None:
+        raise BadCursor
+    return found
 
 
 def _part(status: ReferralStatus, counts: Mapping[str, int], rows: Sequence[ReferralRow]) -> Part:

@@ -11,6 +11,7 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -26,6 +27,7 @@ from api.identity import READ_CASES, action, today
 from api.language import translated
 from api.messages import coded
 from api.moments import MomentSchema, moment_of, standing_at
+from api.pages.asking import BadAddress, asked_choice
 from api.pages.kept_views import asked_view, views_around
 from api.pages.steps import heads_of
 from api.pages.views import Labels, pages
@@ -140,6 +142,15 @@ def columns_of(kind: str, heads: Mapping[str, str] | None = None) -> list[Column
             if not {PERSONAL, DERIVED, PERSON_MARK} & set(marks) and name not in own:
                 own[name] = Column(name, field_label(event, name), _said(name, marks, heads or {}))
     return [*RECORD_COLUMNS[:2], *own.values(), *RECORD_COLUMNS[2:]]
+
+
+@cache
+def _anywhere() -> tuple[list[str], list[str]]:
+    """Every kind's columns and orders: an address may still have those of the kind before."""
+    columns = [column for kind in LISTED for column in columns_of(kind)]
+    names = list(dict.fromkeys(column.name for column in columns))
+    ordered = dict.fromkeys(column.name for column in columns if column.is_sorted)
+    return names, [sign + name for name in ordered for sign in ("", "-")]
 
 
 def orders_of(columns: Sequence[Column]) -> dict[str, str]:
@@ -270,7 +281,10 @@ def _heads(rows: Sequence[Any]) -> dict[str, str]:
 
 
 def _asked() -> dict[str, Any]:
-    """What the address asks for; a field that was left empty asks nothing."""
+    """What the address asks for; a field that was left empty asks nothing.
+
+    :raises BadAddress: for a column or an order that is of no kind.
+    """
     given: dict[str, Any] = {name: value for name, value in request.args.items() if value}
     if "columns" in given:
         parts = request.args.getlist("columns")
@@ -281,6 +295,11 @@ def _asked() -> dict[str, Any]:
         problem = UnprocessableEntity()
         problem.data = {"messages": {"query": error.messages}}  # type: ignore[attr-defined]
         raise problem from error
+    columns, orders = _anywhere()
+    asked_choice("sort", orders, "")
+    if unknown := next((n for n in loaded.get("columns", ()) if n not in columns), None):
+        offered = "、".join(column.name for column in columns_of(loaded["kind"]))
+        raise BadAddress(name="columns", got=unknown[:40], wanted=offered)
     return loaded
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import render_template, request
 from marshmallow import ValidationError
 
-from api.evaluations import Tried, counted_beside
+from api.evaluations import NothingToCompare, Tried, counted_beside
 from api.identity import READ_EVALUATIONS, action
 from api.moments import BadAsOf, BadKnownAt, moment_of
 from api.pages.views import pages
@@ -25,8 +25,15 @@ from projections.evaluation.beside import Beside, RowBeside
 from projections.evaluation.cycles import cycle_book, cycle_set
 from projections.evaluation.score_sheet import FigureDifference, ScoreSheet
 from projections.indicators import IndicatorSet
-from projections.moments import KnownAt
+from projections.moments import KnownAt, KnownAtAhead
 from projections.monthly_report import station_profile
+
+
+class NothingTried(
+    Refused, code="nothing_tried", title="没有改动，无从对照",
+    detail="填的与现行的一样。请改动怎样计、目标或分值，或在“试算：另一时刻所知”选一天。",
+):
+    """A form of a what-if in which nothing was changed."""
 
 
 @pages.route("/evaluations/<cycle>/what-if", methods=["GET"])
@@ -34,7 +41,7 @@ from projections.monthly_report import station_profile
 def what_if_page(cycle: str) -> str:
     """The form: which indicator, and what of it, or the day of knowing, is to be otherwise."""
     asked = Given("", {key: [value] for key, value in request.args.items()})
-    chosen, targets = _offered(cycle)
+    chosen, targets = _offered(cycle, asked)
     code = asked.first("indicator")
     asked.values |= present(chosen.row(code), targets.get(code))
     return _page(cycle, asked, None)
@@ -81,13 +88,15 @@ def _said_at_fields(given: Given) -> Iterator[None]:
         given.refusal = refusal
         name = "as_of" if isinstance(refusal, BadAsOf) else "known_at"
         given.errors = given.errors or {name: str(refusal)}
+    except NothingToCompare:
+        given.refusal = NothingTried()
     except Refused as refusal:
         given.refusal = refusal
 
 
 def _page(cycle: str, given: Given, found: tuple[Beside, Tried] | None) -> str:
     form = _form(cycle, given)
-    chosen, targets = _offered(cycle)
+    chosen, targets = _offered(cycle, given)
     offered = [row for row in chosen.indicators if row.measure or row.code in targets]
     beside, tried = found or (None, None)
     return render_template(
@@ -106,20 +115,28 @@ def _asked_by(form: WhatIfForm) -> Iterator[Any]:
 
 
 def _form(cycle: str, given: Given) -> WhatIfForm:
-    chosen, targets = _offered(cycle)
+    chosen, targets = _offered(cycle, given)
     code = given.first("indicator")
     profile = station_profile(services().ledger, one_station())
     communities = [community.name for community in profile.communities]
     return WhatIfForm(chosen.row(code), targets.get(code), communities, given)
 
 
-def _offered(cycle: str) -> tuple[IndicatorSet, dict[str, TaskIndicator]]:
-    """The set by which the cycle is counted, and the targets of its task book."""
-    station, ledger = one_station(), services().ledger
+def _offered(cycle: str, given: Given) -> tuple[IndicatorSet, dict[str, TaskIndicator]]:
+    """The set by which the cycle is counted, and the targets of the task book that is scored."""
+    station, ledger, then = one_station(), services().ledger, _known_at(given)
     with services().read_models.engine.connect() as connection:
-        chosen = cycle_set(connection, ledger, station, cycle)
-        book = cycle_book(connection, ledger, station, cycle)
+        chosen = cycle_set(connection, ledger, station, cycle, then)
+        book = cycle_book(connection, ledger, station, cycle, then)
     return chosen, {row.indicator: row for row in book.indicators} if book else {}
+
+
+def _known_at(given: Given) -> KnownAt | None:
+    """The moment of knowing that is typed; of one that is none the form says so elsewhere."""
+    try:
+        return moment_of({"known_at": given.first("known_at")}, is_projected=False).known_at
+    except (BadKnownAt, KnownAtAhead):
+        return None
 
 
 def gained(before: str, after: str) -> str:

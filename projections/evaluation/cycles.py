@@ -8,14 +8,14 @@ others are named: nothing is left out in silence.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
 from sqlalchemy import Connection
 
-from domain.kernel import KINDS, Refused, Stream, stream_subject
+from domain.kernel import KINDS, Refused, Stream, stream_id, stream_subject
 from domain.record_keeping import fold
 from domain.task_book import TaskBook, TaskBookApproved, TaskBookDrafted, TaskBookStatus
 from projections.evaluation.replaying import Replayed
@@ -29,8 +29,10 @@ from projections.periods import Period
 from projections.report_periods import report_period
 from projections.task_book_set import task_book_set
 from projections.task_progress import TaskBookWithoutCycle
-from projections.timeline import records_of_kind
+from projections.timeline import RecordRow, records_of_kind
 
+MOST_BOOKS: Final = 500
+"""Task books of a station that are looked at: one a year."""
 _CYCLE: Final = re.compile(r"(\d{4})-(\d{4})", re.ASCII)
 
 
@@ -86,7 +88,11 @@ def cycle_asked(replayed: Replayed, name: str, known_at: KnownAt | None) -> Cycl
     :raises BadCycle: where it means nothing.
     :raises TaskBookWithoutCycle: where its task book does not say from when to when it goes.
     """
-    books = list(_books(replayed, known_at))
+    streams = [stream.id for stream in replayed.of_kind("task_book")]
+    return _meant(list(_books(replayed, streams, known_at)), name)
+
+
+def _meant(books: list[_Book], name: str) -> CycleAsked:
     named = [book for book in books if book.drafted.cycle == name]
     usual = _usual(name, is_needed=not named)
     approved = [book for book in books if book.approved_at is not None]
@@ -100,11 +106,12 @@ def cycle_asked(replayed: Replayed, name: str, known_at: KnownAt | None) -> Cycl
     return CycleAsked(days, scored.id if scored else None, tuple(b.unscored for b in others))
 
 
-def _books(replayed: Replayed, known_at: KnownAt | None) -> Iterator[_Book]:
+def _books(
+    histories: Histories, streams: Iterable[str], known_at: KnownAt | None
+) -> Iterator[_Book]:
     """The task books that were drafted, as known then, by name."""
-    for stream in replayed.of_kind("task_book"):
-        as_known = known(replayed.history(stream.id), known_at)
-        then: Stream[TaskBook] | None = fold(KINDS["task_book"], None, as_known)
+    for _name, history in sorted(histories.histories(streams).items()):
+        then: Stream[TaskBook] | None = fold(KINDS["task_book"], None, known(history, known_at))
         if then is not None and then.state.drafted is not None:
             yield _Book(stream_subject(then.id), then.state.drafted, _approved_at(then))
 
@@ -147,53 +154,67 @@ def stated_cycle(connection: Connection, station: str, name: str) -> Period:
 
     :raises BadCycle: where it means nothing.
     """
-    found = _stated(connection, station, name)
-    return found[1] if found else cycle_period(name)
+    usual = _usual(name, is_needed=False)
+    for row in _drafted(connection, station):
+        first, last = (row.data.get(field) for field in ("first_on", "last_on"))
+        days = _days_of(first and date.fromisoformat(first), last and date.fromisoformat(last))
+        if days is not None and (row.data["cycle"] == name or days == usual):
+            return days
+    return cycle_period(name)
 
 
 def cycle_set(
-    connection: Connection, histories: Histories, station: str, name: str
+    connection: Connection, histories: Histories, station: str, name: str,
+    known_at: KnownAt | None = None,
 ) -> IndicatorSet:
     """The set by which a cycle is counted: that of its task book, else the station's.
 
     :raises BadCycle: where the name means nothing.
+    :raises TaskBookWithoutCycle: where its task book does not say from when to when it goes.
     """
-    found = _stated(connection, station, name)
-    stream = histories.stream(station, "task_book", found[0]) if found else None
-    if found is None or stream is None:
-        code, days = station_profile(histories, station).indicator_set, cycle_period(name)
+    meant = cycle_stated(connection, histories, station, name, known_at)
+    book = _stream_then(histories, station, meant.book, known_at)
+    if book is None:
+        code = station_profile(histories, station, known_at).indicator_set
     else:
-        code, days = task_book_set(histories, station, stream, None), found[1]
-    return station_set(connection, station, code, days)
+        code = task_book_set(histories, station, book, known_at)
+    return station_set(connection, station, code, meant.days)
 
 
 def cycle_book(
-    connection: Connection, histories: Histories, station: str, name: str
+    connection: Connection, histories: Histories, station: str, name: str,
+    known_at: KnownAt | None = None,
 ) -> TaskBook | None:
-    """The newest approved task book of a cycle; ``None`` where there is none."""
-    books = (
-        histories.stream(station, "task_book", book)
-        for book, _days in _all_stated(connection, station, name)
+    """The task book by which a cycle is scored; ``None`` where there is none."""
+    meant = cycle_stated(connection, histories, station, name, known_at)
+    book = _stream_then(histories, station, meant.book, known_at)
+    return book.state if book else None
+
+
+def cycle_stated(
+    connection: Connection, histories: Histories, station: str, name: str,
+    known_at: KnownAt | None = None,
+) -> CycleAsked:
+    """What ``cycle_asked`` says in a replay, without one."""
+    streams = [
+        stream_id(station, "task_book", row.id) for row in _drafted(connection, station)
+    ]
+    return _meant(list(_books(histories, streams, known_at)), name)
+
+
+def _stream_then(
+    histories: Histories, station: str, book: str | None, known_at: KnownAt | None
+) -> Stream[TaskBook] | None:
+    if book is None:
+        return None
+    history = histories.history(stream_id(station, "task_book", book))
+    return fold(KINDS["task_book"], None, known(history, known_at))
+
+
+def _drafted(connection: Connection, station: str) -> list[RecordRow]:
+    return records_of_kind(
+        connection, station, "task_book", topic="task_book.drafted", limit=MOST_BOOKS
     )
-    is_approved = TaskBookStatus.APPROVED
-    return next((b.state for b in books if b and b.state.status is is_approved), None)
-
-
-def _stated(connection: Connection, station: str, name: str) -> tuple[str, Period] | None:
-    """The newest task book of a cycle, by its name or its days."""
-    return next(_all_stated(connection, station, name), None)
-
-
-def _all_stated(
-    connection: Connection, station: str, name: str
-) -> Iterator[tuple[str, Period]]:
-    usual = _usual(name, is_needed=False)
-    rows = records_of_kind(connection, station, "task_book", topic="task_book.drafted")
-    for row in rows:
-        first, last = (row.data.get(field) for field in ("first_on", "last_on"))
-        days = _days_of(first and date.fromisoformat(first), last and date.fromisoformat(last))
-        if days is not None and (row.data["cycle"] == name or days == usual):
-            yield row.id, days
 
 
 def _usual(name: str, *, is_needed: bool) -> Period | None:

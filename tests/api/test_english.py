@@ -231,6 +231,36 @@ def test_a_refusal_on_a_page_is_in_the_page_s_language_and_the_api_s_message_is_
 
 
 @pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/audit?from=2024-13-01", 422, "/from: Must be a real date"),
+        ("/audit/reads?action=x", 422, "/action: Must be read, export"),
+        ("/audit?limit=x", 422, "/limit: Must be a whole number"),
+        ("/audit?limit=x&栏=1", 422, "/limit: Must be a whole number"),
+        ("/ledger?kind=x", 422, "/kind: There is no such kind"),
+        ("/ledger?zzz=1", 422, "/zzz: unknown field"),
+        ("/ledger?sort=zzz", 400, "sort in the address is “zzz”"),
+        ("/ledger?kind=visit&columns=mode,zzz", 400, "columns in the address is “zzz”"),
+        ("/households?sort=zzz", 400, "sort in the address is “zzz”"),
+        ("/ledger?cursor=x", 400, "first page"),
+        ("/referrals?cursor=x", 400, "first page"),
+    ],
+)
+def test_what_an_address_asks_wrongly_is_refused_in_english(
+    api: Api, path: str, status: int, told: str
+) -> None:
+    browser = read_in_english(api, "lead", api.station)
+    answer = browser.get(path, headers={"Accept": "text/html"})
+    assert answer.status_code == status
+    root = html.fromstring(answer.text)
+    assert told in root.text_content()
+    assert chinese_in(root) == []
+    if status == 422:  # and to the page's own script, which shows the detail
+        script = browser.get(path, headers={"Accept": "application/json"}).get_json()
+        assert told in script["detail"]
+
+
+@pytest.mark.parametrize(
     ("text", "spoken"),
     [
         ("走访", "Visit"),

@@ -243,6 +243,39 @@ def test_a_target_a_definition_and_a_day_are_tried_by_a_form_beside_what_is(
     assert evaluated.head() == head
 
 
+def test_the_form_begins_with_the_book_that_the_sheet_scores(api: Api) -> None:
+    # of two books of a cycle the one that was drafted first is approved last
+    scored, newest = (_drafted(api, target, day) for target, day in ((111, "01"), (222, "03")))
+    heads = []
+    for book in (newest, scored):
+        api.recorded(f"task-books/{book}/submission", {"occurred_on": "2024-07-05"}, role="lead")
+        api.recorded(f"task-books/{book}/approval", {"occurred_on": "2024-07-06"}, role="reviewer")
+        heads.append(api.head())
+    api.project()
+    browser, page = api.browser("lead"), f"/evaluations/{CYCLE}/what-if"
+    assert "任务书111" in browser.get(f"/evaluations/{CYCLE}").text
+    form = browser.get(f"{page}?indicator=person_visits")
+    assert 'name="target" value="111"' in form.text
+    earlier = browser.get(f"{page}?indicator=person_visits&known_at={heads[0]}")
+    assert 'name="target" value="222"' in earlier.text
+    assert 'name="target" value="111"' in browser.get(f"{page}?indicator=person_visits&known_at=x").text
+    tried = browser.post(page, data=form_of(form) | {"target": "222"})
+    assert re.search(r"111\s*→\s*222", re.sub("<[^>]+>", "", tried.text))
+    # what is as it was is refused in the words of the form
+    same = browser.post(page, data=form_of(form))
+    assert same.status_code == 422
+    assert "填的与现行的一样" in same.text
+    assert "what_if_known_at）" not in same.text
+
+
+def _drafted(api: Api, target: int, day: str) -> str:
+    visits = {"indicator": "person_visits", "label": "走访", "unit": "person_times", "weight": 20}
+    return str(api.recorded("task-books", {
+        "occurred_on": f"2024-07-{day}", "title": f"任务书{target}", "cycle": CYCLE,
+        "first_on": "2024-07-01", "last_on": "2025-06-30", "indicators": [visits | {"target": target}],
+    }, role="lead")["id"])
+
+
 def test_another_target_is_tried_over_the_api_where_the_task_book_has_it(evaluated: Api) -> None:
     body = {"cycle": CYCLE, "targets": [{"indicator": "person_visits", "target": 2}]}
     path = "evaluations/what-if"
