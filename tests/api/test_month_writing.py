@@ -87,8 +87,31 @@ def test_what_was_planned_is_done_or_carried_over_from_the_check_list(api: Api, 
     api.project()
     assert "2024-10#section-7" not in lead.get("/months/2024-11/publish").text
     assert [label for _href, label in links(sections(api, lead, "2024-10")[6])] == [
-        "改：走访高龄老人", "改：开展义诊", "加一项：下月计划",
+        "改：走访高龄老人", "改：开展义诊", "已完成：开展义诊", "顺延：开展义诊", "加一项：下月计划",
     ]
+    october = sections(api, lead, "2024-10")[6]
+    assert "已完成（2024-11-" in october
+    assert "已顺延至 2024-12" in october
+
+
+def test_what_was_carried_over_stands_where_it_was_carried_to(api: Api, lead: FlaskClient) -> None:
+    api.household()
+    sent(lead, links(sections(api, lead, "2024-10")[6])[-1][0], text="开展义诊")
+    plan = {label: href for href, label in links(sections(api, lead, "2024-10")[6])}
+    sent(lead, plan["顺延：开展义诊"])
+    # November's plan and December's check list have it
+    november = sections(api, lead, "2024-11")[6]
+    assert "由 2024-10 的计划顺延而来" in november
+    api.project()
+    december = "/months/2024-12/publish"
+    assert "顺延至 2024-12，没有登记完成或再顺延。" in lead.get(december).text
+    # until it is done, or put off once more
+    sent(lead, {label: href for href, label in links(november)}["顺延：开展义诊"])
+    api.project()
+    assert "2024-10#section-7" not in lead.get(december).text
+    later = {label: href for href, label in links(sections(api, lead, "2024-12")[6])}
+    sent(lead, later["已完成：开展义诊"])
+    assert "顺延而来" not in sections(api, lead, "2024-12")[6]
 
 
 def test_nobody_else_is_offered_to_write(api: Api) -> None:
