@@ -187,15 +187,19 @@ def _plans(ledger: Ledger, report: MonthlyReport, opened: Opener) -> Iterator[It
         sealed = ledger.stream(report.station, "month", month_before(month))
         for one in plan_items(opened(sealed)) if sealed else ():
             if one.status is PlanItemStatus.PLANNED:
-                yield _open_plan(one, "没有登记完成或顺延。")
+                said = f"{one.planned_in} 为下月计划的“{_cut(one.text)}”没有登记完成或顺延。"
+                yield _open_plan(one, said)
         for one in carried_to(ledger, report.station, month, opened):
-            yield _open_plan(one, f"顺延至 {month}，没有登记完成或再顺延。")
+            said = (
+                f"{one.planned_in} 为下月计划的“{_cut(one.text)}”顺延至 {month}，"
+                "没有登记完成或再顺延。"
+            )
+            yield _open_plan(one, said)
 
 
-def _open_plan(one: Planned, but: str) -> Item:
+def _open_plan(one: Planned, said: str) -> Item:
     return _warns(
-        f"plan_item_open.{one.planned_in}.{one.item}", "有计划没有结果",
-        f"{one.planned_in} 为下月计划的“{_cut(one.text)}”{but}",
+        f"plan_item_open.{one.planned_in}.{one.item}", "有计划没有结果", said,
         Place("section", one.planned_in, str(PLAN_SECTION)),
     )
 
