@@ -119,6 +119,20 @@ def test_what_was_carried_over_stands_where_it_was_carried_to(api: Api, lead: Fl
     assert "顺延而来" not in sections(api, lead, "2024-12")[6]
 
 
+def test_a_prize_is_printed_alike_in_the_table_and_in_the_text(api: Api, lead: FlaskClient) -> None:
+    entered = {"occurred_on": "2024-11-05", "title": "大赛"}
+    prizes = {"一等奖": 200_000, "二等奖": 50_050}
+    for award, fen in prizes.items():
+        of = api.recorded("competitions", entered, role="lead")["id"]
+        said = {"occurred_on": "2024-11-14", "award": award, "prize_fen": fen}
+        api.recorded(f"competitions/{of}/award", said, role="lead")
+    api.project()
+    page = lead.get("/months/2024-11").text
+    assert "获得一等奖，奖金2000元。" in page
+    assert "获得二等奖，奖金500.50元。" in page
+    assert "<strong>2500.50</strong>" in page
+
+
 def test_nobody_else_is_offered_to_write(api: Api) -> None:
     api.household()
     shown = sections(api, api.browser("reviewer"), "2024-11")
