@@ -93,7 +93,7 @@ class PlanItemSettled(
     Refused, code="plan_item_settled", status=409, title="该项计划已有结果",
     detail="编号为 {item} 的计划{status}。",
 ):
-    """An item is settled once."""
+    """An item is completed once, and put off only to a later month than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +101,15 @@ class StationMonth:
     """The month's plan as it stands."""
 
     items: Mapping[str, PlanItemStatus] = field(default_factory=dict)
+    carried_to: Mapping[str, str] = field(default_factory=dict)
+    """For which month an item was put off last."""
 
 
 def evolve(month: StationMonth, entry: Entry) -> StationMonth:
     """The month after a statement about it."""
     event = entry.statement.event
     assert isinstance(event, MonthEvent)
+    carried_to = dict(month.carried_to)
     match event:
         case PlanItemAdded():
             status = PlanItemStatus.PLANNED
@@ -114,11 +117,12 @@ def evolve(month: StationMonth, entry: Entry) -> StationMonth:
             status = PlanItemStatus.COMPLETED
         case PlanItemCarriedOver():
             status = PlanItemStatus.CARRIED_OVER
+            carried_to[event.item] = event.to_month
         case NarrativeWritten() | ReflectionWritten():
             return month
         case _:
             assert_never(event)
-    return StationMonth(dict(month.items) | {event.item: status})
+    return StationMonth(dict(month.items) | {event.item: status}, carried_to)
 
 
 def decide(statement: Statement, month: StationMonth, related: Related) -> Event:
@@ -131,8 +135,12 @@ def decide(statement: Statement, month: StationMonth, related: Related) -> Event
         case PlanItemAdded():
             if event.item in month.items:
                 raise PlanItemExists(item=event.item)
-        case PlanItemCompleted() | PlanItemCarriedOver():
+        case PlanItemCompleted():
             _check_open(event.item, month)
+        case PlanItemCarriedOver():
+            _check_open(event.item, month)
+            if event.to_month <= month.carried_to.get(event.item, ""):
+                raise PlanItemSettled(item=event.item, status=PlanItemStatus.CARRIED_OVER.label)
         case NarrativeWritten() | ReflectionWritten():
             pass
         case _:
@@ -144,7 +152,7 @@ def _check_open(item: str, month: StationMonth) -> None:
     status = month.items.get(item)
     if status is None:
         raise PlanItemUnknown(item=item)
-    if status is not PlanItemStatus.PLANNED:
+    if status is PlanItemStatus.COMPLETED:
         raise PlanItemSettled(item=item, status=status.label)
 
 

@@ -50,7 +50,7 @@ from domain.task_book import (
 )
 from domain.training import TrainingDelivered, TrainingReceived
 from domain.vocabulary import UNSTATED, ReportSection
-from projections.figures import Figure, Period, figures
+from projections.figures import Figure, Period, divided, figures
 from projections.histories import Histories
 from projections.indicator_versions import station_set
 from projections.indicators import IndicatorSet
@@ -456,4 +456,5 @@ def _quantity(quantity: Quantity, unit: str) -> str:
 
 
 def _yuan(fen: int | None) -> str:
-    return UNSTATED if fen is None else f"{fen / 100:,.2f}元"
+    """Money as the table of figures has it: 2000元, 1234.56元."""
+    return UNSTATED if fen is None else f"{divided(fen, 100)}元"

@@ -17,10 +17,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, func, select
 
 from domain.ledger import Ledger
-from domain.station_month import PlanItemAdded, PlanItemStatus, StationMonth
+from domain.station_month import PlanItemStatus
 from domain.vocabulary import UNSTATED, Labelled
 from projections.figures import Figure, Period
 from projections.monthly_report import PLAN_SECTION, MonthlyReport, Opener, Section
+from projections.plans import Planned, carried_to, plan_items
 from projections.report_periods import month_before, report_period
 from projections.staff_growth import staff_growth_list
 from projections.timeline import RecordRow, records_of_kind
@@ -181,24 +182,26 @@ def _number(report: MonthlyReport, section: Section) -> int:
 
 
 def _plans(ledger: Ledger, report: MonthlyReport, opened: Opener) -> Iterator[Item]:
-    """What was planned for the period's months, and has no outcome yet."""
+    """What was planned for the period's months or put off to them, and has no outcome yet."""
     for month in report_period(report.month).months:
-        planned_in = month_before(month)
-        sealed = ledger.stream(report.station, "month", planned_in)
-        stream = sealed and opened(sealed)
-        state = stream.state if stream else StationMonth()
-        texts = {
-            entry.statement.event.item: entry.statement.event.text
-            for entry in (stream.active() if stream else ())
-            if isinstance(entry.statement.event, PlanItemAdded)
-        }
-        for item, status in state.items.items():
-            if status is PlanItemStatus.PLANNED:
-                yield _warns(
-                    f"plan_item_open.{planned_in}.{item}", "有计划没有结果",
-                    f"{planned_in} 为下月计划的“{_cut(texts.get(item, item))}”"
-                    "没有登记完成或顺延。", Place("section", planned_in, str(PLAN_SECTION)),
-                )
+        sealed = ledger.stream(report.station, "month", month_before(month))
+        for one in plan_items(opened(sealed)) if sealed else ():
+            if one.status is PlanItemStatus.PLANNED:
+                said = f"{one.planned_in} 为下月计划的“{_cut(one.text)}”没有登记完成或顺延。"
+                yield _open_plan(one, said)
+        for one in carried_to(ledger, report.station, month, opened):
+            said = (
+                f"{one.planned_in} 为下月计划的“{_cut(one.text)}”顺延至 {month}，"
+                "没有登记完成或再顺延。"
+            )
+            yield _open_plan(one, said)
+
+
+def _open_plan(one: Planned, said: str) -> Item:
+    return _warns(
+        f"plan_item_open.{one.planned_in}.{one.item}", "有计划没有结果", said,
+        Place("section", one.planned_in, str(PLAN_SECTION)),
+    )
 
 
 def _cut(text: str) -> str:

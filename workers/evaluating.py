@@ -203,6 +203,23 @@ def sheet_of(shop: Workshop, station: str, identity: str) -> ScoreSheet:
     return again
 
 
+def is_as_recorded(shop: Workshop, station: str, identity: str, sheet: ScoreSheet) -> bool:
+    """Whether a sheet of now has all that the sheet of a run has: nothing it counts moved since.
+
+    The log has grown since the run at least by the run itself, so where it was read to and
+    when is not compared.
+    """
+    try:
+        kept = sheet_of(shop, station, identity)
+    except SheetChanged:
+        return False
+    then = replace(
+        sheet, position=kept.position, events=kept.events, as_of=kept.as_of,
+        known_at=kept.known_at, code_as_recorded=None,
+    )
+    return then.code == kept.code
+
+
 # ---- the file ----
 
 

@@ -37,8 +37,9 @@ from api.services import services
 from domain.kernel import KINDS, STATION_TIME, stream_kind, stream_subject
 from projections.evaluation.evaluating import Question
 from projections.evaluation.score_sheet import BY_REVIEWERS, ScoreSheet
+from projections.evaluations import EvaluationRow, evaluations_of
 from projections.timeline import records_of_kind
-from workers.evaluating import looked_at
+from workers.evaluating import is_as_recorded, looked_at
 
 RUNS: Final = 50
 """How many runs a page of the list has."""
@@ -67,31 +68,45 @@ def task_book_cycles(station: str) -> list[str]:
 @pages.route("/evaluations/<cycle>")
 @action(READ_EVALUATIONS)
 def evaluation_page(cycle: str) -> str:
-    """The score sheet of a cycle, replayed now."""
+    """The score sheet of a cycle, replayed now, and whether it is the one last recorded."""
+    latest = _latest_run(cycle)
+    with turn():
+        sheet = _sheet_now(cycle)
+        is_recorded = latest is not None and is_as_recorded(
+            workshop(), one_station(), latest.id, sheet
+        )
     return render_template(
-        "pages/evaluation.html", run=None, request_id=new_id(), **_shown(_sheet_now(cycle), cycle)
+        "pages/evaluation.html", run=None, request_id=new_id(), latest=latest, at=_at,
+        run_id=latest.id if latest and is_recorded else None,
+        **_shown(as_allowed(sheet), cycle),
     )
+
+
+def _latest_run(cycle: str) -> EvaluationRow | None:
+    with services().read_models.engine.connect() as connection:
+        return next(iter(evaluations_of(connection, one_station(), cycle, limit=1)), None)
 
 
 @pages.route("/evaluations/<cycle>/docx")
 @action(READ_EVALUATIONS)
 def evaluation_docx(cycle: str) -> Response:
     """The sheet that is looked at, as a Word file; nothing is recorded."""
-    return sheet_in_word(_sheet_now(cycle))
+    with turn():
+        return sheet_in_word(as_allowed(_sheet_now(cycle)))
 
 
 @pages.route("/evaluations/<cycle>/xlsx")
 @action(READ_EVALUATIONS)
 def evaluation_xlsx(cycle: str) -> Response:
     """The same as an Excel file."""
-    return sheet_in_excel(_sheet_now(cycle))
+    with turn():
+        return sheet_in_excel(as_allowed(_sheet_now(cycle)))
 
 
 def _sheet_now(cycle: str) -> ScoreSheet:
     moment = moment_of(request.args, is_projected=False)
     asked = Question(cycle, moment.as_of, moment.known_at)
-    with turn():
-        return as_allowed(looked_at(workshop(), one_station(), asked))
+    return looked_at(workshop(), one_station(), asked)
 
 
 def _shown(sheet: Any, cycle: str) -> dict[str, Any]:

@@ -18,20 +18,19 @@ from api.pages.writing import may_state
 from api.personal import reading
 from api.queries import one_station
 from api.services import services
-from domain.kernel import Entry, Event
+from domain.kernel import Entry, Event, Stream
 from domain.station_month import (
     MONTH,
     NarrativeWritten,
     PlanItemAdded,
     PlanItemCarriedOver,
     PlanItemCompleted,
-    PlanItemStatus,
     ReflectionWritten,
-    StationMonth,
 )
 from domain.vocabulary import Labelled, ReportSection
 from projections.monthly_report import PLAN_SECTION
 from projections.periods import Period
+from projections.plans import Planned, carried_to, plan_items
 
 TEXTS_OF: Final = {
     1: (ReportSection.STATISTICS,),
@@ -44,6 +43,10 @@ TEXTS_OF: Final = {
 REFLECTION: Final = 6
 """The section that holds nothing but what the lead has learnt; the plan follows it."""
 GIST: Final = 20
+DONE: Final = "已完成（%(day)s）"
+DONE_WITH: Final = "已完成（%(day)s）：%(result)s"
+CARRIED: Final = "已顺延至 %(month)s"
+CARRIED_HERE: Final = "由 %(month)s 的计划顺延而来，没有登记完成或再顺延"
 
 
 class Doing(Labelled):
@@ -70,6 +73,8 @@ class Line:
 
     of: str
     links: tuple[Link, ...]
+    fate: tuple[str, dict[str, str]] | None = None
+    """What became of it: a sentence to be translated, and what stands in its places."""
 
 
 def writing_of(month: str) -> dict[int, list[Line]]:
@@ -79,11 +84,10 @@ def writing_of(month: str) -> dict[int, list[Line]]:
     sealed = services().ledger.stream(one_station(), MONTH.name, month)
     stream = sealed and reading().opened(sealed)
     entries = list(stream.active()) if stream else []
-    state: StationMonth = stream.state if stream else MONTH.initial
     found = {number: list(_texts(month, entries, texts)) for number, texts in TEXTS_OF.items()}
     return found | {
         REFLECTION: list(_reflections(month, entries)),
-        PLAN_SECTION: list(_plan(month, entries, state)),
+        PLAN_SECTION: list(_plan(month, stream)),
     }
 
 
@@ -103,22 +107,43 @@ def _reflections(month: str, entries: list[Entry]) -> Iterator[Line]:
     yield Line(ReflectionWritten.label, (_new(ReflectionWritten, month, Doing.WRITE),))
 
 
-def _plan(month: str, entries: list[Entry], state: StationMonth) -> Iterator[Line]:
-    for entry in entries:
-        if isinstance(event := entry.statement.event, PlanItemAdded):
-            is_open = state.items[event.item] is PlanItemStatus.PLANNED
-            outcomes = _outcomes(month, event.item) if is_open else ()
-            yield Line(_cut(event.text), (_correction(month, entry), *outcomes))
-    number = max((int(item) for item in state.items if item.isdecimal()), default=0) + 1
+def _plan(month: str, stream: Stream[Any] | None) -> Iterator[Line]:
+    """The items that stand in the plan, those put off to the month it plans, one to add."""
+    for one in plan_items(stream) if stream else ():
+        yield Line(_cut(one.text), (_correction(month, one.added), *_outcomes(one)), _fate(one))
+    ledger, opened = services().ledger, reading().opened
+    for one in carried_to(ledger, one_station(), _following(month), opened):
+        yield Line(_cut(one.text), tuple(_outcomes(one)), (CARRIED_HERE, {"month": one.planned_in}))
+    items = stream.state.items if stream else {}
+    number = max((int(item) for item in items if item.isdecimal()), default=0) + 1
     yield Line(PlanItemAdded.label, (_new(PlanItemAdded, month, Doing.PLAN, item=str(number)),))
 
 
-def _outcomes(month: str, item: str) -> Iterator[Link]:
+def _fate(one: Planned) -> tuple[str, dict[str, str]] | None:
+    """What became of an item, in words."""
+    if one.outcome is None:
+        return None
+    match one.outcome.statement.event:
+        case PlanItemCarriedOver(to_month=month):
+            return CARRIED, {"month": month}
+        case PlanItemCompleted(outcome=None):
+            return DONE, {"day": str(one.outcome.statement.occurred.on)}
+        case PlanItemCompleted(outcome=result):
+            said = {"day": str(one.outcome.statement.occurred.on), "result": _cut(result or "")}
+            return DONE_WITH, said
+        case _:
+            return None
+
+
+def _outcomes(one: Planned) -> Iterator[Link]:
     """What is planned for the next month is done then, or in the month after it."""
-    done_in = _following(month)
-    said = {"item": item, "until": done_in}
-    yield _new(PlanItemCompleted, month, Doing.COMPLETE, **said)
-    yield _new(PlanItemCarriedOver, month, Doing.CARRY_OVER, to_month=_following(done_in), **said)
+    if not one.is_open:
+        return
+    done_in = one.carried_to or _following(one.planned_in)
+    said = {"item": one.item, "until": done_in}
+    yield _new(PlanItemCompleted, one.planned_in, Doing.COMPLETE, **said)
+    to_month = _following(done_in)
+    yield _new(PlanItemCarriedOver, one.planned_in, Doing.CARRY_OVER, to_month=to_month, **said)
 
 
 def _following(month: str) -> str:
@@ -143,14 +168,9 @@ def _cut(text: str) -> str:
 
 
 def planned(month: str) -> tuple[tuple[str, str], ...]:
-    """The items of a month's plan without an outcome: to be chosen from, by their texts."""
+    """The items of a month's plan that are not done: to be chosen from, by their texts."""
     sealed = services().ledger.stream(one_station(), MONTH.name, month)
-    if sealed is None:
-        return ()
-    stream = reading().opened(sealed)
     return tuple(
-        (event.item, _cut(event.text))
-        for event in (entry.statement.event for entry in stream.active())
-        if isinstance(event, PlanItemAdded)
-        and stream.state.items[event.item] is PlanItemStatus.PLANNED
+        (one.item, _cut(one.text))
+        for one in (plan_items(reading().opened(sealed)) if sealed else ()) if one.is_open
     )

@@ -75,7 +75,9 @@ def _publish_page(month: str, problem: Refused | None) -> str:
     return render_template(
         "pages/publish.html", found=found, filled=filled, month=month, problem=problem,
         numerals=NUMERALS, request_id=new_id(),
-        items=[(item, place_href(item.place, found.report)) for item in found.items],
+        items=[
+            (item, place_href(item.place, found.report, checklist=month)) for item in found.items
+        ],
         is_blocked=any(item.severity is Severity.BLOCKS for item in found.items),
         **publication_state(month),
     )

@@ -25,6 +25,7 @@ from api.nouns import NOUNS
 from api.pages.alike import CHECKED, Alike, alike
 from api.pages.attaching import attach_of_form, file_of_form
 from api.pages.fields import Around, Choices, FormField, NoFormError, form_fields
+from api.pages.gist import gist
 from api.pages.likely import likely
 from api.pages.month_writing import planned
 from api.pages.published_months import told
@@ -32,6 +33,7 @@ from api.pages.shortcuts import OFTEN, QUEUED, READY, REGISTERING, WITHOUT_HOUSE
 from api.pages.steps import page_of
 from api.pages.taken import refuse_if_changed, seen_of
 from api.pages.views import pages
+from api.pages.whose import people_in
 from api.pages.writing import (
     OCCURRED,
     Given,
@@ -56,10 +58,11 @@ from domain.fields import REFERS_TO, marks_of
 from domain.household import AssistanceAssigned
 from domain.kernel import KIND_OF_TOPIC, KINDS, Event, UnknownRecord, stream_id
 from domain.ledger import Receipt
-from domain.station_month import PlanItemCarriedOver, PlanItemCompleted
+from domain.station_month import MONTH, PlanItemCarriedOver, PlanItemCompleted
 from domain.visit import VisitRecorded
 from projections.household_status import HouseholdStatus, household_status
 from projections.monthly_report import station_profile
+from projections.timeline import records_named
 from workers.evidence_cleaning import CleanFile
 
 
@@ -366,7 +369,9 @@ def _form(
     household = None if about.household is None else about.household.household
     if household is not None:
         household = shown(household, stream_id(one_station(), "household", household.household))
-    return {
+    is_step = bool(about.subject) and household is None
+    of = _of_step(event, about.subject) if is_step else {}
+    return {"whose": (), "of": ""} | of | {
         "event": event, "asked": asked, "given": given, "household": household,
         "is_queued": event.topic in QUEUED, "seen": about.household and seen_of(about.household),
         "back": _back(event, about), "back_label": KIND_OF_TOPIC[event.topic].label,
@@ -374,6 +379,16 @@ def _form(
         "checked": CHECKED, "labels": labels_of(asked, given), "marks": MARK_LABELS,
         "evidence_kinds": list(EvidenceKind) if may_attach(KIND_OF_TOPIC[event.topic].name) else [],
     }
+
+
+def _of_step(event: type[Event], subject: str) -> dict[str, Any]:
+    """Whose the record is that a next step is about, and what it says that is not personal."""
+    if KIND_OF_TOPIC[event.topic] is MONTH:  # its first entry is one of many texts
+        return {"of": subject}
+    stream = stream_id(one_station(), KIND_OF_TOPIC[event.topic].name, subject)
+    with services().read_models.engine.connect() as connection:
+        begun = records_named(connection, one_station(), [(stream, 1)])
+    return {"whose": people_in([stream]).of(stream), "of": " ".join(map(gist, begun))}
 
 
 def _back(event: type[Event], about: About) -> str | None:

@@ -45,6 +45,7 @@ from workers.publishing import at_present
 SHOWN: Final = 5
 """How many of each list the page shows; the rest is a click away."""
 MISSING: Final = "missing"
+MISSING_SHOWN: Final = 8
 TITLES: Final = {
     "missed": "待再访", "cases": "待回访的个案", "referrals": "转介待办", "unseen": "久未联系的户",
     MISSING: "本月月报还缺什么",
@@ -73,6 +74,7 @@ def home() -> str | BaseResponse:
         "pages/today.html", **found, hours=_opened(hours, "volunteer"), services_waiting=waiting,
         approvals=waiting_here(), days=days, month=month, unseen_days=UNSEEN_DAYS,
         follow_up_days=FOLLOW_UP_DAYS, today=today(), missing=_missing(month),
+        missing_shown=MISSING_SHOWN,
         **_around_lines(found),
         behind=services().ledger.head() - services().read_models.position(),
     )

@@ -18,6 +18,7 @@ from api.identity import (
     action,
     may,
     opens,
+    today,
 )
 from api.language import SOURCE, language
 from api.moments import moment_of
@@ -36,11 +37,13 @@ from projections.moments import Moment
 from projections.monthly_report import NUMERALS, MonthlyReport, station_profile
 from projections.publications import publications_of
 from projections.published_reports import publications_for
+from projections.report_periods import month_before
 from projections.stations import months_on_record
 from workers.published_documents import published_by
 from workers.reports import fillings
 
 pages = Blueprint("pages", __name__, template_folder="templates")
+MONTHS_SINCE: Final = 12
 PAGE: Final = 40
 """Rows on a page: about 30 KB of HTML, for a slow network."""
 
@@ -108,9 +111,19 @@ def month_list() -> str:
     month = months[0] if months else None
     shown = _figures(station, profile.indicator_set, month) if month else []
     return render_template(
-        "pages/months.html", profile=profile, months=months, month=month, figures=shown,
+        "pages/months.html", profile=profile, months=[*_months_since(month), *months],
+        month=month, figures=shown,
         codes=_printed_codes(station), behind=found.ledger.head() - found.read_models.position(),
     )
+
+
+def _months_since(newest: str | None) -> list[str]:
+    """The present month and those since the newest on record, in which nothing is counted yet."""
+    found, month = list[str](), f"{today():%Y-%m}"
+    while newest is not None and month > newest and len(found) < MONTHS_SINCE:
+        found.append(month)
+        month = month_before(month)
+    return found
 
 
 def _printed_codes(station: str) -> dict[str, str]:

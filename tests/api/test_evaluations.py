@@ -356,9 +356,11 @@ def test_a_mid_term_sheet_has_a_column_for_every_month_of_the_cycle(evaluated: A
 def test_a_sheet_that_is_not_recorded_has_its_code_its_comparison_and_its_files(
     evaluated: Api,
 ) -> None:
+    evaluated.recorded("trainings-received", {"occurred_on": "2024-11-07", "title": "培训"})
+    evaluated.project()
     page = evaluated.get(f"/evaluations/{CYCLE}", role="reviewer").text
     code = sha256_in(page)
-    assert "未记入台账" in page
+    assert "此后有变动，下表未记入台账" in page
     assert "与统计逐月逐项比对：完全一致" in page
     # November was never published, and is not called the same as anything
     unpublished = page.partition("<h2>与已发布的报告对照</h2>")[2].partition("</table>")[0]
@@ -374,6 +376,22 @@ def test_a_sheet_that_is_not_recorded_has_its_code_its_comparison_and_its_files(
     evaluated.recorded("trainings-received", {"occurred_on": "2024-11-08", "title": "学习"})
     assert "没有比对" in evaluated.get(f"/evaluations/{CYCLE}", role="reviewer").text
     assert evaluated.get("/evaluations/2099-2100", role="reviewer").status_code == 404
+
+
+@pytest.mark.parametrize("role", ["lead", "reviewer", "hub"])
+def test_a_sheet_that_is_recorded_as_it_stands_is_not_called_unrecorded(
+    evaluated: Api, role: str
+) -> None:
+    page = evaluated.get(f"/evaluations/{CYCLE}", role=role).text
+    recorded = evaluated.get("evaluations/e1/sheet", role=role).get_json()
+    assert "未记入台账" not in page
+    assert "最近一次记入台账" in page
+    assert '/evaluations/runs/e1"' in page
+    assert sha256_in(page) == recorded["code"]
+    assert "确认，记入台账" in page
+    # of another moment another sheet is asked
+    other = evaluated.get(f"/evaluations/{CYCLE}?known_at=2024-11-01", role=role).text
+    assert "下表未记入台账" in other
 
 
 def sha256_in(page: str) -> str:

@@ -59,7 +59,10 @@ def test_a_referral_goes_over_the_board_step_by_step(api: Api, browser: FlaskCli
     own = browser.get("/referrals?worker=张社工").text
     assert "示例医院" in own
     assert "示例学校" not in part(own, "made")
-    # accepted, then completed: two buttons
+    # accepted, then completed: two buttons, whose forms say whose referral it is and where to
+    asked = browser.get(button(own, "转介接收")).text.partition('<form class="fields"')[0]
+    assert f'href="/households/{household}"' in asked
+    assert "示例医院" in asked
     shown = step(api, browser, button(own, "转介接收"), occurred_on="2024-11-03")
     assert shown.startswith("/referrals?recorded=")
     board = browser.get(shown).text

@@ -38,7 +38,8 @@ def sent(browser: FlaskClient, href: str, **answers: str) -> str:
     page = browser.get(href)
     assert page.status_code == 200, href
     said = dict(pair.split("=") for pair in href.partition("?")[2].split("&") if pair)
-    done = browser.post(href.partition("?")[0], data=form_of(page, **said | answers))
+    [action] = re.findall(r'<form class="fields"[^>]* action="([^"]+)"', page.text)
+    done = browser.post(action, data=form_of(page, **said | answers))
     assert done.status_code == 303, re.findall(r'class="wrong"[^>]*>([^<]*)', done.text)
     return str(done.location)
 
@@ -80,15 +81,56 @@ def test_what_was_planned_is_done_or_carried_over_from_the_check_list(api: Api, 
     # November's check list leads to October's plan
     api.project()
     listed = lead.get("/months/2024-11/publish").text
-    assert listed.count('href="/months/2024-10#section-7"') == 2
-    plan = {label: href for href, label in links(sections(api, lead, "2024-10")[6])}
-    sent(lead, plan["已完成：走访高龄老人"])
-    sent(lead, plan["顺延：开展义诊"])
+    assert listed.count('href="/months/2024-10?checklist=2024-11#section-7"') == 2
+    plan = {label: href for href, label in links(sections(api, lead, "2024-10?checklist=2024-11")[6])}
+    # and the answer back to November's check list
+    back = '<a href="/months/2024-11/publish">← 回到 2024-11 的核对清单</a>'
+    assert back in lead.get(plan["已完成：走访高龄老人"]).text
+    assert back in lead.get(sent(lead, plan["已完成：走访高龄老人"])).text
+    assert back in lead.get(sent(lead, plan["顺延：开展义诊"])).text
+    assert "核对清单</a>" not in lead.get("/months/2024-10?checklist=2024-13").text.replace(back, "")
     api.project()
-    assert "2024-10#section-7" not in lead.get("/months/2024-11/publish").text
+    assert "/months/2024-10?" not in lead.get("/months/2024-11/publish").text
     assert [label for _href, label in links(sections(api, lead, "2024-10")[6])] == [
-        "改：走访高龄老人", "改：开展义诊", "加一项：下月计划",
+        "改：走访高龄老人", "改：开展义诊", "已完成：开展义诊", "顺延：开展义诊", "加一项：下月计划",
     ]
+    october = sections(api, lead, "2024-10")[6]
+    assert "已完成（2024-11-" in october
+    assert "已顺延至 2024-12" in october
+
+
+def test_what_was_carried_over_stands_where_it_was_carried_to(api: Api, lead: FlaskClient) -> None:
+    api.household()
+    sent(lead, links(sections(api, lead, "2024-10")[6])[-1][0], text="开展义诊")
+    plan = {label: href for href, label in links(sections(api, lead, "2024-10")[6])}
+    sent(lead, plan["顺延：开展义诊"])
+    # November's plan and December's check list have it
+    november = sections(api, lead, "2024-11")[6]
+    assert "由 2024-10 的计划顺延而来" in november
+    api.project()
+    december = "/months/2024-12/publish"
+    assert "顺延至 2024-12，没有登记完成或再顺延。" in lead.get(december).text
+    # until it is done, or put off once more
+    sent(lead, {label: href for href, label in links(november)}["顺延：开展义诊"])
+    api.project()
+    assert "/months/2024-10?" not in lead.get(december).text
+    later = {label: href for href, label in links(sections(api, lead, "2024-12")[6])}
+    sent(lead, later["已完成：开展义诊"])
+    assert "顺延而来" not in sections(api, lead, "2024-12")[6]
+
+
+def test_a_prize_is_printed_alike_in_the_table_and_in_the_text(api: Api, lead: FlaskClient) -> None:
+    entered = {"occurred_on": "2024-11-05", "title": "大赛"}
+    prizes = {"一等奖": 200_000, "二等奖": 50_050}
+    for award, fen in prizes.items():
+        of = api.recorded("competitions", entered, role="lead")["id"]
+        said = {"occurred_on": "2024-11-14", "award": award, "prize_fen": fen}
+        api.recorded(f"competitions/{of}/award", said, role="lead")
+    api.project()
+    page = lead.get("/months/2024-11").text
+    assert "获得一等奖，奖金2000元。" in page
+    assert "获得二等奖，奖金500.50元。" in page
+    assert "<strong>2500.50</strong>" in page
 
 
 def test_nobody_else_is_offered_to_write(api: Api) -> None:

@@ -332,7 +332,10 @@ def test_whoever_records_in_a_published_month_is_told_before_and_after(
     [asked] = notice_of(browser.post(path, data=form | {"purpose": ""}))  # refused: the day is of that month
     assert asked.get("hidden") is None
     done = browser.post(path, data=form)
-    assert told in browser.get(done.headers["Location"]).text
+    after = browser.get(done.headers["Location"]).text
+    assert told in after
+    # a household or a note moves no figure: nothing is promised of it
+    assert "发布的数字不变；若因此有数字或正文变动，就列入发布以来的变动" in after
     station.project()
     [visit] = [v for v in station.get("visits").get_json()["items"] if v["occurred_on"] == "2024-11-14"]
     for how in ("void", "reinstate", "correct"):

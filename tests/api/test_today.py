@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from callers import VISIT, Api
 from lxml import html
+
+from api.identity import today
+from api.pages import today as pages_today
 
 DAY = {"occurred_on": "2024-11-05"}
 
@@ -45,6 +49,28 @@ def test_every_number_of_today_is_the_number_of_lines_it_leads_to(busy: Api) -> 
     assert counted == {
         "待再访": 3, "待回访的个案": 1, "转介待办": 3, "久未联系的户": 3, "待确认的志愿时长": 3,
     }
+
+
+def test_what_the_report_lacks_is_listed_or_counted(
+    busy: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages_today, "MISSING_SHOWN", 2)
+    page = html.fromstring(busy.browser("lead").get("/").text)
+    [panel] = page.xpath("//section[.//h2/a[@href='/due/missing']]")
+    lines, counted = panel.xpath("./ul/li"), int(panel.xpath("./h2/span")[0].text)
+    more = re.fullmatch(r"另 (\d+) 项", lines[-1].text_content().strip())
+    assert more
+    assert counted == len(lines) - 1 + int(more[1])
+    assert lines[-1].xpath("./a/@href") == ["/due/missing"]
+
+
+def test_the_present_month_and_those_since_the_last_on_record_are_listed(busy: Api) -> None:
+    page = html.fromstring(busy.browser("lead").get("/months").text)
+    listed = [one.text for one in page.xpath("//ul[@class='tiles']/li/a[starts-with(@href, '/months/')]/b")
+              if re.fullmatch(r"\d{4}-\d\d", one.text or "")]
+    assert listed[0] == f"{today():%Y-%m}"
+    assert "2024-11" in listed
+    assert listed == sorted(set(listed), reverse=True)
 
 
 def test_whose_it_is_stands_on_each_line_and_tells_two_of_one_name_apart(busy: Api) -> None:

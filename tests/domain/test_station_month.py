@@ -53,11 +53,18 @@ def test_an_item_is_planned_once() -> None:
         month(ADDED).when(ADDED)
 
 
-@pytest.mark.parametrize("first", [COMPLETED, CARRIED_OVER], ids=lambda e: e.topic)
-@pytest.mark.parametrize("second", [COMPLETED, CARRIED_OVER], ids=lambda e: e.topic)
+@pytest.mark.parametrize(("first", "second"), [
+    (COMPLETED, COMPLETED), (COMPLETED, CARRIED_OVER), (CARRIED_OVER, CARRIED_OVER),
+])
 def test_an_item_is_settled_once(first: Event, second: Event) -> None:
     with refused("plan_item_settled"):
         month(ADDED, first).when(second)
+
+
+def test_what_was_put_off_is_done_or_put_off_again() -> None:
+    further = PlanItemCarriedOver(item="i1", to_month="2025-02")
+    assert month(ADDED, CARRIED_OVER, further).state.carried_to == {"i1": "2025-02"}
+    assert month(ADDED, CARRIED_OVER, COMPLETED).state.items == {"i1": PlanItemStatus.COMPLETED}
 
 
 def test_the_plan_says_what_became_of_each_item() -> None:
