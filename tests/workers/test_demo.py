@@ -312,8 +312,8 @@ def test_the_word_file_opens_in_libreoffice(demo: Station, tmp_path: Path) -> No
 def test_the_head_of_the_reports_table_stands_on_every_page(tmp_path: Path) -> None:
     write_template(tmp_path / "report.docx")
     head, *rows = Document(str(tmp_path / "report.docx")).tables[0].rows
-    assert head._tr.xpath("w:trPr/w:tblHeader")  # noqa: SLF001 - no other way to it
-    assert not any(row._tr.xpath("w:trPr/w:tblHeader") for row in rows)  # noqa: SLF001 - as above
+    assert head._tr.xpath("w:trPr/w:tblHeader")
+    assert not any(row._tr.xpath("w:trPr/w:tblHeader") for row in rows)
 
 
 def _text(path: Path) -> str:
