@@ -174,7 +174,7 @@ def test_a_look_is_put_on_where_one_stands_and_what_is_typed_stays(
     open_page: OpenPage, site: Site
 ) -> None:
     with open_page("office") as page:
-        sign_in(page.context, site, "social_worker")
+        sign_in(page.context, site, "social_worker", "社工看样")
         page.goto("/households")
         page.get_by_role("searchbox").fill("王")
         page.get_by_role("button", name="查找").click()
