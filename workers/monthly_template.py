@@ -13,6 +13,7 @@ from typing import Any
 
 from docx import Document
 from docx.enum.text import WD_ALIGN_PARAGRAPH
+from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 
@@ -96,6 +97,14 @@ def _figures(document: Any) -> None:
     )
     for cells, row in zip(texts, table.rows, strict=True):
         write_row(row, cells, WIDTHS_CM)
+    say_of_row(table.rows[0], "w:tblHeader")  # the head stands on every page
+
+
+def say_of_row(row: Any, name: str) -> None:
+    """Something of a row that python-docx has no name for."""
+    said = OxmlElement(name)
+    said.set(qn("w:val"), "true")
+    row._tr.get_or_add_trPr().append(said)  # noqa: SLF001 - no other way to it
 
 
 def write_row(row: Any, texts: Sequence[str], widths_cm: Sequence[float]) -> None:

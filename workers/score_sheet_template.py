@@ -17,7 +17,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 
-from workers.monthly_template import begin_document, body_paragraph
+from workers.monthly_template import begin_document, body_paragraph, say_of_row
 
 CELL, SMALL_CELL = ("得分表", 9), ("得分表（小）", 7)
 """The styles of a cell's text, with their sizes in points; a station may edit them in one place."""
@@ -240,20 +240,13 @@ def _write_row(row: Any, texts: Sequence[str], style: tuple[str, int] = CELL) ->
     for cell, text in zip(row.cells, texts, strict=True):
         cell.paragraphs[0].style = style[0]
         cell.paragraphs[0].add_run(text)
-    _say_of_row(row, "w:cantSplit")
+    say_of_row(row, "w:cantSplit")
 
 
 def _repeat_head(table: Any) -> None:
     """Let a table's head stand on every page that it comes to."""
-    _say_of_row(table.rows[0], "w:tblHeader")
+    say_of_row(table.rows[0], "w:tblHeader")
     for cell in table.rows[0].cells:
         for run in cell.paragraphs[0].runs:
             run.font.bold = True
         cell.paragraphs[0].alignment = WD_ALIGN_PARAGRAPH.CENTER
-
-
-def _say_of_row(row: Any, name: str) -> None:
-    """Something that python-docx has no name for."""
-    said = OxmlElement(name)
-    said.set(qn("w:val"), "true")
-    row._tr.get_or_add_trPr().append(said)  # noqa: SLF001 - as above

@@ -6,6 +6,7 @@ from api.pages import (
     approvals,
     attaching,
     audit,
+    belonging,
     bundle,
     cases,
     dashboards,
@@ -39,10 +40,9 @@ from api.pages import (
 from api.pages.views import pages
 
 __all__ = [
-    "account", "account_staff", "approvals", "attaching", "audit", "bundle", "cases",
-    "dashboards", "evaluation", "explaining", "from_checklist", "groups", "households",
-    "keeping", "ledger_views", "merging", "month_calendar", "offline", "operating", "pages",
-    "permissions", "preferences", "provider", "published_months", "publishing", "record",
-    "referrals", "register", "reviewing", "sign_in", "steps", "task_books", "today",
-    "volunteers", "what_if",
+    "account", "account_staff", "approvals", "attaching", "audit", "belonging", "bundle", "cases",
+    "dashboards", "evaluation", "explaining", "from_checklist", "groups", "households", "keeping",
+    "ledger_views", "merging", "month_calendar", "offline", "operating", "pages", "permissions",
+    "preferences", "provider", "published_months", "publishing", "record", "referrals", "register",
+    "reviewing", "sign_in", "steps", "task_books", "today", "volunteers", "what_if",
 ]

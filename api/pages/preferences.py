@@ -22,6 +22,10 @@ CHOICES: Final[dict[str, dict[str, str]]] = {
     "size": {"normal": "标准", "large": "大字"},
     COOKIE: LANGUAGES,
 }
+DARK_ON: Final = {
+    "auto": "screen and (prefers-color-scheme: dark)", "light": "not all", "dark": "screen",
+}
+"""Where the dark tokens hold, by theme."""
 A_YEAR: Final = timedelta(days=365)
 
 
@@ -33,7 +37,8 @@ def preference(name: str) -> str:
 
 @pages.app_context_processor
 def _chosen() -> dict[str, object]:
-    return {"choices": CHOICES, "prefers": {name: preference(name) for name in CHOICES}}
+    prefers = {name: preference(name) for name in CHOICES}
+    return {"choices": CHOICES, "dark_on": DARK_ON, "prefers": prefers}
 
 
 @pages.route("/preferences", methods=["POST"])

@@ -203,6 +203,28 @@ def test_preferences_work_without_script_and_lead_nowhere_else(
     assert 'data-theme="dark"' in browser.get("/").text
 
 
+@pytest.mark.parametrize(("address", "page"), [
+    ("/households/search", "/households"), ("/volunteers/confirm", "/volunteers"),
+    ("/households/h1/particulars?as_of=2024-11-05", "/households/h1?as_of=2024-11-05"),
+    ("/account/tokens/t1/revoke", "/account"), ("/preferences", "/"),
+])
+def test_an_address_of_a_form_leads_its_reader_to_the_page_of_the_form(
+    browser: FlaskClient, address: str, page: str
+) -> None:
+    asked = browser.get(address)
+    assert (asked.status_code, asked.location) == (303, page)
+
+
+def test_a_look_chosen_on_what_a_form_answered_leads_to_a_page(browser: FlaskClient) -> None:
+    found = browser.post("/households/search", data={"sought": "王"})
+    choices = found.text[found.text.index('class="choices"'):]
+    back = re.findall(r'name="next" value="([^"]*)"', choices)[0]
+    done = browser.post("/preferences", data={"theme": "dark", "next": back})
+    page = browser.get(done.location, follow_redirects=True)
+    assert (page.status_code, page.content_type) == (200, "text/html; charset=utf-8")
+    assert 'data-theme="dark"' in page.text
+
+
 def test_the_ledger_is_exported_exactly_as_seen(api: Api, browser: FlaskClient) -> None:
     api.household(members=MEMBERS, file_number="000123")
     household = api.household(community="西路社区", members=[MEMBERS[0] | {"person": "p2", "name": "=1+1"}])

@@ -168,3 +168,30 @@ def test_somebody_comes_in_chooses_a_password_and_leaves(open_page: OpenPage, si
             page.get_by_label("密码").fill(PASSWORD)
             page.get_by_role("button", name="登录", exact=True).click()
             page.wait_for_url(f"{site.address}/")
+
+
+def test_a_look_is_put_on_where_one_stands_and_what_is_typed_stays(
+    open_page: OpenPage, site: Site
+) -> None:
+    with open_page("office") as page:
+        sign_in(page.context, site, "social_worker", "社工看样")
+        page.goto("/households")
+        page.get_by_role("searchbox").fill("王")
+        page.get_by_role("button", name="查找").click()
+        expect(page).to_have_url(re.compile("/households/search$"))
+        page.get_by_role("button", name="深色").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+        expect(page.locator("body")).to_have_css("background-color", "rgb(22, 24, 27)")
+        expect(page.get_by_role("status").first).to_contain_text("找到")
+        page.goto(f"/record/visit.recorded?household={site.household('王一半')}&mode=home")
+        met = page.locator("[name=persons_met]")
+        met.fill("7")
+        page.get_by_role("button", name="大字").click()
+        expect(page.get_by_role("button", name="大字")).to_have_attribute("aria-pressed", "true")
+        asked: list[str] = []
+        page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        page.get_by_role("button", name="English").click()
+        expect(met).to_have_value("7")
+        assert len(asked) == 1
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("data-size", "large")

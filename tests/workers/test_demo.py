@@ -48,6 +48,7 @@ from workers.evaluating import (
 )
 from workers.history import import_history
 from workers.history.lines import Names
+from workers.monthly_template import write_template
 from workers.publishing import Press, preview, publish, restate
 from workers.reports import BadTemplateError, write_docx
 from workers.settings import settings_for
@@ -306,6 +307,13 @@ def test_the_word_file_opens_in_libreoffice(demo: Station, tmp_path: Path) -> No
     text = (tmp_path / "report.txt").read_text(encoding="utf-8")
     for said in ("125", "102", "未填报", "工作反思"):
         assert said in text
+
+
+def test_the_head_of_the_reports_table_stands_on_every_page(tmp_path: Path) -> None:
+    write_template(tmp_path / "report.docx")
+    head, *rows = Document(str(tmp_path / "report.docx")).tables[0].rows
+    assert head._tr.xpath("w:trPr/w:tblHeader")
+    assert not any(row._tr.xpath("w:trPr/w:tblHeader") for row in rows)
 
 
 def _text(path: Path) -> str:

@@ -2,6 +2,7 @@
 "use strict";
 (() => {
   const drawn = [];
+  const ON_PAPER = 640; // A4 between its margins
 
   // What a table says: names, columns, and cells with their numbers and links.
   const said = (table) => ({
@@ -90,6 +91,11 @@
 
   const again = () => drawn.forEach((chart) => draw(chart));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
-  window.addEventListener("beforeprint", () => drawn.forEach((chart) => draw(chart, true)));
-  window.addEventListener("afterprint", again);
+  document.addEventListener("look", again);
+  // On paper a chart is as wide as a page's text, whichever the window's width is.
+  window.addEventListener("beforeprint", () => drawn.forEach((chart) => {
+    chart.plot.resize({ width: ON_PAPER });
+    draw(chart, true);
+  }));
+  window.addEventListener("afterprint", () => { drawn.forEach((chart) => chart.plot.resize()); again(); });
 })();

@@ -11,6 +11,42 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && location.hash === "#menu") location.hash = "#main";
 });
 
+// A look that is chosen is put on at once: what stands in the page's forms stays. Another language
+// is another page, which came by a form perhaps: asked first where something would be lost.
+const isUnsent = () => [...document.querySelectorAll("main form[method=post]:not([role=search])")].some((form) =>
+  [...form.querySelectorAll("textarea, select, input:not([type=hidden])")].some((field) =>
+    field.matches("[type=checkbox], [type=radio]") ? field.checked !== field.defaultChecked
+      : field.matches("select") ? [...field.options].some((one) => one.defaultSelected) && !field.selectedOptions[0]?.defaultSelected
+        : field.value !== field.defaultValue || (field.value && "posted" in document.body.dataset)));
+const putOn = (name, value) => {
+  const page = document.documentElement;
+  const dark = document.getElementById("dark");
+  if (value === "auto" || value === "normal") delete page.dataset[name];
+  else page.dataset[name] = value;
+  if (name === "theme") {
+    dark.media = dark.dataset[value];
+    document.querySelector("meta[name=color-scheme]").content = value === "auto" ? "light dark" : value;
+    document.dispatchEvent(new Event("look"));
+  }
+};
+document.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (!form.matches(".choices") || !submitter) return;
+  if (submitter.name === "lang") {
+    if (isUnsent() && !confirm(form.dataset.ask)) event.preventDefault();
+    return;
+  }
+  event.preventDefault();
+  const body = new URLSearchParams(new FormData(form));
+  body.set(submitter.name, submitter.value);
+  fetch(form.action, { method: "POST", body, redirect: "manual" }).then((answer) => {
+    if (answer.type !== "opaqueredirect") return;
+    putOn(submitter.name, submitter.value);
+    form.querySelectorAll(`[name=${submitter.name}]`).forEach((one) => one.setAttribute("aria-pressed", String(one === submitter)));
+    keepShellAlike();
+  }, () => {}); // no signal: the page stays as it is
+});
+
 // A form is sent once, however often its button is pressed; coming back, it can be sent again.
 // (Its request id would make the second the same; this spares the wait.)
 document.addEventListener("submit", (event) => {
@@ -54,7 +90,7 @@ document.querySelectorAll("[data-slider-for]").forEach((slider) => {
 });
 
 // The shell that the browser keeps for where there is no signal follows a choice of language or look.
-{
+const keepShellAlike = () => {
   const { lang, dataset: { theme, size } } = document.documentElement;
   const look = [lang, theme, size].join(" ");
   const shellAt = document.querySelector("[data-outbox-count]")?.href;
@@ -65,7 +101,8 @@ document.querySelectorAll("[data-slider-for]").forEach((slider) => {
       fetch(shellAt, { cache: "reload" }).then((answer) => { if (answer.ok) localStorage.setItem("look", look); }, () => {});
     }
   } catch { /* who may keep nothing has no shell either */ }
-}
+};
+keepShellAlike();
 
 // Whoever chooses a day of a month whose report is published is told so before recording.
 document.querySelectorAll("form [data-published-months]").forEach((notice) => {
