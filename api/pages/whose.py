@@ -139,11 +139,3 @@ def with_names(rows: Sequence[dict[str, Any]], people: People) -> list[dict[str,
 def _with_names(change: dict[str, Any], people: People) -> dict[str, Any]:
     sides = {side: people.said(change[side], change["field"]) for side in ("before", "after")}
     return change | sides
-
-
-def file_numbers(households: Iterable[str]) -> dict[str, str]:
-    """The file numbers of households, by id: of whom no name is read."""
-    subjects = {f"household:{household}" for household in households}
-    with services().read_models.engine.connect() as connection:
-        found = known(connection, one_station(), subjects)
-    return {s.partition(":")[2]: one.number for s, one in found.items() if one.number}
