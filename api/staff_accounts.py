@@ -14,11 +14,12 @@ from marshmallow import Schema, fields, validate
 from api.accounts import links, staff, throttle
 from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import MANAGE_ACCOUNTS, action, by, caller, new_record_id, now
+from api.identity import ANY_STATION, MANAGE_ACCOUNTS, action, by, caller, new_record_id, now
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
 from api.services import services
 from domain.vocabulary import Role
+from projections.monthly_report import station_profile
 
 staff_accounts = Blueprint(
     "staff_accounts", __name__, url_prefix="/api/v1/accounts", description="工作人员账号"
@@ -97,6 +98,19 @@ class AccountPageSchema(Schema):
 
     items = fields.List(fields.Nested(AccountSchema))
     next_cursor = fields.String(allow_none=True)
+
+
+def post_of_known_stations(role: str, stations: list[str], district: str | None) -> staff.Post:
+    """The post that is asked for, at stations that keep their ledger here.
+
+    :raises BadAccount: where it is none, or beyond what the caller has.
+    :raises UnknownStation: for a station that nobody registered.
+    """
+    post = staff.checked_post(role, stations, district)
+    staff.refuse_beyond(caller().scope, post)
+    for station in sorted(post.stations - {ANY_STATION}):
+        station_profile(services().ledger, station)
+    return post
 
 
 def entry_url(secret: str) -> str:
@@ -191,7 +205,7 @@ def change_account_post(body: dict[str, Any], account: str) -> dict[str, Any]:
 
 
 def _post(body: dict[str, Any]) -> staff.Post:
-    return staff.checked_post(body["role"], body["stations"], body["district"])
+    return post_of_known_stations(body["role"], body["stations"], body["district"])
 
 
 @staff_accounts.route("/<account>/reset", methods=["POST"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from callers import VISIT, Api, refusal_of
+from desk import Desk, a_station
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -293,6 +294,7 @@ def test_the_last_administrator_stays(api: Api, administrator: FlaskClient) -> N
 
 
 def test_who_has_several_stations_chooses_one(api: Api, administrator: FlaskClient) -> None:
+    Desk(api.services.ledger, "elsewhere").record("elsewhere", a_station(), "2024-01-01")
     browser = entered(api, invited(api, administrator, "du", "supervisor", stations=f"{api.station},elsewhere"))
     api.project()
     sent = browser.get("/households")
@@ -301,6 +303,17 @@ def test_who_has_several_stations_chooses_one(api: Api, administrator: FlaskClie
     assert send(browser, "/account/station", station=api.station, next="/households").status_code == 303
     assert browser.get("/households").status_code == 200
     assert browser.get("/households?station=third").status_code == 403
+
+
+def test_nobody_is_invited_to_a_station_that_does_not_exist(
+    api: Api, administrator: FlaskClient
+) -> None:
+    said = {"login": "du", "actor": "杜某", "role": "supervisor"}
+    page = send(administrator, "/accounts", **said, stations=f"{api.station},nosuch")
+    assert page.status_code == 404
+    assert "社工站 nosuch 尚未登记" in page.text
+    body = said | {"stations": ["nosuch"]}
+    refusal_of(api.post("accounts", body, role="administrator"), 404, "unknown_station")
 
 
 # ---- what is kept and written down ----
