@@ -26,6 +26,7 @@ staff_accounts = Blueprint(
 )
 STATUSES: Final = {
     "disabled": "已停用", "locked": "已锁定", "usable": "可用", "invited": "待接受邀请",
+    "by_link": "凭链接登录",
 }
 """How an account stands."""
 
@@ -77,7 +78,7 @@ class AccountSchema(Schema):
     role_label = fields.String()
     stations = fields.List(fields.String())
     district = fields.String(allow_none=True)
-    status = fields.String(metadata={"description": "usable、invited、locked 或 disabled"})
+    status = fields.String(metadata={"description": "usable、invited、by_link、locked 或 disabled"})
     status_label = fields.String()
     locked_until = fields.String(allow_none=True)
     created_at = fields.String()
@@ -163,7 +164,7 @@ def _locked(logins: list[str]) -> dict[str, Any]:
 
 
 def _data(one: staff.Account, locked: dict[str, Any]) -> dict[str, Any]:
-    is_open = "usable" if one.is_usable else "invited"
+    is_open = "usable" if one.is_usable else "by_link" if one.comes_by_link else "invited"
     status = "disabled" if one.disabled_at else "locked" if one.login in locked else is_open
     return {
         "id": one.id, "login": one.login, "actor": one.actor, "role": one.role.value,

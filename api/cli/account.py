@@ -147,7 +147,7 @@ def _state(one: staff.Account, *, is_locked: bool) -> str:
         return "已停用"
     if is_locked:
         return "已锁定"
-    return "可用" if one.is_usable else "待接受邀请"
+    return "可用" if one.is_usable else "凭链接登录" if one.comes_by_link else "待接受邀请"
 
 
 @account.command

@@ -317,6 +317,19 @@ def test_nobody_is_invited_to_a_station_that_does_not_exist(
     refusal_of(answer, 404, "unknown_station")
 
 
+def test_who_comes_in_by_links_is_told_so_and_disabling_asks_first(
+    api: Api, administrator: FlaskClient
+) -> None:
+    api.browser("lead")
+    invited(api, administrator, "wang")
+    page = administrator.get("/accounts").text
+    assert page.count("凭链接登录") == 1
+    assert page.count("待接受邀请") == 1
+    assert re.search(r"<summary>停用</summary>.*?立即不能登录.*?<button>确认停用</button>", page, re.DOTALL)
+    told = api.get("accounts", role="administrator").get_json()["items"]
+    assert {one["status"] for one in told} >= {"by_link", "invited"}
+
+
 # ---- what is kept and written down ----
 
 
