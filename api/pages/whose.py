@@ -64,6 +64,14 @@ class People:
         found = self._known_as(identity)
         return identity if found is None else called(found)
 
+    def telling(self, text: str, records: Iterable[Mapping[str, Any]]) -> str:
+        """A sentence about records with whose each is, or of which day, instead of its id."""
+        for one in records:
+            own = self.of_record(one["kind"], one["id"])
+            names = SEPARATOR.join(f"{who.name} {who.apart}".strip() for who in own[:1])
+            text = text.replace(one["id"], names or one["occurred_on"])
+        return text
+
     def said(self, text: str | None, field: str) -> str | None:
         """A text of the audit trail with the names of those whose ids it gives."""
         if not text or field.partition(".")[0] not in _naming():
