@@ -14,7 +14,7 @@ from api.access_log import AccessAction
 from api.access_queries import AccessRow, accesses_of
 from api.audit_rows import ACTION_LABELS, AuditRowSchema
 from api.bodies import Blueprint
-from api.identity import AUDIT, READ_ACCESSES, action, station_of_request
+from api.identity import ANY_STATION, AUDIT, READ_ACCESSES, action, station_of_request
 from api.messages import coded
 from api.paging import PageSchema, ReadSchema, page_of, read_cursor, rows_answer
 from api.personal import noted, reading
@@ -22,6 +22,7 @@ from api.queries import one_station
 from api.services import services
 from api.tables import MOST_EXPORTED, attachment, csv_text, refuse_too_many
 from projections.audit_trail import AuditKey, audit_events_of
+from projections.stations import station_codes
 
 audit = Blueprint("audit", __name__, url_prefix="/api/v1", description="审计")
 
@@ -29,7 +30,7 @@ audit = Blueprint("audit", __name__, url_prefix="/api/v1", description="审计")
 class AboutSchema(Schema):
     """About whom, by whom, on which days."""
 
-    household = fields.String(metadata={"description": "户的编号"})
+    household = fields.String(metadata={"description": "户的编号或档案号"})
     person = fields.String(metadata={"description": "个人的编号"})
     actor = fields.String(metadata={"description": "录入人或查看人"})
     first = fields.Date(data_key="from", metadata={"description": "这一天起（含）"})
@@ -74,11 +75,19 @@ class AuditPageSchema(Schema):
     next_cursor = fields.String(allow_none=True)
 
 
+def _meant(station: str, query: dict[str, Any]) -> dict[str, Any]:
+    """What is asked, of a household that there is."""
+    with services().read_models.engine.connect() as connection:
+        stations = station_codes(connection) if station == ANY_STATION else [station]
+        return audit_rows.meant(connection, services().ledger, stations, query)
+
+
 # ---- who recorded what ----
 
 
 def audit_page(query: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
     """A page of events as evidence, and the cursor of the next."""
+    query = _meant(one_station(), query)
     keys = _keys(query, read_cursor(query, datetime, int), query["limit"] + 1)
     page, cursor = page_of(keys, query["limit"], lambda key: (key.recorded_at, key.position))
     noted(*audit_rows.subjects(query))
@@ -102,6 +111,7 @@ def list_audit(query: dict[str, Any]) -> Response:
 
 
 def _exported_events(query: dict[str, Any]) -> list[dict[str, Any]]:
+    query = _meant(one_station(), query)
     keys = _keys(query, None, MOST_EXPORTED + 1)
     refuse_too_many(len(keys))
     noted(*audit_rows.subjects(query), action=AccessAction.EXPORT)
@@ -134,6 +144,7 @@ def _json_file(content: dict[str, Any], name: str) -> Response:
 
 def access_page(query: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
     """A page of calls, and the cursor of the next; asking about a person is a call itself."""
+    query = _meant(station_of_request(), query)
     found = _calls(query, read_cursor(query, datetime, int), query["limit"] + 1)
     page, cursor = page_of(found, query["limit"], lambda row: (row.at, row.id))
     noted(*audit_rows.subjects(query))
@@ -157,6 +168,7 @@ def list_accesses(query: dict[str, Any]) -> Response:
 
 
 def _exported_calls(query: dict[str, Any]) -> list[dict[str, Any]]:
+    query = _meant(station_of_request(), query)
     found = _calls(query, None, MOST_EXPORTED + 1)
     refuse_too_many(len(found))
     noted(*audit_rows.subjects(query), action=AccessAction.EXPORT)

@@ -10,15 +10,25 @@ from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
 from marshmallow import Schema, fields
+from sqlalchemy import Connection
 
 from api.answers import local_time
 from api.reading import Reading
 from domain.catalog import to_builtins
 from domain.describing import described, differences, statements_in
-from domain.kernel import KINDS, STATION_TIME, Recorded, Refused, stream_id, stream_kind
+from domain.kernel import (
+    KINDS,
+    STATION_TIME,
+    Recorded,
+    Refused,
+    UnknownRecord,
+    stream_id,
+    stream_kind,
+)
 from domain.ledger import Ledger
 from domain.vocabulary import Role
 from projections.audit_trail import ACTION_OF, RECORDED, AuditKey, AuditQuery
+from projections.explaining import household_meant, named_at
 from projections.lateness import days_late, is_late
 
 ACTION_LABELS: Final = {
@@ -147,6 +157,30 @@ def question(station: str, asked: dict[str, Any]) -> AuditQuery:
         stream=stream_id(station, kind, str(subject)) if kind else None,
         actor=asked.get("actor"), first=first, until=until, action=asked.get("action"),
     )
+
+
+def meant(
+    connection: Connection, ledger: Ledger, stations: Sequence[str], asked: dict[str, Any]
+) -> dict[str, Any]:
+    """What is asked, with the household by its id, whether it was named so or by its file's number.
+
+    :raises UnknownRecord: where no station of those has it; "none" would be a false answer.
+    """
+    if not (named := str(asked.get("household") or "").strip()):
+        return asked
+    household = household_meant(connection, stations, named)
+    if not _is_known(connection, ledger, stations, household):
+        raise UnknownRecord(id=named[:120], kind="户")
+    return asked | {"household": household}
+
+
+def _is_known(
+    connection: Connection, ledger: Ledger, stations: Sequence[str], household: str
+) -> bool:
+    """Whether records name it, or its file was begun a moment ago."""
+    if named_at(connection, f"household:{household}", stations):
+        return True
+    return len(stations) == 1 and ledger.stream(stations[0], "household", household) is not None
 
 
 def subjects(asked: dict[str, Any]) -> tuple[str, ...]:

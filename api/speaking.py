@@ -12,10 +12,13 @@ what stands in its places may be about a person.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from heapq import merge
+from operator import itemgetter
+from typing import Any, Final
 
 from flask import Flask
 from markupsafe import Markup, escape
@@ -109,6 +112,39 @@ def sentences(spoken: str) -> tuple[Sentence, ...]:
     return tuple(sorted(found, key=lambda one: -len("".join(one.words))))
 
 
+@dataclass(frozen=True, slots=True)
+class Beginnings:
+    """The sentences by their first character, else by their last one; each with its place in line.
+
+    A text is compared with the dozen that begin or end as it does, and not with all thousands.
+    """
+
+    beginning: Mapping[str, Sequence[tuple[int, Sentence]]]
+    ending: Mapping[str, Sequence[tuple[int, Sentence]]]
+    """Of those that begin with a place; under nothing, what ends with one as well."""
+
+
+@cache
+def _beginnings(spoken: str) -> Beginnings:
+    beginning, ending = defaultdict[str, list[Any]](list), defaultdict[str, list[Any]](list)
+    for place, one in enumerate(sentences(spoken)):
+        if one.words[0]:
+            beginning[one.words[0][0]].append((place, one))
+        else:
+            ending[one.words[-1][-1:]].append((place, one))
+    return Beginnings(dict(beginning), dict(ending))
+
+
+def fitting_of(spoken: str, text: str) -> Iterator[Sentence]:
+    """The sentences that a text may be, in their order."""
+    known = _beginnings(spoken)
+    found = merge(
+        known.beginning.get(text[:1], ()), known.ending.get(text[-1:], ()),
+        known.ending.get("", ()), key=itemgetter(0),
+    )
+    return (sentence for _place, sentence in found)
+
+
 def _refusal(spoken: str, refusal: Refused) -> Markup | None:
     """A refusal by its sentence, into which its facts are put."""
     reads = catalogue(spoken).get(refusal.detail)
@@ -124,7 +160,7 @@ def _spoken(spoken: str, text: str, depth: int = 0) -> Markup | None:
         return escape(found)
     if depth >= MOST_DEEP or len(text) > LONGEST:
         return None
-    for one in sentences(spoken):
+    for one in fitting_of(spoken, text):
         values = one.values(text)
         if values and (one.is_telling or _are_known(spoken, values.values(), depth)):
             return _filled(spoken, one.reads, values, depth)

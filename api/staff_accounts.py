@@ -14,17 +14,19 @@ from marshmallow import Schema, fields, validate
 from api.accounts import links, staff, throttle
 from api.answers import local_time
 from api.bodies import Blueprint
-from api.identity import MANAGE_ACCOUNTS, action, by, caller, new_record_id, now
+from api.identity import ANY_STATION, MANAGE_ACCOUNTS, action, by, caller, new_record_id, now
 from api.messages import coded
 from api.paging import PageSchema, page_answer, read_cursor
 from api.services import services
 from domain.vocabulary import Role
+from projections.monthly_report import station_profile
 
 staff_accounts = Blueprint(
     "staff_accounts", __name__, url_prefix="/api/v1/accounts", description="工作人员账号"
 )
 STATUSES: Final = {
     "disabled": "已停用", "locked": "已锁定", "usable": "可用", "invited": "待接受邀请",
+    "by_link": "凭链接登录",
 }
 """How an account stands."""
 
@@ -76,7 +78,7 @@ class AccountSchema(Schema):
     role_label = fields.String()
     stations = fields.List(fields.String())
     district = fields.String(allow_none=True)
-    status = fields.String(metadata={"description": "usable、invited、locked 或 disabled"})
+    status = fields.String(metadata={"description": "usable、invited、by_link、locked 或 disabled"})
     status_label = fields.String()
     locked_until = fields.String(allow_none=True)
     created_at = fields.String()
@@ -97,6 +99,19 @@ class AccountPageSchema(Schema):
 
     items = fields.List(fields.Nested(AccountSchema))
     next_cursor = fields.String(allow_none=True)
+
+
+def post_of_known_stations(role: str, stations: list[str], district: str | None) -> staff.Post:
+    """The post that is asked for, at stations that keep their ledger here.
+
+    :raises BadAccount: where it is none, or beyond what the caller has.
+    :raises UnknownStation: for a station that nobody registered.
+    """
+    post = staff.checked_post(role, stations, district)
+    staff.refuse_beyond(caller().scope, post)
+    for station in sorted(post.stations - {ANY_STATION}):
+        station_profile(services().ledger, station)
+    return post
 
 
 def entry_url(secret: str) -> str:
@@ -149,7 +164,7 @@ def _locked(logins: list[str]) -> dict[str, Any]:
 
 
 def _data(one: staff.Account, locked: dict[str, Any]) -> dict[str, Any]:
-    is_open = "usable" if one.is_usable else "invited"
+    is_open = "usable" if one.is_usable else "by_link" if one.comes_by_link else "invited"
     status = "disabled" if one.disabled_at else "locked" if one.login in locked else is_open
     return {
         "id": one.id, "login": one.login, "actor": one.actor, "role": one.role.value,
@@ -191,7 +206,7 @@ def change_account_post(body: dict[str, Any], account: str) -> dict[str, Any]:
 
 
 def _post(body: dict[str, Any]) -> staff.Post:
-    return staff.checked_post(body["role"], body["stations"], body["district"])
+    return post_of_known_stations(body["role"], body["stations"], body["district"])
 
 
 @staff_accounts.route("/<account>/reset", methods=["POST"])

@@ -20,6 +20,7 @@ from api.accounts.passwords import hashed, refuse_weak
 from api.accounts.security_log import Act, By, write_down
 from api.accounts.sessions import begin, end_all
 from api.accounts.staff import (
+    BY_LINK,
     Account,
     Newcomer,
     Post,
@@ -44,7 +45,7 @@ class Purpose(Labelled):
     FIRST = "first", "建立第一个管理员"
     INVITATION = "invitation", "接受邀请"
     RESET = "reset", "重设密码"
-    SIGN_IN = "sign_in", "登录"
+    SIGN_IN = BY_LINK, "登录"
     PROVIDER = "provider", "统一登录"
 
 

@@ -9,8 +9,12 @@ from typing import Final
 from sqlalchemy import Engine, insert, select, update
 
 from api.accounts.security_log import Act, By, write_down
+from api.accounts.staff import staff
 from api.accounts.tables import name_permissions
+from api.accounts.tokens import tokens_within
+from api.callers import EVERYWHERE, Scope
 from domain.kernel import Refused
+from domain.vocabulary import Role
 from projections.store import writing
 
 MOST_DAYS: Final = 60
@@ -41,6 +45,26 @@ class Permission:
     permitted_at: datetime
     expires_at: datetime
     ended_at: datetime | None
+
+
+def reviewers(engine: Engine, station: str) -> list[str]:
+    """Who reviews a station now, with an account or a token, by the names they act under."""
+    here = Scope(frozenset({station}))
+    people = {
+        one.actor for one in staff(engine, EVERYWHERE)
+        if one.role is Role.REVIEWER and one.disabled_at is None and one.scope.covers(here)
+    }
+    programs = {t.actor for t in tokens_within(engine, here) if t.role == Role.REVIEWER.value}
+    return sorted(people | programs)
+
+
+def refuse_nobody(engine: Engine, station: str, actor: str) -> None:
+    """Refuse to permit whom nobody is called.
+
+    :raises BadPermission: where no reviewer of the station is.
+    """
+    if actor not in reviewers(engine, station):
+        raise BadPermission(problem=f"没有名为“{actor[:40]}”的本站评审")
 
 
 def permit(

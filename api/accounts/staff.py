@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, exists, insert, select, update
 
 from api.accounts.security_log import Act, By, write_down
 from api.accounts.sessions import end_all
-from api.accounts.tables import account_stations, accounts, token_owners
+from api.accounts.tables import account_stations, accounts, links, token_owners
 from api.callers import ANY_STATION, EVERYWHERE, Caller, Scope, is_station_code
 from domain.kernel import Refused
 from domain.vocabulary import Role
@@ -26,6 +26,8 @@ MOST_ACCOUNTS: Final = 2_000
 """On one page; a city has about as many."""
 OF_MANY: Final = frozenset({Role.HUB, Role.ADMINISTRATOR, Role.REVIEWER, Role.SUPERVISOR})
 """Roles that may be of several stations; the others record at their own."""
+BY_LINK: Final = "sign_in"
+"""What a link is for that signs somebody in again and again, who has no password."""
 OF_ALL: Final = frozenset({Role.HUB, Role.ADMINISTRATOR})
 
 
@@ -70,6 +72,8 @@ class Account:
     identity: str | None
     created_at: datetime
     disabled_at: datetime | None
+    comes_by_link: bool = False
+    """Whether links were made by which its owner signs in, as those of a demo's people are."""
 
     @property
     def scope(self) -> Scope:
@@ -151,9 +155,16 @@ def checked_login(login: str) -> str:
 # ---- finding ----
 
 
+_ROWS: Final = select(
+    accounts,
+    exists().where(links.c.account == accounts.c.id, links.c.purpose == BY_LINK)
+    .label("comes_by_link"),
+)
+
+
 def account_of(connection: Connection, *where: Any) -> Account | None:
     """The one account that conditions name."""
-    row = connection.execute(select(accounts).where(*where)).one_or_none()
+    row = connection.execute(_ROWS.where(*where)).one_or_none()
     if row is None:
         return None
     return _account(row, _stations(connection, [row.id]).get(row.id, frozenset()))
@@ -168,7 +179,7 @@ def account_by_id(engine: Engine, account: str) -> Account | None:
 def staff(engine: Engine, scope: Scope) -> list[Account]:
     """The accounts whose stations are all among those of a scope, by name."""
     with engine.connect() as connection:
-        query = select(accounts).order_by(accounts.c.login).limit(MOST_ACCOUNTS)
+        query = _ROWS.order_by(accounts.c.login).limit(MOST_ACCOUNTS)
         rows = connection.execute(query).all()
         stations = _stations(connection, [row.id for row in rows])
     found = [_account(row, stations.get(row.id, frozenset())) for row in rows]
@@ -221,6 +232,7 @@ def _account(row: Any, stations: frozenset[str]) -> Account:
     return Account(
         row.id, row.login, row.actor, Role.of(row.role), stations, row.district,
         row.is_everywhere, row.password, row.identity, row.created_at, row.disabled_at,
+        row.comes_by_link,
     )
 
 

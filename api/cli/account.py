@@ -12,12 +12,14 @@ from sqlalchemy import Engine
 from api.accounts import links, staff, throttle
 from api.accounts.security_log import Act, By, acts
 from api.accounts.tables import tokens_engine
-from api.callers import EVERYWHERE
+from api.callers import ANY_STATION, EVERYWHERE
 from api.cli.common import CommandFailedError, json_option, print_json, read_settings, talk
 from api.edge import new_id, now
 from api.security import security_row
 from domain.kernel import STATION_TIME
 from domain.vocabulary import Role
+from projections.monthly_report import station_profile
+from workers.runtime import opened_ledger
 from workers.settings import Settings
 
 
@@ -82,8 +84,19 @@ def invite(
     """邀请一名工作人员，输出一次性链接。"""
     post = staff.checked_post(role, list(stations), district)
     with _opened() as (settings, engine, by):
+        _check_stations(settings, post)
         newcomer = staff.Newcomer(new_id(), login, actor, post)
         _print_link(settings, links.invite(engine, EVERYWHERE, newcomer, by), as_json=as_json)
+
+
+def _check_stations(settings: Settings, post: staff.Post) -> None:
+    """An account of a station that does not exist would be of no use to anybody.
+
+    :raises UnknownStation: where there is no such station.
+    """
+    with opened_ledger(settings) as ledger:
+        for station in sorted(post.stations - {ANY_STATION}):
+            station_profile(ledger, station)
 
 
 @account.command
@@ -134,7 +147,7 @@ def _state(one: staff.Account, *, is_locked: bool) -> str:
         return "已停用"
     if is_locked:
         return "已锁定"
-    return "可用" if one.is_usable else "待接受邀请"
+    return "可用" if one.is_usable else "凭链接登录" if one.comes_by_link else "待接受邀请"
 
 
 @account.command

@@ -45,8 +45,9 @@ def audit(
     """审计：谁、何时、经哪个请求，记了什么、改了什么；录入晚的在前。"""
     asked = stated(asked)
     with looking("audit", station) as look:
-        question = audit_rows.question(look.station, asked)
         with look.runtime.read_models.engine.connect() as connection:
+            asked = audit_rows.meant(connection, look.runtime.ledger, [look.station], asked)
+            question = audit_rows.question(look.station, asked)
             keys = audit_events_of(connection, question, limit=limit or MOST_EXPORTED + 1)
         refuse_too_many(len(keys))
         look.reading.action = AccessAction.EXPORT if csv or as_json else AccessAction.READ
@@ -68,6 +69,8 @@ def access_log(
     """访问记录：谁在何时查看或导出了谁的信息；新的在前。"""
     asked = stated(asked)
     with looking("access-log", station) as look:
+        with look.runtime.read_models.engine.connect() as connection:
+            asked = audit_rows.meant(connection, look.runtime.ledger, [look.station], asked)
         question = access_rows.question(look.station, asked)
         with look.access_log.questions() as connection:
             found = accesses_of(connection, question, limit=limit or MOST_EXPORTED + 1)

@@ -15,7 +15,7 @@ from api.pages.views import pages
 from api.paging import next_url
 from api.security import SecurityQuerySchema, security_page
 from api.services import services
-from api.staff_accounts import entry_url
+from api.staff_accounts import entry_url, post_of_known_stations
 from domain.kernel import Refused
 from domain.vocabulary import Role
 
@@ -43,7 +43,7 @@ def _accounts_page(problem: Refused | None = None, link: str | None = None, to: 
 def _post() -> staff.Post:
     named = request.form.get("stations", "").replace("，", ",").replace("、", ",")
     stations = [code.strip() for code in named.split(",") if code.strip()]
-    return staff.checked_post(
+    return post_of_known_stations(
         request.form.get("role", ""), stations, request.form.get("district")
     )
 

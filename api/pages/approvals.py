@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
-from flask import redirect, render_template, url_for
+from flask import redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.identity import READ_CASES, action, caller, new_id, today
+from api.pages.listed_twice import Twice, files_called, listed_twice
 from api.pages.record import steps_of
-from api.pages.steps import heads_of
 from api.pages.views import pages
 from api.pages.writing import OCCURRED, Given, may_state, own_write, posted, state
 from api.personal import reading, shown
-from api.queries import one_station
+from api.queries import one_station, status_shown
 from api.services import services
 from domain.erasure import (
     ERASURE,
@@ -40,6 +40,7 @@ from domain.merging import (
     MergeStatus,
 )
 from projections.erasures import ErasureRow, erasure_list
+from projections.household_status import household_status
 
 SHOWN: Final = (MergeStatus.PROPOSED, MergeStatus.IN_FORCE)
 STEPS: Final[dict[str, type[Event]]] = {
@@ -103,7 +104,21 @@ def decide_merge(which: str, entry: int, step: str) -> BaseResponse | tuple[str,
     done = state(STEPS[step].topic, (), given, said, which)
     if done is None:
         return _page(given), given.status
-    return redirect(url_for("pages.approvals_page", recorded=done[0].position), 303)
+    approved = entry if (which, step) == (HOUSEHOLDS, "approved") else None
+    position = done[0].position
+    return redirect(url_for("pages.approvals_page", recorded=position, approved=approved), 303)
+
+
+def _twice() -> tuple[str, list[Twice]]:
+    """Of the households merged just now: which one, and whom both its files list."""
+    station, entry = one_station(), request.args.get("approved", 0, type=int)
+    merge = _known_merges(station, HOUSEHOLDS).merges.get(entry)
+    if merge is None or merge.status is not MergeStatus.IN_FORCE:
+        return "", []
+    household = merge.pair.survivor
+    with services().read_models.engine.connect() as connection:
+        status = household_status(connection, station, household)
+    return household, listed_twice(status_shown(station, status)) if status else []
 
 
 def _page(given: Given) -> str:
@@ -114,7 +129,8 @@ def _page(given: Given) -> str:
     files = {file for p in pairs for file in (p.merged_household, p.surviving_household)}
     files |= {line.proposal.household for line in erasures if line.proposal.household}
     return render_template(
-        "pages/approvals.html", given=given, erasures=erasures, heads=heads_of(files), **own,
+        "pages/approvals.html", given=given, erasures=erasures, heads=files_called(files),
+        twice=_twice(), **own,
         waiting=[m for m in merges if m.merge.status is MergeStatus.PROPOSED],
         in_force=[m for m in merges if m.merge.status is MergeStatus.IN_FORCE],
     )

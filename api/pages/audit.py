@@ -12,9 +12,19 @@ from werkzeug.exceptions import UnprocessableEntity
 from api.access_log import AccessAction
 from api.audit import AccessQuerySchema, AuditQuerySchema, access_page, audit_page
 from api.audit_rows import ACTION_LABELS
-from api.identity import AUDIT, READ_ACCESSES, READ_CASES, action, may, now
+from api.identity import (
+    ANY_STATION,
+    AUDIT,
+    READ_ACCESSES,
+    READ_CASES,
+    action,
+    may,
+    now,
+    station_of_request,
+)
+from api.pages.read_places import numbers_of, place
 from api.pages.views import pages
-from api.pages.whose import file_numbers, people_in, with_names
+from api.pages.whose import people_in, with_names
 from api.paging import next_url
 from api.queries import one_station
 from api.signals import OPENING, SignalQuerySchema, signal_page
@@ -70,7 +80,7 @@ def reads() -> str:
     rows, cursor = access_page(asked(AccessQuerySchema))
     return render_template(
         "pages/reads.html", rows=rows,
-        numbers=_numbers(rows), form=form(),
+        numbers=_numbers(rows), place=place, form=form(),
         actions={found.value: found.label for found in AccessAction},
         next_url=cursor and next_url(cursor), csv_url=export_url("/api/v1/access-log.csv"),
         json_url=export_url("/api/v1/access-log.json"),
@@ -78,10 +88,10 @@ def reads() -> str:
 
 
 def _numbers(rows: list[dict[str, Any]]) -> dict[str, str]:
-    """The file numbers of whom was read about, for whoever reads cases; else ids stay ids."""
-    if not may(READ_CASES, "households"):
+    """The file numbers of whom was read about, for whoever reads a station's cases; else none."""
+    if not may(READ_CASES, "households") or station_of_request() == ANY_STATION:
         return {}
-    return file_numbers(subject["id"] for row in rows for subject in row["subjects"])
+    return numbers_of(subject for row in rows for subject in row["subjects"])
 
 
 @pages.route("/audit/signals")

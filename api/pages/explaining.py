@@ -146,7 +146,9 @@ def _why_not_page(month: str, code: str) -> str | tuple[str, int]:
         page = render_template(
             "pages/why_not.html", found=found, answer=answer, problem=refusal,
             asked=(about, request.args.get(about, "")),
-            people=people_in(_streams_of(answer), [f"{about}:{request.args.get(about, '')}"]),
+            people=people_in(
+                _streams_of(answer), [f"{answer['kind']}:{answer['id']}"] if answer else []
+            ),
             figure=_figure_of(found.question.figures(), code), **_surroundings(month, code),
         )
     return (page, refusal.status) if refusal else page

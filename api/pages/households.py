@@ -14,6 +14,7 @@ from api.moments import standing_at
 from api.pages.asking import asked_choice
 from api.pages.finding import HOUSEHOLD, households_shown, sought
 from api.pages.gist import gist, record_of
+from api.pages.listed_twice import Twice, listed_twice, merges_told
 from api.pages.record import form_ready, others_for_household, shortcuts_for_household
 from api.pages.register import HOUSEHOLD_COLUMNS, orders_of
 from api.pages.views import Labels, asked_moment, asked_times, pages
@@ -126,7 +127,7 @@ def _page(household: str, *, is_open: bool) -> str:
     last = rows[TIMELINE - 1] if len(rows) > TIMELINE else None
     times = asked_times()
     ready = None if any(times.values()) else form_ready("visit.recorded", status)
-    status = status_shown(station, status)
+    status, told = status_shown(station, status), merges_told(rows[:TIMELINE])
     return render_template(
         "pages/household.html", status=status, timeline=rows[:TIMELINE], gist=gist,
         record_of=record_of,
@@ -134,8 +135,9 @@ def _page(household: str, *, is_open: bool) -> str:
         needs=Labels("needs"), position=then.position, ready=ready, **times,
         next_url=last and next_url(make_cursor((last.occurred_on, last.position))),
         particulars=_particulars(station, status) if is_open else None,
-        names=_names(station, status), shortcuts=shortcuts_for_household(),
-        others=others_for_household(), recorded=recorded, is_seen=is_seen,
+        names=_names(station, status), twice=_twice(status, times), told=told,
+        shortcuts=shortcuts_for_household(), others=others_for_household(),
+        recorded=recorded, is_seen=is_seen,
         **_slider(status.household.registered_on, moment.as_of),
     )
 
@@ -166,8 +168,13 @@ def _particulars(station: str, status: HouseholdStatus) -> dict[str, Any]:
     return opened
 
 
+def _twice(status: HouseholdStatus, times: dict[str, Any]) -> list[Twice]:
+    """Whom two of its files list today; at an earlier moment nothing is proposed."""
+    return [] if any(times.values()) else listed_twice(status)
+
+
 def _names(station: str, status: HouseholdStatus) -> dict[str, str]:
-    """The heads' names of the files that were merged into this household, by their ids."""
+    """The names and numbers of the files that were merged into this household, by their ids."""
     files = [*status.household.merged, *([status.merged_into] if status.merged_into else [])]
     names = {}
     for file in files:
@@ -175,5 +182,7 @@ def _names(station: str, status: HouseholdStatus) -> dict[str, str]:
         stream = services().ledger.stream(station, "household", file)
         members = stream.state.members.values() if stream else ()
         head = next((m.name for m in members if m.relation == "head"), None)
-        names[file] = reading().shown(head, name) if head else file
+        number = stream.state.file_number if stream else None
+        called = reading().shown(head, name) if head else None
+        names[file] = " ".join(filter(None, (called, number))) or file
     return names

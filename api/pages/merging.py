@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from api.identity import READ_CASES, READ_NAMES, action, caller, may, new_id, today
 from api.kept_forms import Typed, drawn
 from api.pages.finding import HOUSEHOLD, HouseholdFound, households_shown, sought
+from api.pages.listed_twice import SEPARATOR
 from api.pages.views import Labels, pages
 from api.pages.writing import OCCURRED, Given, may_state, posted, state
 from api.problems import NotAllowed
@@ -28,15 +29,17 @@ from projections.household_status import HouseholdStatus, household_status
 
 MOST_OFFERED: Final = 20
 """So many households that could be the same are offered, the nearest first."""
-SEPARATOR: Final = "/"
-"""Between a file and one of its members, as the form of persons names them."""
 
 
 @pages.route("/households/<household>/merge")
 @action(READ_CASES)
 def merge_page(household: str) -> str:
-    """The form that proposes; whoever has the head's name is offered first."""
-    return _page(household, Given(new_id()))
+    """The form that proposes; whoever has the head's name is offered first.
+
+    ``person`` and ``same_as`` are chosen in the form of persons already.
+    """
+    chosen = {name: [request.args[name]] for name in ("person", "same_as") if name in request.args}
+    return _page(household, Given(new_id(), chosen))
 
 
 @pages.route("/households/<household>/merge/search", methods=["POST"])

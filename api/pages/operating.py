@@ -23,6 +23,11 @@ STATUSES: Final = {
     "queued": "等待", "started": "进行中", "finished": "完成", "failed": "失败",
     "scheduled": "等待重试", "deferred": "等待", "stopped": "已停止", "canceled": "已取消",
 }
+WORKER_STATES: Final = {
+    "started": "刚启动", "idle": "空闲", "busy": "忙", "suspended": "暂停",
+    "?": "未知", "None": "未知",
+}
+"""What RQ says of a worker, as people read it."""
 QUEUE_LABELS: Final = {"advance": "更新统计", "seal": "存证", "long": "长任务"}
 
 
@@ -36,7 +41,7 @@ def operations() -> str:
     return render_template(
         "pages/operations.html", found=found, labels=labels, job_label=job_label,
         is_busy=bool(waiting or found["rebuilds"]), size=size, statuses=STATUSES,
-        queue_labels=QUEUE_LABELS, may_rebuild=may_rebuild(),
+        queue_labels=QUEUE_LABELS, worker_states=WORKER_STATES, may_rebuild=may_rebuild(),
     )
 
 

@@ -55,6 +55,7 @@ def _names_page(problem: Refused | None = None) -> str:
     return render_template(
         "pages/account_names.html", given=given, problem=problem, form=request.form,
         most=MOST_DAYS, now=now(),
+        reviewers=name_permissions.reviewers(services().tokens, one_station()),
     )
 
 
@@ -62,12 +63,13 @@ def _names_page(problem: Refused | None = None) -> str:
 @action(PERMIT_NAMES)
 def permit_names_form() -> BaseResponse | tuple[str, int]:
     """Let a reviewer see names for some days."""
-    form = request.form
+    form, engine, station = request.form, services().tokens, one_station()
+    actor = form.get("actor", "").strip()
     try:
+        name_permissions.refuse_nobody(engine, station, actor)
         name_permissions.permit(
-            services().tokens, new_id(), by(), station=one_station(),
-            actor=form.get("actor", "").strip(), days=form.get("days", 0, type=int),
-            reason=form.get("reason", "").strip(),
+            engine, new_id(), by(), station=station, actor=actor,
+            days=form.get("days", 0, type=int), reason=form.get("reason", "").strip(),
         )
     except Refused as refusal:
         return _names_page(refusal), refusal.status

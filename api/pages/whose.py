@@ -64,6 +64,14 @@ class People:
         found = self._known_as(identity)
         return identity if found is None else called(found)
 
+    def telling(self, text: str, records: Iterable[Mapping[str, Any]]) -> str:
+        """A sentence about records with whose each is, or of which day, instead of its id."""
+        for one in records:
+            own = self.of_record(one["kind"], one["id"])
+            names = SEPARATOR.join(f"{who.name} {who.apart}".strip() for who in own[:1])
+            text = text.replace(one["id"], names or one["occurred_on"])
+        return text
+
     def said(self, text: str | None, field: str) -> str | None:
         """A text of the audit trail with the names of those whose ids it gives."""
         if not text or field.partition(".")[0] not in _naming():
@@ -139,11 +147,3 @@ def with_names(rows: Sequence[dict[str, Any]], people: People) -> list[dict[str,
 def _with_names(change: dict[str, Any], people: People) -> dict[str, Any]:
     sides = {side: people.said(change[side], change["field"]) for side in ("before", "after")}
     return change | sides
-
-
-def file_numbers(households: Iterable[str]) -> dict[str, str]:
-    """The file numbers of households, by id: of whom no name is read."""
-    subjects = {f"household:{household}" for household in households}
-    with services().read_models.engine.connect() as connection:
-        found = known(connection, one_station(), subjects)
-    return {s.partition(":")[2]: one.number for s, one in found.items() if one.number}

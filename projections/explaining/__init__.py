@@ -16,6 +16,7 @@ from projections.explaining.question import (
     row_of,
 )
 from projections.explaining.reasons import Because, Reason
+from projections.explaining.sought_households import household_meant, named_at
 from projections.explaining.sought_records import (
     About,
     AmbiguousRecord,
@@ -42,6 +43,8 @@ __all__ = [
     "about_record",
     "about_subject",
     "explained",
+    "household_meant",
+    "named_at",
     "question_of_publication",
     "row_of",
     "why_not",

@@ -16,19 +16,13 @@ from sqlalchemy import ColumnElement, Select, exists, select
 from domain.kernel import KINDS, Refused, UnknownRecord, stream_id, stream_kind, stream_station
 from projections.explaining.erased_subjects import refuse_erased
 from projections.explaining.question import Question
-from projections.household_status import households
+from projections.explaining.sought_households import MOST_NAMES, household_meant, named_at
 from projections.postings import postings
 from projections.stations import station_codes
 from projections.timeline import record_subjects, records
 
 SUBJECTS: Final = {"household": "户", "person": "个人", "volunteer": "志愿者"}
 """About whom it can be asked."""
-HOUSEHOLD: Final = "household/"
-"""Before what is meant as a household's id."""
-MOST_NAMES: Final = 500
-"""How many streams or stations one statement asks for."""
-MOST_OF_NUMBER: Final = 5
-"""How many households of one file number are named."""
 
 
 class AmbiguousRecord(
@@ -38,26 +32,11 @@ class AmbiguousRecord(
     """An id that records of several kinds have."""
 
 
-class AmbiguousFileNumber(
-    Refused, code="ambiguous_file_number", status=409, title="档案号不止一户",
-    detail="档案号 {number} 有几户：{ids}。请写编号。",
-):
-    """A file number that several households were given."""
-
-
 class OfOtherStation(
     Refused, code="of_other_station", status=404, title="是另一个社工站的",
     detail="{kind} {id} 在社工站 {stations} 的台账中，不在 {station} 的数字里。",
 ):
     """A record of another station is in none of this station's figures."""
-
-
-class AmbiguousHousehold(
-    Refused, code="ambiguous_household", status=409, title="编号与档案号是两户",
-    detail="“{named}”既是一户的编号，也是另一户 {ids} 的档案号。请写另一户的编号，"
-    "或写 household/{named} 指编号。",
-):
-    """What is the id of one household and the file number of another."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +105,13 @@ def about_subject(
     :raises ToldOfNobody: where it, or who counts as the same, was erased or locked.
     """
     if kind == "household":
-        subject = _of_file_number(question, subject)
+        subject = household_meant(question.connection, [question.station], subject)
     stream_id(question.station, kind, subject)  # refuses what is no id
     named = f"{kind}:{subject}"
-    places = _named_at(question, named, [question.station])
+    places = named_at(question.connection, named, [question.station])
     if not places:
         others = station_codes(question.connection) if sees_all else ()
-        if others and (elsewhere := _named_at(question, named, others)):
+        if others and (elsewhere := named_at(question.connection, named, others)):
             raise OfOtherStation(
                 kind=SUBJECTS[kind], id=subject, stations="、".join(elsewhere),
                 station=question.station,
@@ -141,38 +120,6 @@ def about_subject(
     family = question.merged.family(kind, subject)
     refuse_erased(question, kind, subject)
     return About(kind, subject, family)
-
-
-def _of_file_number(question: Question, named: str) -> str:
-    """The household of an id, or else the one that has a file number.
-
-    :raises AmbiguousHousehold: where one has it for its id, and another for its file number.
-    :raises AmbiguousFileNumber: where several have the file number.
-    """
-    if (only := named.removeprefix(HOUSEHOLD)) != named:
-        return only
-    query = select(households.c.household).where(
-        households.c.station == question.station, households.c.file_number == named,
-        households.c.household != named,
-    )
-    found = sorted(question.connection.execute(query.limit(MOST_OF_NUMBER)).scalars())
-    if found and _named_at(question, f"household:{named}", [question.station]):
-        raise AmbiguousHousehold(named=named, ids="、".join(found))
-    if len(found) > 1:
-        raise AmbiguousFileNumber(number=named, ids="、".join(found))
-    return found[0] if found else named
-
-
-def _named_at(question: Question, subject: str, stations: Sequence[str]) -> list[str]:
-    """The stations of some whose records name a subject."""
-    found: list[str] = []
-    for start in range(0, len(stations), MOST_NAMES):
-        chosen = stations[start : start + MOST_NAMES]
-        query = select(record_subjects.c.station).where(
-            record_subjects.c.station.in_(chosen), record_subjects.c.subject == subject
-        )
-        found += question.connection.execute(query.distinct()).scalars()
-    return sorted(found)
 
 
 def about_record(question: Question, named: str, *, sees_all: bool = False) -> About:

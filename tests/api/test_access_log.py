@@ -24,6 +24,7 @@ from api.access_index import AT_ONCE
 from api.access_log import MOST_NAMED, Access, AccessAction, AccessLog
 from api.access_queries import AccessQuery, accesses_of
 from api.cli import main
+from api.pages.read_places import place
 from projections.store import writing
 
 NAME, NOTE = "测试一", "老人独居，需要陪同就医"
@@ -112,7 +113,7 @@ def test_the_log_holds_nothing_that_was_read_or_asked(api: Api) -> None:
     api.get(f"timelines/household/{NAME}?at_least=1")
     api.get(f"audit?actor={NAME}&household={NAME}", role="lead")
     api.get(f"/audit/reads?person={NAME}", role="lead")
-    assert len(calls(api)) == 4
+    assert len(calls(api)) == 3  # who asks about nobody there is reads nothing
     api.services.access_log.close()
     stored = b"".join(p.read_bytes() for p in api.services.settings.home.glob("access.sqlite3*"))
     for secret in (NAME, NOTE, "at_least"):
@@ -174,6 +175,22 @@ def test_pages_and_days(api: Api) -> None:
     rest = calls(api, limit=2, actor="social_worker-1", cursor=answer.get_json()["next_cursor"])
     assert len(rest) == 1
     assert calls(api, to="2024-01-01") == []
+
+
+def test_the_page_says_in_words_what_was_read_and_by_file_number_of_whom(api: Api) -> None:
+    household = api.household(file_number="JT-0007")
+    api.get(f"timelines/household/{household}")
+    api.get(f"households/{household}")
+    api.project()
+    page = api.get("/audit/reads?household=JT-0007", role="lead").text
+    for said in ("查看：困难家庭", "查看：时间线", "困难家庭 JT-0007", "JT-0007 的成员"):
+        assert said in page
+    assert f">{household}<" not in page
+    assert "困难家庭 JT-0007" not in api.get(
+        f"/audit/reads?household={household}&station={api.station}", role="administrator"
+    ).text
+    places = {place(rule.rule) for rule in api.app.url_map.iter_rules()}
+    assert {"困难家庭", "台账", "评估", "志愿者"} <= places
 
 
 # ---- the command line ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -94,6 +95,38 @@ def test_one_person_listed_twice_is_merged(api: Api) -> None:
     assert worker.post(f"/households/{household}/merge", data=form).status_code == 303
     assert "测试二（" in lead.get("/approvals").text
     assert decide(lead, "approved", which="persons") == 303
+
+
+def test_after_a_merge_who_is_listed_in_both_files_is_shown_with_the_way_to_merge_them(api: Api) -> None:
+    own, other = (
+        api.household(file_number=number, members=[
+            {"person": person, "name": "测试二", "relation": "head"},
+        ])
+        for number, person in (("JT-1", "q1"), ("JT-2", "q2"))
+    )
+    api.project()
+    proposed(api, own, other)
+    lead = api.browser("lead")
+    assert "都有" not in lead.get(f"/households/{own}").text
+    path = "/approvals/merges/households/1/approved"
+    done = lead.post(path, data={
+        "form_token": form_of(lead.get("/approvals"))["form_token"], "request": "request-1",
+    })
+    api.project()
+    page = lead.get(f"/households/{own}").text
+    assert "两份档案里都有 测试二" in page
+    assert "测试二 JT-2 并入 测试二 JT-1" in page
+    assert "两份档案里都有 测试二" in lead.get(done.location).text
+    [href] = re.findall(r'href="([^"]+)">提出合并这两人', page)
+    form = lead.get(html.unescape(href).partition("#")[0])
+    assert f'value="{other}/q2" selected' in form.text
+    assert f'value="{own}/q1" selected' in form.text
+    told = form_of(form, person=f"{other}/q2", same_as=f"{own}/q1", reason="同一人")
+    assert lead.post(f"/households/{own}/merge", data=told).status_code == 303
+    assert "都有" not in lead.get(f"/households/{own}").text
+    reviewer = api.browser("reviewer").get(f"/households/{own}").text
+    assert "JT-2 并入" in reviewer
+    assert "测试二" not in reviewer
 
 
 def erasure_proposed(api: Api, role: str) -> str:

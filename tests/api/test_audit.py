@@ -96,6 +96,21 @@ def test_a_household_s_trail_holds_all_that_names_it(api: Api) -> None:
     assert labels(audited(api, household=mine)) == ["转介接收", "转介", "走访", "家庭建档登记"]
 
 
+@pytest.mark.parametrize("path", ["audit", "audit.json", "access-log", "access-log.json"])
+def test_a_household_is_asked_for_by_its_file_number_and_an_unknown_one_is_refused(
+    api: Api, path: str
+) -> None:
+    household = api.household(file_number="JT-0007")
+    api.household(file_number="JT-0008")
+    api.get(f"households/{household}")
+    api.project()
+    by_number = api.get(f"{path}?household=JT-0007", role="lead").get_json()["items"]
+    by_id = api.get(f"{path}?household={household}", role="lead").get_json()["items"]
+    assert by_number
+    assert by_number == [row for row in by_id if row in by_number]
+    refusal_of(api.get(f"{path}?household=JT-0099", role="lead"), 404, "unknown_record")
+
+
 def test_what_was_corrected_away_from_a_household_is_still_found_there(api: Api) -> None:
     mine, other = api.household(), api.household()
     visit = a_visit(api, household=mine)
@@ -164,7 +179,8 @@ def test_another_station_s_trail_is_out_of_reach(api: Api) -> None:
     household = api.household()
     api.project()
     asked = f"audit?household={household}"
-    assert api.get(asked, role="reviewer", station="elsewhere").get_json()["items"] == []
+    answer = api.get(asked, role="reviewer", station="elsewhere")
+    refusal_of(answer, 404, "unknown_record")
     refused = api.get(f"{asked}&station={api.station}", role="reviewer", station="elsewhere")
     refusal_of(refused, 403, "other_station")
 

@@ -61,6 +61,8 @@ def test_accounts_are_invited_listed_and_disabled(run: Run) -> None:
     assert "/enter?link=" in json.loads(first.stdout)["link"]
     invite = ("account", "invite", "--login", "Wang", "--actor", "王某", "--role", "lead")
     assert run(*invite).exit_code == 1  # of no station
+    assert run(*invite, "--station", "st").exit_code == 1  # nor of one that is not there
+    run(*STATION)
     link = json.loads(run(*invite, "--station", "st", "--json").stdout)["link"]
     assert run(*invite, "--station", "st").exit_code == 1
     (row,) = json.loads(run("account", "list", "--json").stdout)

@@ -26,7 +26,7 @@ from werkzeug.routing import RequestRedirect
 from api.app import create_app
 from api.language import CHINESE, COOKIE
 from api.services import EXTENSION, Services
-from api.speaking import said, worded
+from api.speaking import fitting_of, said, sentences, worded
 from domain.kernel import KINDS
 from projections.evaluation.evaluating import Question
 from workers.demo import DEMO_SOURCE, DEMO_STATION, demo_history
@@ -228,6 +228,16 @@ def test_a_refusal_on_a_page_is_in_the_page_s_language_and_the_api_s_message_is_
     body = {"occurred_on": "2999-01-01", "title": "义诊", "kind": "health", "role": "host"}
     answer = api.post("activities", body, headers={"Cookie": f"{COOKIE}=en"})
     assert "尚未发生的服务不能登记" in answer.get_json()["detail"]
+
+
+def test_a_text_is_compared_with_few_sentences_and_never_misses_its_own() -> None:
+    every = sentences("en")
+    for one in every:
+        text = "".join(part for word in zip(one.words, [*("7" for _ in one.places), ""], strict=True) for part in word)
+        fitting = list(fitting_of("en", text))
+        assert one in fitting
+        assert len(fitting) < len(every) / 5
+        assert fitting == [two for two in every if two in fitting]
 
 
 @pytest.mark.parametrize(

@@ -241,6 +241,9 @@ def test_a_household_is_named_by_its_file_number_as_people_know_it(api: Api) -> 
     # and what kept it out is read day by day
     days = [reason["on"] for reason in answer["reasons"] if reason["because"] == "outside_period"]
     assert days == ["2024-09-03", "2024-10-08", "2024-12-02"]
+    page = api.get("/months/2024-11/figures/person_visits/why-not?household=JT-0117", role="lead").text
+    assert "没有一条记录计入" in page
+    assert f"户 {home}" not in page
     other = api.household(file_number="JT-0117", members=[
         {"person": "p9", "name": "测试九", "relation": "head"},
     ])

@@ -153,3 +153,10 @@ def test_taking_along_is_written_down_and_shows_names_to_whoever_sees_them(
         assert [item["id"] for item in found.get_json()["items"]] == [subject]
     rows = api.get("access-log", role="lead").get_json()["items"]
     assert "/offline/taken/<kind>/<subject>" in {row["route"] for row in rows}
+
+
+def test_who_records_nothing_is_offered_nothing_to_record_without_a_signal(api: Api) -> None:
+    reviewer, worker = api.browser("reviewer"), api.browser("social_worker")
+    assert "<form" not in reviewer.get("/offline/forms").text
+    assert "离线记录" not in reviewer.get("/record").text
+    assert "离线记录" in worker.get("/record").text

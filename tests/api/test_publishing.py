@@ -248,6 +248,14 @@ def test_what_is_no_word_file_is_refused(station: Api, content: bytes) -> None:
     refusal_of(station.post("reports/verify", data=content), 422, "not_a_word_file")
 
 
+def test_the_page_says_once_that_a_file_is_none_to_verify(station: Api) -> None:
+    page = station.browser("reviewer")
+    token = _form(page.get("/verify"))["form_token"]
+    answer = page.post("/verify", data={"form_token": token, "file": (io.BytesIO(b"{}"), "x.docx")})
+    assert answer.status_code == 422
+    assert answer.text.count("不是可以核对的 Word 文件") == 1
+
+
 def test_a_file_that_is_too_large_is_refused(station: Api) -> None:
     refusal_of(station.post("reports/verify", data=b"P" * (1 << 21)), 413, "body_too_large")
 

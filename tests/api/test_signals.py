@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,3 +95,19 @@ def test_the_page_and_the_command_line_show_the_same(odd: Api) -> None:
     said = CliRunner().invoke(main, ["signals", *span], env=home)
     assert "补录过晚：social_worker-1" in said.stdout
     assert f"位置 {odd.head()}" in said.stdout
+
+
+def test_the_page_says_whose_the_records_are_and_no_ids(api: Api) -> None:
+    visits = []
+    for number, at in (("JT-0001", "09:00"), ("JT-0002", "09:30")):
+        home = api.household(file_number=number)
+        said = {"household": home, "minutes": 60, "occurred_at": f"2024-11-05T{at}:00+08:00"}
+        visit = {name: value for name, value in VISIT.items() if name != "occurred_on"}
+        visits.append(api.recorded("visits", visit | said)["id"])
+    api.project()
+    page = api.get(f"/audit/signals?{SPAN}&kind=overlap", role="lead").text
+    told = re.search(r'data-label="说明">(.*?)</td>', page, re.DOTALL)
+    assert told is not None
+    for number in ("JT-0001", "JT-0002"):
+        assert number in told.group(1)
+    assert not any(visit in told.group(1) for visit in visits)

@@ -49,14 +49,15 @@ def cutting(site: Site) -> Iterator[Cutting]:
 
 @contextmanager
 def a_phone(
-    browser: Browser, site: Site, actor: str = "陈一鸣", *, is_plain: bool = False
+    browser: Browser, site: Site, actor: str = "陈一鸣", *, role: str = "social_worker",
+    is_plain: bool = False,
 ) -> Iterator[Page]:
     """A social worker's phone; on the station's plain-http network or over a secure way."""
     if is_plain:
         site = replace(site, address=site.address.replace("127.0.0.1", "station.lan"))
     context = browser.new_context(base_url=site.address, **PHONE)
     context.set_default_timeout(10_000)
-    sign_in(context, site, "social_worker", actor)
+    sign_in(context, site, role, actor)
     faults: list[str] = []
     page = context.new_page()
     page.on("pageerror", lambda error: faults.append(str(error)))
@@ -387,6 +388,16 @@ def test_what_waits_is_its_author_s_alone(browser: Browser, site: Site, cutting:
         page.goto("/offline")
         is_all_sent(page)
     assert [v["actor"] for v in visits_of(site, household)] == ["陈一鸣"]
+
+
+def test_who_records_nothing_is_told_so_and_offered_nobody_to_take_along(
+    browser: Browser, site: Site
+) -> None:
+    with a_phone(browser, site, "评审甲", role="reviewer") as page:
+        page.goto("/offline")
+        expect(page.locator("[data-looks-only]")).to_be_visible()
+        expect(page.locator("[data-no-forms]")).to_be_hidden()
+        expect(page.locator("[data-taking]")).to_be_hidden()
 
 
 def end_sessions(site: Site) -> None:

@@ -264,7 +264,10 @@
       one("[data-choices]").replaceChildren(...forms.map((form) =>
         button(form.dataset.label, () => openForm(form.dataset.draft))));
     }
-    one("[data-no-forms]").hidden = forms.length > 0;
+    const looksOnly = Boolean(isMine) && forms.length === 0; // fetched, and there is none for this role
+    one("[data-no-forms]").hidden = looksOnly || forms.length > 0;
+    one("[data-looks-only]").hidden = !looksOnly;
+    one("[data-taking]").hidden = looksOnly;
   };
 
   document.addEventListener("submit", (event) => {

@@ -350,7 +350,7 @@ const Outbox = (() => {
     const { status, answer } = await asked("/offline/forms", { headers: { Accept: "text/html" } });
     if (status !== 200 || !answer) return;
     const html = await answer.text();
-    if (!html.includes("data-draft")) return;
+    if (!html.includes("data-draft")) return; // no answer of ours; a role without forms is told of none
     await put("kept", { name: "forms", account: owner.account, html, until: Date.now() + rules.KEPT_FOR });
   };
 

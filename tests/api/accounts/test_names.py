@@ -61,10 +61,14 @@ def test_a_reviewer_sees_no_name_unless_he_is_let(api: Api, household: str) -> N
 
 
 def test_a_permission_is_for_one_reviewer_for_some_days(api: Api, household: str) -> None:
+    assert permit(api, actor="reviewer-2") == 422  # whom nobody is called
+    api.browser("reviewer", actor="reviewer-2")
+    api.browser("social_worker", actor="social_worker-2")
+    assert permit(api, actor="social_worker-2") == 422  # who is no reviewer
     assert permit(api, actor="reviewer-2") == 303
     assert NAME not in api.get(f"households/{household}", role="reviewer").text
-    assert permit(api, days="0") == 422
-    assert permit(api, days="61") == 422
+    assert permit(api, actor="reviewer-2", days="0") == 422
+    assert permit(api, actor="reviewer-2", days="61") == 422
     for role in ("social_worker", "supervisor", "reviewer", "administrator"):
         assert api.get("/name-permissions", role=role).status_code == 403
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from callers import VISIT, Api, refusal_of
+from desk import Desk, a_station
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
@@ -293,6 +294,7 @@ def test_the_last_administrator_stays(api: Api, administrator: FlaskClient) -> N
 
 
 def test_who_has_several_stations_chooses_one(api: Api, administrator: FlaskClient) -> None:
+    Desk(api.services.ledger, "elsewhere").record("elsewhere", a_station(), "2024-01-01")
     browser = entered(api, invited(api, administrator, "du", "supervisor", stations=f"{api.station},elsewhere"))
     api.project()
     sent = browser.get("/households")
@@ -301,6 +303,31 @@ def test_who_has_several_stations_chooses_one(api: Api, administrator: FlaskClie
     assert send(browser, "/account/station", station=api.station, next="/households").status_code == 303
     assert browser.get("/households").status_code == 200
     assert browser.get("/households?station=third").status_code == 403
+
+
+def test_nobody_is_invited_to_a_station_that_does_not_exist(
+    api: Api, administrator: FlaskClient
+) -> None:
+    said = {"login": "du", "actor": "杜某", "role": "supervisor"}
+    page = send(administrator, "/accounts", **said, stations=f"{api.station},nosuch")
+    assert page.status_code == 404
+    assert "社工站 nosuch 尚未登记" in page.text
+    body = said | {"stations": ["nosuch"]}
+    answer = api.post("accounts", body, role="administrator", station="*")
+    refusal_of(answer, 404, "unknown_station")
+
+
+def test_who_comes_in_by_links_is_told_so_and_disabling_asks_first(
+    api: Api, administrator: FlaskClient
+) -> None:
+    api.browser("lead")
+    invited(api, administrator, "wang")
+    page = administrator.get("/accounts").text
+    assert page.count("凭链接登录") == 1
+    assert page.count("待接受邀请") == 1
+    assert re.search(r"<summary>停用</summary>.*?立即不能登录.*?<button>确认停用</button>", page, re.DOTALL)
+    told = api.get("accounts", role="administrator").get_json()["items"]
+    assert {one["status"] for one in told} >= {"by_link", "invited"}
 
 
 # ---- what is kept and written down ----
