@@ -236,7 +236,7 @@ def test_a_text_is_compared_with_few_sentences_and_never_misses_its_own() -> Non
         text = "".join(part for word in zip(one.words, [*("7" for _ in one.places), ""], strict=True) for part in word)
         fitting = list(fitting_of("en", text))
         assert one in fitting
-        assert len(fitting) < len(every) / 5
+        assert len(fitting) < len(every) / 4  # a fifth begin with a place
         assert fitting == [two for two in every if two in fitting]
 
 
