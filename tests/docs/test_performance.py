@@ -13,6 +13,7 @@ from desk import STATION, Desk, a_station
 from bench.filling import codes, grow
 from bench.grown import NotKeptWholeError, grown
 from bench.places import Place, Servers, on_sqlite
+from bench.results import to_show
 from projections.engine import ReadModels
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,9 +22,12 @@ DOCUMENT = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 
 
 def test_each_result_is_a_row_of_the_table() -> None:
-    """Given what was measured, when the table is read, then each ratio stands there as it is."""
+    """Given what was measured, when the table is read, then each ratio stands there as it is.
+
+    Where both databases have a full run, it stands for the quick one.
+    """
     rows = [line for line in DOCUMENT.splitlines() if line.startswith("| ") and " | " in line]
-    for result in RESULTS:
+    for result in to_show(RESULTS):
         verdict = "✓" if result["ok"] else "**missed**"
         [row] = [r for r in rows if r.startswith(f"| {result['name']} | {result['database']} |")]
         assert f"| {result['ratio']:.2f} |" in row
