@@ -159,3 +159,8 @@ def differences(
         one, other = before.get(path), after.get(path)
         if one is None or other is None or one.texts != other.texts:
             yield path, one, other
+
+
+def shortened(text: str, most: int) -> str:
+    """A text, or its first characters where it has more than ``most``."""
+    return text if len(text) <= most else f"{text[:most]}…"

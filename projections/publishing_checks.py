@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from domain.describing import shortened
 from domain.ledger import Ledger
 from domain.station_month import PlanItemStatus
 from domain.vocabulary import UNSTATED, Labelled
@@ -205,7 +206,7 @@ def _open_plan(one: Planned, said: str) -> Item:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= 30 else f"{text[:30]}…"
+    return shortened(text, 30)
 
 
 # ---- records that usually come late ----

@@ -96,3 +96,8 @@ def periods_covering(month: str) -> tuple[str, ...]:
 def month_before(month: str) -> str:
     """The month before a month."""
     return _month(_number(Period.of_month(month).first) - 1)
+
+
+def month_after(month: str) -> str:
+    """The month after a month."""
+    return _month(_number(Period.of_month(month).first) + 1)

@@ -40,7 +40,6 @@ from domain.kernel import (
     Occurrence,
     Recorded,
     Statement,
-    stream_id,
     stream_kind,
     stream_subject,
 )
@@ -427,11 +426,3 @@ def possible_duplicates(
         and row.data["mode"] == mode
         and set(row.data["workers"]) & set(workers) != set()
     ]
-
-
-def narrative_of(connection: Connection, station: str, month: str) -> list[RecordRow]:
-    """The lead's own texts, reflections and plan items of a month, oldest first."""
-    query = _select().where(
-        records.c.stream == stream_id(station, "month", month), records.c.status == "active"
-    )
-    return _page(connection, query, None, 1_000, is_newest_first=False)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final
 
 from flask import url_for
@@ -18,6 +17,7 @@ from api.pages.writing import may_state
 from api.personal import reading
 from api.queries import one_station
 from api.services import services
+from domain.describing import shortened
 from domain.kernel import Entry, Event, Stream
 from domain.station_month import (
     MONTH,
@@ -31,6 +31,7 @@ from domain.vocabulary import Labelled, ReportSection
 from projections.monthly_report import PLAN_SECTION
 from projections.periods import Period
 from projections.plans import Planned, carried_to, plan_items
+from projections.report_periods import month_after
 
 TEXTS_OF: Final = {
     1: (ReportSection.STATISTICS,),
@@ -112,7 +113,7 @@ def _plan(month: str, stream: Stream[Any] | None) -> Iterator[Line]:
     for one in plan_items(stream) if stream else ():
         yield Line(_cut(one.text), (_correction(month, one.added), *_outcomes(one)), _fate(one))
     ledger, opened = services().ledger, reading().opened
-    for one in carried_to(ledger, one_station(), _following(month), opened):
+    for one in carried_to(ledger, one_station(), month_after(month), opened):
         yield Line(_cut(one.text), tuple(_outcomes(one)), (CARRIED_HERE, {"month": one.planned_in}))
     items = stream.state.items if stream else {}
     number = max((int(item) for item in items if item.isdecimal()), default=0) + 1
@@ -139,15 +140,11 @@ def _outcomes(one: Planned) -> Iterator[Link]:
     """What is planned for the next month is done then, or in the month after it."""
     if not one.is_open:
         return
-    done_in = one.carried_to or _following(one.planned_in)
+    done_in = one.carried_to or month_after(one.planned_in)
     said = {"item": one.item, "until": done_in}
     yield _new(PlanItemCompleted, one.planned_in, Doing.COMPLETE, **said)
-    to_month = _following(done_in)
+    to_month = month_after(done_in)
     yield _new(PlanItemCarriedOver, one.planned_in, Doing.CARRY_OVER, to_month=to_month, **said)
-
-
-def _following(month: str) -> str:
-    return f"{Period.of_month(month).last + timedelta(days=1):%Y-%m}"
 
 
 def _correction(month: str, entry: Entry) -> Link:
@@ -164,7 +161,7 @@ def _new(event: type[Event], month: str, doing: Doing, *, until: str = "", **say
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= GIST else f"{text[:GIST]}…"
+    return shortened(text, GIST)
 
 
 def planned(month: str) -> tuple[tuple[str, str], ...]:
